@@ -1,0 +1,107 @@
+# Every target sets up the environment (.venv) by itself on first use.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+# Passed on to the command behind a target: make test ARGS="-k likelihood"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo '  ARGS="..." is passed on, as in: make test ARGS="-k likelihood"'
+
+.PHONY: setup
+setup: $(VENV)/.installed ## set up .venv from requirements.lock
+
+.PHONY: reanalysis
+reanalysis: $(VENV)/.installed ## audit, fit, diagnose, compare, report: renews reports/liu2025
+	$(BIN)/bayesasthma reanalyse $(ARGS)
+
+.PHONY: test
+test: $(VENV)/.installed ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.installed ## check style, format and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+.PHONY: format
+format: $(VENV)/.installed ## fix what ruff can fix, and format
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+.PHONY: bench
+bench: $(VENV)/.installed ## run every script of benchmarks/
+	@set -e; for script in benchmarks/[a-z]*.py; do \
+	  echo "$$script"; $(BIN)/python "$$script" $(ARGS); \
+	done
+
+.PHONY: wheel
+wheel: $(VENV)/.installed ## build the wheel and the source distribution into dist/
+	$(BIN)/hatchling build $(ARGS)
+
+# Pins that still fit are kept; make lock ARGS=--upgrade takes the newest of everything.
+.PHONY: lock
+lock: $(VENV)/.installed ## renew requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --group dev --all-extras \
+	  --universal --python-version 3.12 --no-python-downloads --generate-hashes \
+	  --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make lock" --quiet --output-file requirements.lock $(ARGS)
+	@if grep -n '://' requirements.lock; then \
+	  echo "requirements.lock must name no address" >&2; exit 1; \
+	fi
+
+.PHONY: clean
+clean: ## remove .venv, builds and caches
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---------------------------------------------------------------------------- the environment
+
+# A shim of pyenv may be on PATH and still fail, and a system Python may come without venv:
+# hence every candidate is tried, the one pinned in .python-version first.
+CANDIDATES = python$$(cat .python-version) python3.13 python3.12 python3.14 python3 python
+SUITABLE = import ensurepip, sys, venv; sys.exit(not (3, 12) <= sys.version_info < (3, 15))
+
+define create_venv
+for python in $(CANDIDATES) \
+    "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.1[2-4]*/bin/python; do \
+  if "$$python" -c "$(SUITABLE)" >/dev/null 2>&1; then \
+    echo "setting up $(VENV) with $$python"; \
+    "$$python" -m venv --clear $(VENV); exit; \
+  fi; \
+done; \
+if command -v uv >/dev/null 2>&1; then \
+  exec uv venv --clear --seed --python "$$(cat .python-version)" $(VENV); \
+fi; \
+echo "No Python 3.12 to 3.14 with venv was found, nor uv: install one of them first." >&2; \
+exit 1
+endef
+
+# The two stamps are written last, so an interrupted set-up is begun again. Two makes at once take
+# turns (where flock exists), and the second finds the work done.
+define one_at_a_time
+set -e; \
+if command -v flock >/dev/null 2>&1; then exec 9<Makefile; flock 9; fi; \
+for source in $^; do test $@ -nt "$$source" || fresh=no; done; \
+if test -z "$${fresh:-}"; then exit 0; fi
+endef
+
+$(VENV)/.locked: requirements.lock
+	@$(one_at_a_time); \
+	( $(create_venv) ); \
+	$(PIP) install --quiet --require-hashes --requirement requirements.lock; \
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.locked pyproject.toml
+	@$(one_at_a_time); \
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .; \
+	touch $@

@@ -1,0 +1,84 @@
+"""Bayesian re-analysis of published mean ± SD tables of longitudinal trials.
+
+Names are imported on first use: PyMC and nutpie take seconds to import, and most commands do not need
+them.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+# Must be set before PyTensor is imported: with numba's fast-math the same seed gives other draws once
+# the compilation cache is warm.
+_FLAG = "numba__fastmath"
+if _FLAG not in os.environ.get("PYTENSOR_FLAGS", ""):
+    os.environ["PYTENSOR_FLAGS"] = ",".join(
+        filter(None, [os.environ.get("PYTENSOR_FLAGS"), f"{_FLAG}=False"])
+    )
+
+try:
+    __version__ = version("bayesasthma")
+except PackageNotFoundError:  # run from a source tree that is not installed
+    __version__ = "0+unknown"
+
+_EXPORTS = {
+    "load_study": "bundle",
+    "bundled_studies": "bundle",
+    "Study": "study",
+    "StudyError": "errors",
+    "UsageError": "errors",
+    "GateError": "errors",
+    "BayesAsthmaError": "errors",
+    "SamplerOptions": "sampling",
+    "fit": "analysis",
+    "Fit": "fitting",
+    "AdverseFit": "adverse_fits",
+    "effects": "effects",
+    "probability_of_benefit": "effects",
+    "adverse_effects": "adverse_fits",
+    "audit": "audit",
+    "compare": "compare",
+    "quote": "quotes",
+    "report": "analysis",
+    "reanalyse": "analysis",
+}
+
+__all__ = [*_EXPORTS, "__version__"]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from bayesasthma.adverse_fits import AdverseFit as AdverseFit
+    from bayesasthma.adverse_fits import adverse_effects as adverse_effects
+    from bayesasthma.analysis import fit as fit
+    from bayesasthma.analysis import reanalyse as reanalyse
+    from bayesasthma.analysis import report as report
+    from bayesasthma.audit import audit as audit
+    from bayesasthma.bundle import bundled_studies as bundled_studies
+    from bayesasthma.bundle import load_study as load_study
+    from bayesasthma.compare import compare as compare
+    from bayesasthma.effects import effects as effects
+    from bayesasthma.effects import probability_of_benefit as probability_of_benefit
+    from bayesasthma.errors import BayesAsthmaError as BayesAsthmaError
+    from bayesasthma.errors import GateError as GateError
+    from bayesasthma.errors import StudyError as StudyError
+    from bayesasthma.errors import UsageError as UsageError
+    from bayesasthma.fitting import Fit as Fit
+    from bayesasthma.quotes import quote as quote
+    from bayesasthma.sampling import SamplerOptions as SamplerOptions
+    from bayesasthma.study import Study as Study
+
+
+def __getattr__(name: str) -> Any:
+    """Import an exported name on first use."""
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'bayesasthma' has no attribute {name!r}")
+    value = getattr(import_module(f"bayesasthma.{_EXPORTS[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Exported names."""
+    return sorted(__all__)

@@ -1,0 +1,31 @@
+"""Check the printed numbers of a study against each other: no sampling, a second or less."""
+
+from __future__ import annotations
+
+from bayesasthma.audit.audit import audit
+from bayesasthma.audit.findings import CONTRADICTION, NOTE, UNUSUAL
+from bayesasthma.audit.result import AuditResult
+from bayesasthma.audit.verdicts import (
+    IMPOSSIBLE,
+    NOT_CHECKABLE,
+    NOT_REPRODUCED,
+    POSSIBLE,
+    REPRODUCED,
+    VERDICTS,
+    WITHIN_ROUNDING,
+)
+
+__all__ = [
+    "CONTRADICTION",
+    "IMPOSSIBLE",
+    "NOTE",
+    "NOT_CHECKABLE",
+    "NOT_REPRODUCED",
+    "POSSIBLE",
+    "REPRODUCED",
+    "UNUSUAL",
+    "VERDICTS",
+    "WITHIN_ROUNDING",
+    "AuditResult",
+    "audit",
+]

@@ -1,0 +1,213 @@
+"""Named explanations tried where a printed p-value does not follow from its numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesasthma.audit.candidates import (
+    COUNT_TESTS,
+    Candidate,
+    contrast_within_anova,
+    count_test,
+    count_tests,
+    difference_of_changes,
+    paired,
+    student,
+    time_effect,
+    welch,
+)
+from bayesasthma.audit.printed_tests import PrintedTest
+from bayesasthma.audit.subjects import Change, Counts, Groups, Interaction, Summary
+from bayesasthma.audit.verdicts import meets
+from bayesasthma.frequentist import Range, Rounded, student_p_range
+
+STANDARD_ERRORS = "the printed SDs are standard errors"
+NON_NEGATIVE = Range(np.asarray(0.0), np.asarray(1.0))
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A named explanation and the p-values it could print.
+
+    Attributes
+    ----------
+    name : str
+        As it stands in the audit.
+    candidate : Candidate
+        Its p-values.
+    loose : bool
+        It has a free number (a correlation, a number of patients) and so fits more by chance.
+    """
+
+    name: str
+    candidate: Candidate
+    loose: bool = False
+
+
+def alternatives(test: PrintedTest, change: Interaction | None = None) -> list[Alternative]:
+    """Explanations to try for one printed p-value, apart from those that need other rows.
+
+    Parameters
+    ----------
+    test : PrintedTest
+        The printed p with its subject.
+    change : Interaction, optional
+        The arms' changes from baseline to the same visit.
+
+    Returns
+    -------
+    list of Alternative
+        The stated test is not among them.
+    """
+    subject = test.subject
+    if isinstance(subject, Groups) and len(subject.groups) == 2:
+        found = _means(subject.groups[0], subject.groups[1])
+        if change is not None:
+            compared = difference_of_changes(change, NON_NEGATIVE)
+            found.append(Alternative("comparison of the changes from baseline", compared, True))
+    elif isinstance(subject, Counts) and len(subject.events) == 2:
+        found = _proportions(subject, {c.name for c in test.candidates})
+    elif isinstance(subject, Change):
+        found = _changes(subject)
+    else:
+        found = []
+    return found + [_truncated(test, c) for c in test.candidates[:1]]
+
+
+def _truncated(test: PrintedTest, candidate: Candidate) -> Alternative:
+    """Cut off instead of rounded: [v, v + unit) prints v, half a unit above the rounded set."""
+    half = (float(test.printed.high) - float(test.printed.low)) / 2
+    shift = half if test.operator == "=" else 0.0
+    moved = replace(candidate, low=candidate.low - shift, high=candidate.high - shift)
+    return Alternative("p cut off instead of rounded", moved)
+
+
+def _means(first: Summary, second: Summary) -> list[Alternative]:
+    plain = student(first, second)
+    total = first.n + second.n
+    swapped = replace(first, sd=second.sd), replace(second, sd=first.sd)
+    found = {
+        "Welch's t test": welch(first, second),
+        "one-sided Student's t test": _one_sided(plain),
+        STANDARD_ERRORS: student(_as_se(first), _as_se(second)),
+        "standard errors were used in place of the SDs": student(_over(first), _over(second)),
+        "the arms' numbers of patients are swapped": student(
+            replace(first, n=second.n), replace(second, n=first.n)
+        ),
+        "all patients were counted in each arm": student(
+            replace(first, n=total), replace(second, n=total)
+        ),
+        "the arms' SDs are swapped": student(*swapped),
+    }
+    exact = [Alternative(name, candidate) for name, candidate in found.items()]
+    return exact + _fewer_patients(first, second)
+
+
+def _fewer_patients(first: Summary, second: Summary) -> list[Alternative]:
+    """Up to half of the patients of each arm missing, the same number in both."""
+    most = int(min(first.n, second.n)) // 2
+    if most < 1:
+        return []
+    n = [cell.n - np.arange(1, most + 1) for cell in (first, second)]
+    stretched = student_many(first, second, n[0], n[1])
+    return [
+        Alternative(f"{k} patients fewer in each arm", candidate, True)
+        for k, candidate in enumerate(stretched, start=1)
+    ]
+
+
+def student_many(
+    first: Summary, second: Summary, n1: np.ndarray, n2: np.ndarray
+) -> list[Candidate]:
+    """Student's t test of the same summaries at several numbers of patients."""
+    reach = student_p_range(first.mean, first.sd, n1, second.mean, second.sd, n2)
+    return [
+        Candidate("Student's t test", float("nan"), float(low), float(high))
+        for low, high in zip(reach.low, reach.high, strict=True)
+    ]
+
+
+def _one_sided(candidate: Candidate) -> Candidate:
+    return replace(candidate, low=candidate.low / 2, high=candidate.high / 2)
+
+
+def _scaled(cell: Summary, factor: float) -> Summary:
+    sd = Rounded(cell.sd.value * factor, cell.sd.step * factor, cell.sd.floor)
+    return replace(cell, sd=sd)
+
+
+def _as_se(cell: Summary) -> Summary:
+    return _scaled(cell, np.sqrt(cell.n))
+
+
+def _over(cell: Summary) -> Summary:
+    return _scaled(cell, 1 / np.sqrt(cell.n))
+
+
+def _proportions(subject: Counts, stated: set[str]) -> list[Alternative]:
+    found = [
+        Alternative(name, count_test(subject, name)) for name in COUNT_TESTS if name not in stated
+    ]
+    (e1, e2), (n1, n2) = subject.events, subject.n
+    if max(e1, e2) <= min(n1, n2) and n1 != n2:
+        swapped = Counts(subject.events, (n2, n1))
+        found += [
+            Alternative(f"the arms' numbers of patients are swapped ({c.name})", c)
+            for c in count_tests(swapped)
+        ]
+    return found
+
+
+def _changes(subject: Change) -> list[Alternative]:
+    rho = subject.correlation or NON_NEGATIVE
+    found = [
+        Alternative("one-sided paired t test", _one_sided(paired(subject, rho)), True),
+        Alternative(
+            STANDARD_ERRORS,
+            paired(
+                replace(subject, before=_as_se(subject.before), after=_as_se(subject.after)), rho
+            ),
+            True,
+        ),
+        Alternative(
+            "unpaired Student's t test of the two visits", student(subject.before, subject.after)
+        ),
+        Alternative(
+            "unpaired t test if the printed SDs are standard errors",
+            student(_as_se(subject.before), _as_se(subject.after)),
+        ),
+    ]
+    for sphericity in (True, False):
+        candidate = time_effect(subject, 0.0, sphericity=sphericity)
+        if candidate is not None:
+            found.append(Alternative(candidate.name, candidate, True))
+    contrast = contrast_within_anova(subject)
+    if contrast is not None:
+        found.append(Alternative(contrast.name, contrast, True))
+    visits = len(subject.series)
+    if visits > 2:
+        pairs = visits * (visits - 1) // 2
+        plain = paired(subject, rho)
+        adjusted = replace(
+            plain, low=min(plain.low * pairs, 1.0), high=min(plain.high * pairs, 1.0)
+        )
+        name = f"Bonferroni over the {pairs} pairs of visits"
+        found.append(Alternative(name, adjusted, True))
+    most = int(min(subject.before.n, subject.after.n)) // 2
+    for k in range(1, most + 1):
+        fewer = replace(
+            subject,
+            before=replace(subject.before, n=subject.before.n - k),
+            after=replace(subject.after, n=subject.after.n - k),
+        )
+        found.append(Alternative(f"{k} patients fewer", paired(fewer, rho), True))
+    return found
+
+
+def fitting(test: PrintedTest, tried: list[Alternative]) -> list[Alternative]:
+    """Keep the alternatives that can print this p, and of the missing patients the fewest."""
+    hits = [a for a in tried if meets(a.candidate, test.printed)]
+    fewer = [a for a in hits if "fewer" in a.name]
+    return [a for a in hits if a not in fewer] + fewer[:1]

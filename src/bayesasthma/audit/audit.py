@@ -1,0 +1,105 @@
+"""The audit: every check on one study, assembled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bayesasthma.audit.alternatives import STANDARD_ERRORS
+from bayesasthma.audit.balance import balance_findings, balance_table
+from bayesasthma.audit.contrasts import anova_table, contrast_table
+from bayesasthma.audit.dispersion import dispersion_findings
+from bayesasthma.audit.findings import UNUSUAL, Finding, findings_frame
+from bayesasthma.audit.printed_tests import printed_tests
+from bayesasthma.audit.result import AuditResult
+from bayesasthma.audit.scales import scale_findings
+from bayesasthma.audit.stars import star_findings
+from bayesasthma.audit.subjects import Cells
+from bayesasthma.audit.table import audit_table, multiplicity_table, readings_table
+from bayesasthma.audit.tallies import tally_findings
+
+if TYPE_CHECKING:
+    from bayesasthma.study import Study
+
+
+def audit(study: Study) -> AuditResult:
+    """Check every printed number of a study that can be checked.
+
+    Parameters
+    ----------
+    study : Study
+        Any bundle; whatever it lacks is left out.
+
+    Returns
+    -------
+    AuditResult
+        Verdict on each printed p-value, findings about the tables and the text, and the
+        frequentist estimates behind them. ``docs/audit.md`` explains each check.
+    """
+    cells = Cells(study)
+    tests = printed_tests(study, cells)
+    table = audit_table(study, cells, tests)
+    balance = balance_table(study, cells)
+    readings = readings_table(study, cells, tests, table)
+    findings = [
+        *tally_findings(study),
+        *scale_findings(study, cells),
+        *star_findings(tests),
+        *dispersion_findings(study, cells),
+        *balance_findings(study, cells, balance),
+        *_correlation_findings(table),
+        *_standard_error_findings(readings),
+    ]
+    return AuditResult(
+        study=study.name,
+        tests=table,
+        findings=findings_frame(findings),
+        contrasts=contrast_table(study, cells),
+        multiplicity=multiplicity_table(tests, table),
+        anova=anova_table(study, cells),
+        balance=balance,
+        readings=readings,
+    )
+
+
+def _correlation_findings(table: pd.DataFrame) -> Iterator[Finding]:
+    """Within-arm p-values that need a negative within-patient correlation."""
+    for row in table[table["rho_high"] < 0].to_dict("records"):
+        yield Finding(
+            "correlation",
+            UNUSUAL,
+            f"The printed p needs a within-patient correlation of {row['rho_low']:.2f} to "
+            f"{row['rho_high']:.2f}: patients with higher values before would have had lower ones "
+            "after.",
+            table=row["table"],
+            outcome=row["outcome"],
+            arm=row["arm"],
+            visit=row["visit"],
+            printed=row["p_printed"],
+            expected="a positive correlation",
+        )
+
+
+def _standard_error_findings(readings: pd.DataFrame) -> Iterator[Finding]:
+    """Weigh what reading the SDs as standard errors would mend against what it would break."""
+    rows = readings[readings["reading"] == STANDARD_ERRORS].set_index("kind")
+    mended = {kind: row for kind, row in rows.iterrows() if row["fits_unreproduced"] > 0}
+    if not mended:
+        return
+    mends = " and ".join(
+        f"{row['fits_unreproduced']} of the {row['unreproduced']} {kind}-arm p-values that are not "
+        "reproduced"
+        for kind, row in mended.items()
+    )
+    keeps = " and ".join(
+        f"{row['fits_others']} of the {row['others']} other {kind}-arm ones"
+        for kind, row in rows.iterrows()
+        if kind in {"between", "within"} and row["others"]
+    )
+    yield Finding(
+        "dispersion",
+        UNUSUAL,
+        f"Read as standard errors, the printed SDs would fit {mends}, but only {keeps}.",
+    )

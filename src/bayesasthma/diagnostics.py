@@ -1,0 +1,157 @@
+"""The gate: whether a fit, and every quantity quoted from it, may be believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+R_HAT_MAX = 1.01
+ESS_MIN = 400.0
+BFMI_MIN = 0.3
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Verdict on one fit.
+
+    Attributes
+    ----------
+    fit : str
+        Label of the fit.
+    sampled : bool
+        False for closed-form posteriors, whose draws are independent.
+    divergences, tree_depth_reached : int
+        Number of transitions; both must be 0.
+    bfmi : float
+        Smallest energy Bayesian fraction of missing information over chains (Betancourt 2016).
+    r_hat : float
+        Largest rank-normalised split R-hat over parameters (Vehtari et al. 2021, Bayesian Anal 16:667).
+    ess_bulk, ess_tail : float
+        Smallest over parameters.
+    worst : str
+        The parameter with the smallest bulk ESS.
+    parameters : int
+        How many scalars were checked.
+    """
+
+    fit: str
+    sampled: bool
+    divergences: int
+    tree_depth_reached: int
+    bfmi: float
+    r_hat: float
+    ess_bulk: float
+    ess_tail: float
+    worst: str
+    parameters: int
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What fails, in words; empty when the gate is passed."""
+        found = []
+        if self.divergences:
+            found.append(f"{self.divergences} divergent transitions")
+        if self.tree_depth_reached:
+            found.append(f"{self.tree_depth_reached} transitions at the maximum tree depth")
+        if self.bfmi < BFMI_MIN:
+            found.append(f"E-BFMI {self.bfmi:.2f} below {BFMI_MIN}")
+        if not self.r_hat <= R_HAT_MAX:
+            found.append(f"R-hat {self.r_hat:.3f} above {R_HAT_MAX}")
+        if not self.ess_bulk >= ESS_MIN:
+            found.append(f"bulk ESS {self.ess_bulk:.0f} below {ESS_MIN:.0f} ({self.worst})")
+        if not self.ess_tail >= ESS_MIN:
+            found.append(f"tail ESS {self.ess_tail:.0f} below {ESS_MIN:.0f}")
+        return tuple(found)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check holds."""
+        return not self.failures
+
+
+def check(label: str, data: xr.DataTree) -> Gate:
+    """Run the gate over every parameter of a fit.
+
+    Parameters
+    ----------
+    label : str
+    data : DataTree
+        With ``posterior`` (chain, draw, ...) and, if it was sampled, ``sample_stats``.
+
+    Returns
+    -------
+    Gate
+    """
+    import arviz as az
+
+    posterior = data["posterior"].to_dataset()
+    varying = posterior[[name for name in posterior if posterior[name].dtype.kind == "f"]]
+    bulk, tail = az.ess(varying), az.ess(varying, method="tail")
+    r_hat = az.rhat(varying)
+    smallest = {name: _extreme(bulk[name], np.nanmin) for name in varying}
+    worst = min(smallest, key=lambda name: smallest[name])
+    stats = data["sample_stats"].to_dataset() if "sample_stats" in data else xr.Dataset()
+    bfmi = _energy_bfmi(stats)
+    return Gate(
+        fit=label,
+        sampled=bool(stats),
+        divergences=int(stats["diverging"].sum()) if stats else 0,
+        tree_depth_reached=int(stats["maxdepth_reached"].sum()) if stats else 0,
+        bfmi=bfmi,
+        r_hat=max(_extreme(r_hat[name], np.nanmax) for name in varying),
+        ess_bulk=smallest[worst],
+        ess_tail=min(_extreme(tail[name], np.nanmin) for name in varying),
+        worst=str(worst),
+        parameters=sum(
+            int(np.prod([varying.sizes[d] for d in varying[name].dims[2:]])) for name in varying
+        ),
+    )
+
+
+def _extreme(array: xr.DataArray, function: np.ufunc) -> float:  # type: ignore[type-arg]
+    values = array.to_numpy()
+    return float(function(values)) if np.isfinite(values).any() else float("inf")
+
+
+def _energy_bfmi(stats: xr.Dataset) -> float:
+    """Smallest E-BFMI over chains: mean squared energy step over the energy's variance."""
+    if "energy" not in stats:
+        return float("inf")
+    energy = stats["energy"].transpose("chain", "draw").to_numpy()
+    return float(np.min(np.mean(np.diff(energy, axis=1) ** 2, axis=1) / np.var(energy, axis=1)))
+
+
+def mark(frame: pd.DataFrame, gate: Gate) -> pd.DataFrame:
+    """Add the column ``gate``: ``pass`` where the fit and the row's own diagnostics pass."""
+    own = (
+        (frame["r_hat"].fillna(1.0) <= R_HAT_MAX)
+        & (frame["ess_bulk"].fillna(np.inf) >= ESS_MIN)
+        & (frame["ess_tail"].fillna(np.inf) >= ESS_MIN)
+    )
+    return frame.assign(gate=np.where(own & gate.passed, "pass", "fail"))
+
+
+def diagnostics_frame(gates: list[Gate]) -> pd.DataFrame:
+    """One row per fit: the columns of ``diagnostics.csv``."""
+    return pd.DataFrame(
+        [
+            {
+                "fit": gate.fit,
+                "sampled": gate.sampled,
+                "parameters": gate.parameters,
+                "divergences": gate.divergences,
+                "tree_depth_reached": gate.tree_depth_reached,
+                "bfmi": gate.bfmi,
+                "r_hat": gate.r_hat,
+                "ess_bulk": gate.ess_bulk,
+                "ess_tail": gate.ess_tail,
+                "worst": gate.worst,
+                "gate": "pass" if gate.passed else "fail",
+                "failures": "; ".join(gate.failures),
+            }
+            for gate in gates
+        ]
+    )

@@ -1,0 +1,230 @@
+"""The table of treatment effects of a fit: every estimand, summarised, gated and labelled."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesasthma import estimands as est
+from bayesasthma.diagnostics import mark
+from bayesasthma.errors import UsageError
+from bayesasthma.fitting import Fit
+from bayesasthma.study import Study
+from bayesasthma.summaries import summarise
+
+#: The estimand that reports lead with, by model.
+HEADLINE = {"longitudinal": "adjusted_difference", "independent": "difference"}
+
+COLUMNS = [
+    "study", "outcome", "arm", "visit", "week", "model", "prior", "estimand", "unit",
+    "mean", "sd", "median", "ci_low", "ci_high", "ci_prob", "mcse_mean",
+    "p_benefit", "p_benefit_mcse", "p_positive",
+    "mcid", "mcid_kind", "p_benefit_gt_mcid", "p_harm_gt_mcid", "p_within_mcid",
+    "ess_bulk", "ess_tail", "r_hat", "gate",
+]  # fmt: skip
+
+DESCRIPTIONS = {
+    "difference": "difference in means",
+    "difference_in_change": "difference in change from baseline",
+    "adjusted_difference": "baseline-adjusted difference",
+    "standardised_difference": "standardised difference (Cohen's d)",
+    "change": "change from baseline within the arm",
+    "area_under_follow_up": "baseline-adjusted difference, averaged over the follow-up",
+    "share_improved": "share of patients improving by at least the MCID",
+    "difference_in_share_improved": "difference in the share improving by at least the MCID",
+}
+
+
+def outcome_arrays(study: Study, outcomes: np.ndarray) -> tuple[xr.DataArray, ...]:
+    """Direction, MCID and whether it is relative, as arrays over ``outcome``."""
+    meta = study.outcomes.loc[list(outcomes)]
+    coords = {"outcome": list(outcomes)}
+    return (
+        xr.DataArray(meta["direction"].to_numpy(dtype=float), coords, "outcome"),
+        xr.DataArray(meta["mcid"].to_numpy(dtype=float), coords, "outcome"),
+        xr.DataArray((meta["mcid_kind"] == "relative").to_numpy(), coords, "outcome"),
+    )
+
+
+def estimand_draws(fit: Fit) -> dict[str, xr.DataArray]:
+    """Posterior draws (chain, draw, outcome, arm, visit) of every estimand the model supports."""
+    moments, study = fit.moments, fit.study
+    direction, mcid, relative = outcome_arrays(study, moments["outcome"].to_numpy())
+    n = fit.data["constant_data"]["n"]
+    weeks = xr.DataArray(
+        study.visits.loc[list(moments["visit"].to_numpy()), "week"].to_numpy(dtype=float),
+        {"visit": moments["visit"]},
+        "visit",
+    )
+    draws = {
+        "difference": est.difference(moments),
+        "standardised_difference": est.standardised_difference(moments, n),
+    }
+    base = study.baseline_visit
+    if "correlation" not in moments or base is None or moments.sizes["visit"] < 2:
+        return draws
+    adjusted = est.adjusted_difference(moments, base, n)
+    area = est.area_under_follow_up(
+        adjusted, weeks.sel(visit=adjusted["visit"]), float(weeks.sel(visit=base))
+    )
+    share = est.share_improved(moments, base, direction, mcid, relative)
+    return draws | {
+        "adjusted_difference": adjusted,
+        "difference_in_change": est.difference_in_change(moments, base),
+        "change": est.change(moments, base),
+        "area_under_follow_up": area.expand_dims(visit=adjusted["visit"].to_numpy()[-1:], axis=-1),
+        "share_improved": share,
+        "difference_in_share_improved": share.isel(arm=slice(1, None))
+        - share.isel(arm=0, drop=True),
+    }
+
+
+def effects(
+    fit: Fit, *, threshold: float | None = None, ci_prob: float = 0.95, interval: str = "eti"
+) -> pd.DataFrame:
+    """Treatment effects of a fit: one row per outcome, arm, visit and estimand.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of a table model.
+    threshold : float, optional
+        Used in place of every MCID, in outcome units.
+    ci_prob : float
+    interval : {"eti", "hdi"}
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``effects.csv``; see ``docs/columns.md``. Cells whose arm or control prints
+        nothing at that visit are left out.
+    """
+    study, moments = fit.study, fit.moments
+    names = moments["outcome"].to_numpy()
+    direction, mcid, relative = outcome_arrays(study, names)
+    if threshold is not None:
+        mcid, relative = xr.full_like(mcid, threshold), xr.zeros_like(relative)
+    limit = est.threshold(moments, mcid, relative)
+    base = study.baseline_visit
+    frames = []
+    for estimand, draws in estimand_draws(fit).items():
+        sign: xr.DataArray | float = direction
+        bound: xr.DataArray | float = float("nan")
+        if estimand in ("difference", "adjusted_difference", "difference_in_change"):
+            bound = limit.sel(visit=draws["visit"])
+        elif estimand == "area_under_follow_up":
+            bound = limit.sel(visit=draws["visit"])
+        elif estimand == "change" and base is not None:
+            own = np.abs(moments["mean"].sel(visit=base, drop=True))
+            bound = xr.where(relative, mcid * own, mcid)
+        elif estimand == "share_improved":
+            sign = 0.0
+        elif estimand == "difference_in_share_improved":
+            sign = 1.0
+        frame = summarise(draws, sign, bound, ci_prob, interval).reset_index()
+        frame["estimand"] = estimand
+        frames.append(frame)
+    table = pd.concat(frames, ignore_index=True)
+    table = table[_printed(table, study)]
+    meta = study.outcomes.loc[table["outcome"]]
+    unit = meta["unit"].to_numpy(dtype=object)
+    unit = np.where(table["estimand"] == "standardised_difference", "SD", unit)
+    unit = np.where(table["estimand"].str.contains("share_improved"), "proportion", unit)
+    judged = table["p_benefit_gt_mcid"].notna().to_numpy()
+    chosen = mcid.sel(outcome=xr.DataArray(table["outcome"].to_numpy(), dims="row")).to_numpy()
+    kind = meta["mcid_kind"].to_numpy(dtype=object) if threshold is None else "absolute"
+    table = table.assign(
+        study=study.name,
+        week=study.visits.loc[table["visit"], "week"].to_numpy(),
+        model=fit.model,
+        prior=fit.prior,
+        unit=unit,
+        ci_prob=ci_prob,
+        mcid=np.where(judged, chosen, np.nan),
+        mcid_kind=np.where(judged, kind, ""),
+    )
+    order = {name: i for i, name in enumerate(names)}
+    table = mark(table, fit.gate).sort_values(
+        ["estimand", "outcome", "week", "arm"],
+        key=lambda column: column.map(order) if column.name == "outcome" else column,
+        kind="stable",
+    )
+    return table[COLUMNS].reset_index(drop=True)
+
+
+def _printed(table: pd.DataFrame, study: Study) -> pd.Series:
+    """Rows whose own arm and control arm have data at that visit."""
+    seen = np.isfinite(study.table["mean"]).any("statistic")
+    own = xr.DataArray(table["arm"].to_numpy(), dims="row")
+    outcome = xr.DataArray(table["outcome"].to_numpy(), dims="row")
+    visit = xr.DataArray(table["visit"].to_numpy(), dims="row")
+    both = seen.sel(outcome=outcome, arm=own, visit=visit) & seen.sel(
+        outcome=outcome, arm=study.control, visit=visit
+    )
+    return pd.Series(both.to_numpy(), index=table.index)
+
+
+def select_draws(
+    fit: Fit, outcome: str, visit: str, estimand: str | None = None, arm: str | None = None
+) -> xr.DataArray:
+    """Draws (chain, draw) of one effect.
+
+    Raises
+    ------
+    UsageError
+        If the outcome, visit, estimand or arm is not in the fit; the message lists those that are.
+    """
+    available = estimand_draws(fit)
+    estimand = estimand or HEADLINE.get(fit.model, "difference")
+    if estimand not in available:
+        raise UsageError(
+            f"the model {fit.model!r} has no estimand {estimand!r}; it has {', '.join(available)}"
+        )
+    draws = available[estimand]
+    arm = arm or str(fit.study.treatments[0])
+    for dim, label in (("outcome", outcome), ("visit", visit), ("arm", arm)):
+        labels = [str(value) for value in draws[dim].to_numpy()]
+        if label not in labels:
+            raise UsageError(f"{estimand}: no {dim} {label!r}; there are {', '.join(labels)}")
+    return draws.sel(outcome=outcome, visit=visit, arm=arm)
+
+
+def benefit_draws(
+    fit: Fit, outcome: str, visit: str, estimand: str | None = None, arm: str | None = None
+) -> xr.DataArray:
+    """Draws (chain, draw) of one effect, signed so that positive is a benefit.
+
+    Raises
+    ------
+    UsageError
+        As :func:`select_draws`, or if neither direction of the outcome is a benefit.
+    """
+    direction = int(fit.study.outcomes.loc[outcome, "direction"]) if (
+        outcome in fit.study.outcomes.index
+    ) else 0
+    draws = select_draws(fit, outcome, visit, estimand, arm)
+    if direction == 0:
+        raise UsageError(
+            f"no direction of {outcome!r} is a benefit; ask for the probability of each direction"
+        )
+    return draws * (1 if estimand == "difference_in_share_improved" else direction)
+
+
+def probability_of_benefit(
+    fit: Fit,
+    outcome: str,
+    visit: str,
+    threshold: float = 0.0,
+    *,
+    estimand: str | None = None,
+    arm: str | None = None,
+) -> float:
+    """P(benefit > threshold): the share of posterior draws beyond ``threshold`` outcome units.
+
+    Raises
+    ------
+    UsageError
+        As :func:`benefit_draws`.
+    """
+    return float((benefit_draws(fit, outcome, visit, estimand, arm) > threshold).mean())

@@ -1,0 +1,317 @@
+"""Exact likelihood of a printed mean ± SD table whose within-patient correlations are unseen.
+
+One *series* is what is printed of one outcome in one arm: ``R`` rows (visits, or changes from
+baseline), each with a mean and an SD. With patients ``y ~ MVN(mu, D(sigma) R D(sigma))`` the sample
+mean and the sample covariance are independent, ``mean ~ N(mu, Sigma/n)`` and
+``(n-1) S ~ Wishart(n-1, Sigma)``. The table shows the diagonal of ``S`` only; its correlation matrix
+``C`` is a latent variable here, given by its canonical partial correlations on Fisher's z scale,
+``z_C = z_R + epsilon / sqrt(n - 1 - j - 1/2)``. Integrating ``epsilon`` out gives the likelihood of
+what was printed. ``docs/likelihood.md`` derives the density.
+
+All functions accept NumPy arrays or PyTensor variables; the caller names the array module (``xp``).
+"""
+
+from __future__ import annotations
+
+from math import log, pi
+from typing import Any
+
+import numpy as np
+from scipy import special, stats
+
+from bayesasthma.correlation import (
+    Array,
+    cholesky,
+    cholesky_from_z,
+    forward_substitute,
+    multiply_transpose,
+    pairs,
+    unpack_lower,
+)
+
+LOG_2PI = log(2 * pi)
+
+
+def fisher_scale(df: np.ndarray) -> np.ndarray:
+    """SD of a sample partial correlation on Fisher's z scale, for every pair of rows.
+
+    Parameters
+    ----------
+    df : ndarray, shape (..., row)
+        Degrees of freedom ``n - 1`` of each row.
+
+    Returns
+    -------
+    ndarray, shape (..., pair)
+        ``1 / sqrt(df_i - j - 1/2)``; any positive scale is exact, this one makes ``epsilon`` nearly
+        standard normal a priori (Fisher 1921, Metron 1:3, with the half-degree refinement).
+    """
+    df = np.asarray(df, dtype=float)
+    index = pairs(df.shape[-1])
+    if not index:
+        return np.zeros((*df.shape[:-1], 0))
+    return np.stack([1 / np.sqrt(np.maximum(df[..., i] - j - 0.5, 0.5)) for i, j in index], axis=-1)
+
+
+def log_constant(df: np.ndarray) -> np.ndarray:
+    """Normalising constant of each row's SD density, shape (..., row); see ``docs/likelihood.md``."""
+    df = np.asarray(df, dtype=float)
+    row = np.arange(df.shape[-1])
+    rest = df - row
+    return (
+        -0.5 * row * LOG_2PI
+        + (1 - rest / 2) * log(2)
+        - special.gammaln(rest / 2)
+        + df / 2 * np.log(df)
+    )
+
+
+def log_sech2(z: Array, xp: Any = np) -> Array:
+    """``log(1 - tanh(z)**2)`` without cancellation."""
+    size = xp.abs(z)
+    return 2 * (log(2) - size - xp.log1p(xp.exp(-2 * size)))
+
+
+def latent_z(
+    z_population: Array,
+    epsilon: Array,
+    scale: Array,
+    pinned: np.ndarray,
+    pinned_z: Array,
+) -> list[list[Array]]:
+    """Sample partial correlations on Fisher's z scale: pinned where published, latent elsewhere.
+
+    Parameters
+    ----------
+    z_population : array, shape (..., pair)
+    epsilon : array, shape (..., free pair)
+    scale, pinned_z : array, shape (..., pair)
+    pinned : ndarray of bool, shape (pair,)
+        Which pairs were published.
+    """
+    size = _rows(len(pinned))
+    entries: list[list[Array]] = [[None] * i for i in range(size)]
+    free = 0
+    for k, (i, j) in enumerate(pairs(size)):
+        if pinned[k]:
+            entries[i][j] = pinned_z[..., k]
+        else:
+            entries[i][j] = z_population[..., k] + epsilon[..., free] * scale[..., k]
+            free += 1
+    return entries
+
+
+def _rows(pair_count: int) -> int:
+    return round((1 + (1 + 8 * pair_count) ** 0.5) / 2)
+
+
+def table_logp(
+    mean: Array,
+    sd: Array,
+    mu: Array,
+    log_sigma: Array,
+    z_population: Array,
+    epsilon: Array,
+    n: Array,
+    constant: Array,
+    scale: Array,
+    pinned: np.ndarray,
+    pinned_z: Array,
+    *,
+    balanced: bool,
+    xp: Any = np,
+) -> Array:
+    """Log-density of printed means and SDs, and of the unseen sample correlations, row by row.
+
+    Row ``i`` holds ``log p(mean_i, sd_i, C_i | rows before i)``, so the sum over rows is the joint
+    density of the series. The standard-normal density of ``epsilon`` is divided out: with
+    ``epsilon ~ Normal(0, 1)`` as its prior the product is the exact joint density.
+
+    Parameters
+    ----------
+    mean, sd, mu, log_sigma, n : array, shape (..., row)
+        Sample and population moments in one unit; ``n`` patients per row.
+    z_population : array, shape (..., pair)
+        Partial correlations of the population on Fisher's z scale.
+    epsilon : array, shape (..., free pair)
+    constant, scale : array
+        :func:`log_constant` and :func:`fisher_scale` of ``n - 1``.
+    pinned, pinned_z
+        See :func:`latent_z`.
+    balanced : bool
+        Whether ``n`` is equal over rows. If not, patients are taken as nested (those seen at a visit
+        with fewer patients are among those seen at a visit with more), which is exact for the means;
+        rows of the SD density keep their own degrees of freedom.
+    xp : module
+        ``numpy`` or ``pytensor.tensor``.
+
+    Returns
+    -------
+    array, shape (..., row)
+
+    References
+    ----------
+    Wishart density in Bartlett coordinates: Anderson 2003, An Introduction to Multivariate
+    Statistical Analysis, 3rd ed., section 7.2.
+    """
+    size = len(log_rows) if (log_rows := _static_rows(pinned)) else 1
+    z_pop = unpack_lower(z_population, size) if size > 1 else [[]]
+    z_sample = latent_z(z_population, epsilon, scale, pinned, pinned_z) if size > 1 else [[]]
+    factor = cholesky_from_z(z_pop, xp)
+    sample = cholesky_from_z(z_sample, xp)
+    ratio = [sd[..., i] * xp.exp(-log_sigma[..., i]) for i in range(size)]
+    columns = [
+        forward_substitute(factor, [ratio[i] * sample[i][j] for i in range(j, size)], start=j)
+        for j in range(size)
+    ]
+    mean_factor = factor if balanced else _mean_factor(factor, n, xp)
+    residual = [
+        (mean[..., i] - mu[..., i]) * xp.exp(-log_sigma[..., i]) * xp.sqrt(n[..., i])
+        for i in range(size)
+    ]
+    whitened = forward_substitute(mean_factor, residual)
+    rows = []
+    free = 0
+    for i in range(size):
+        df = n[..., i] - 1
+        log_diagonal = xp.log(factor[i][i]) if i else 0.0
+        squares = sum(columns[j][i - j] ** 2 for j in range(i + 1))
+        log_mean_diagonal = log_diagonal if balanced else xp.log(mean_factor[i][i])
+        term = (
+            constant[..., i]
+            + (df - 1) * xp.log(sd[..., i])
+            - df * (log_sigma[..., i] + log_diagonal)
+            - 0.5 * df * squares
+            - 0.5 * (LOG_2PI + whitened[i] ** 2 - xp.log(n[..., i]))
+            - log_sigma[..., i]
+            - log_mean_diagonal
+        )
+        for j in range(i):
+            k = i * (i - 1) // 2 + j
+            power = 0.5 * (df - j - 1)
+            log_det = log_sech2(z_sample[i][j], xp)
+            if pinned[k]:
+                # the published correlation itself is the datum, not its Fisher z
+                term = term + (power - 1) * log_det
+            else:
+                term = (
+                    term
+                    + power * log_det
+                    + xp.log(scale[..., k])
+                    + 0.5 * (LOG_2PI + epsilon[..., free] ** 2)
+                )
+                free += 1
+        rows.append(term)
+    return xp.stack(rows, axis=-1)
+
+
+def _static_rows(pinned: np.ndarray) -> range:
+    return range(_rows(len(pinned))) if len(pinned) else range(1)
+
+
+def _mean_factor(factor: list[list[Array]], n: Array, xp: Any) -> list[list[Array]]:
+    """Cholesky factor of the correlation of the sample means when patients are nested."""
+    matrix = multiply_transpose(factor)
+    for i, j in pairs(len(factor)):
+        fewer = xp.minimum(n[..., i], n[..., j])
+        matrix[i][j] = matrix[i][j] * xp.sqrt(fewer / xp.maximum(n[..., i], n[..., j]))
+    return cholesky(matrix, xp)
+
+
+def draw_table(
+    rng: np.random.Generator,
+    mu: np.ndarray,
+    log_sigma: np.ndarray,
+    z_population: np.ndarray,
+    n: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw printed means and SDs of new studies of the same size (unrounded).
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    mu, log_sigma, n : ndarray, shape (..., row)
+    z_population : ndarray, shape (..., pair)
+
+    Returns
+    -------
+    mean, sd : ndarray, shape (..., row)
+    """
+    shape = np.broadcast_shapes(mu.shape, log_sigma.shape, n.shape)
+    size = shape[-1]
+    z = unpack_lower(z_population, size) if size > 1 else [[]]
+    factor = cholesky_from_z(z)
+    mean_factor = _mean_factor(factor, n, np) if size > 1 else factor
+    n = np.broadcast_to(n, shape)
+    noise = rng.standard_normal(shape)
+    bartlett = [
+        [rng.standard_normal(shape[:-1]) for _ in range(i)]
+        + [np.sqrt(stats.chi2.rvs(n[..., i] - 1 - i, size=shape[:-1], random_state=rng))]
+        for i in range(size)
+    ]
+    sigma = np.exp(log_sigma)
+    mean, sd = np.empty(shape), np.empty(shape)
+    for i in range(size):
+        mean[..., i] = mu[..., i] + sigma[..., i] / np.sqrt(n[..., i]) * sum(
+            mean_factor[i][k] * noise[..., k] for k in range(i + 1)
+        )
+        squares = sum(
+            sum(
+                factor[i][k] * bartlett[k][j] * np.sqrt((n[..., i] - 1) / (n[..., k] - 1))
+                for k in range(j, i + 1)
+            )
+            ** 2
+            for j in range(i + 1)
+        )
+        sd[..., i] = sigma[..., i] * np.sqrt(squares / (n[..., i] - 1))
+    return mean, sd
+
+
+def patient_logp(
+    mean: Array,
+    root: Array,
+    mu: Array,
+    log_sigma: Array,
+    z_population: Array,
+    n: Array,
+    *,
+    xp: Any = np,
+) -> Array:
+    """Log-density of the patients of a series, through their sufficient statistics.
+
+    Parameters
+    ----------
+    mean : array, shape (..., visit)
+        Sample means of the patients who were seen at exactly these visits.
+    root : array, shape (..., visit, visit)
+        Lower-triangular ``F`` with ``F F'`` the sums of squares and products about ``mean``.
+    mu, log_sigma : array, shape (..., visit)
+    z_population : array, shape (..., pair)
+    n : array, shape (...)
+        Number of patients; one is enough.
+    xp : module
+
+    Returns
+    -------
+    array, shape (...)
+        ``sum_i log MVN(y_i | mu, Sigma)``. Visits missing at random drop out of the density (Little
+        and Rubin 2019, Statistical Analysis with Missing Data, 3rd ed., section 6.2).
+    """
+    size = mean.shape[-1] if isinstance(mean, np.ndarray) else mean.type.shape[-1]
+    factor = cholesky_from_z(unpack_lower(z_population, size) if size > 1 else [[]], xp)
+    inverse = [xp.exp(-log_sigma[..., i]) for i in range(size)]
+    columns = [
+        forward_substitute(factor, [root[..., i, j] * inverse[i] for i in range(j, size)], start=j)
+        for j in range(size)
+    ]
+    columns.append(
+        [
+            xp.sqrt(n) * value
+            for value in forward_substitute(
+                factor, [(mean[..., i] - mu[..., i]) * inverse[i] for i in range(size)]
+            )
+        ]
+    )
+    squares = sum(value**2 for column in columns for value in column)
+    log_det = sum(log_sigma[..., i] + (xp.log(factor[i][i]) if i else 0.0) for i in range(size))
+    return -0.5 * (n * size * LOG_2PI + squares) - n * log_det

@@ -1,0 +1,166 @@
+"""Beta-binomial models of adverse-reaction counts, under both readings of the counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from bayesasthma.correlation import Array
+from bayesasthma.errors import UsageError
+from bayesasthma.priors import PriorSet
+from bayesasthma.study import Study
+
+READINGS = ("per_visit", "cumulative")
+#: Jeffreys prior of a binomial rate, Beta(1/2, 1/2).
+JEFFREYS = 0.5
+# Prior of the control arm's log odds of a reaction per visit: median 12 %, 95 % from 0.7 % to 72 %.
+LEVEL_LOCATION, LEVEL_SCALE = -2.0, 1.5
+# Prior of the intraclass correlation of patients within a visit, Beta(1, 4): mean 0.2.
+OVERDISPERSION = (1.0, 4.0)
+OVERDISPERSION_FLOOR = 1e-3
+
+
+@dataclass(frozen=True)
+class AdverseSpec:
+    """Specification of a model of adverse-reaction counts.
+
+    Attributes
+    ----------
+    model : {"independent", "hierarchical"}
+        Conjugate and closed-form per cell, or partially pooled.
+    reading : {"per_visit", "cumulative"}
+        Whether a printed count is of reactions since the visit before, or since the start.
+    prior : PriorSet or None
+        None for ``independent``, whose prior is Jeffreys'.
+    """
+
+    model: str
+    reading: str
+    prior: PriorSet | None = None
+
+    @property
+    def label(self) -> str:
+        """Short name, unique among a run's fits."""
+        prior = "jeffreys" if self.prior is None else self.prior.name
+        return f"adverse-{self.model}-{self.reading}-{prior}"
+
+    @property
+    def prior_name(self) -> str:
+        """Name of the prior as tables print it."""
+        return "jeffreys" if self.prior is None else self.prior.name
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts at risk of one reading, one entry per reaction, visit and arm that was printed.
+
+    Attributes
+    ----------
+    reactions, visits, arms : tuple of str
+        Labels; the control arm first, visits by week.
+    reaction, visit, arm : ndarray of int, shape (cell,)
+    events, at_risk : ndarray of int, shape (cell,)
+        New events, and patients who could have had one.
+    """
+
+    reactions: tuple[str, ...]
+    visits: tuple[str, ...]
+    arms: tuple[str, ...]
+    reaction: np.ndarray
+    visit: np.ndarray
+    arm: np.ndarray
+    events: np.ndarray
+    at_risk: np.ndarray
+
+
+def counts(study: Study, reading: str) -> Counts:
+    """Counts of a study under a reading.
+
+    ``cumulative`` turns counts since the start into new events among those still free of one:
+    3, 4, 6 of 18 become 3 of 18, 1 of 15, 2 of 14.
+
+    Raises
+    ------
+    UsageError
+        If the study prints no counts, or a cumulative reading meets a falling count.
+    """
+    table = study.adverse
+    if table.empty:
+        raise UsageError("the study has no adverse.csv")
+    if reading not in READINGS:
+        raise UsageError(f"unknown reading {reading!r}; there are {', '.join(READINGS)}")
+    reactions = tuple(dict.fromkeys(table["reaction"]))
+    visits = tuple(v for v in study.visits.index if v in set(table["visit"]))
+    arms = tuple(study.arms.index)
+    cells = {
+        (r.reaction, r.arm, r.visit): (int(r.events), int(r.n)) for r in table.itertuples(index=False)
+    }
+    rows = []
+    for i, reaction in enumerate(reactions):
+        for g, arm in enumerate(arms):
+            before = 0
+            for t, visit in enumerate(visits):
+                if (reaction, arm, visit) not in cells:
+                    continue
+                events, n = cells[reaction, arm, visit]
+                if reading == "cumulative":
+                    if events < before:
+                        raise UsageError(
+                            f"adverse.csv: {reaction}, {arm} falls from {before} to {events} at "
+                            f"{visit}, so the counts cannot be cumulative"
+                        )
+                    rows.append((i, t, g, events - before, n - before))
+                    before = events
+                else:
+                    rows.append((i, t, g, events, n))
+    array = np.array(sorted(rows))
+    return Counts(reactions, visits, arms, *array.T)
+
+
+def rates(parameters: dict[str, Array], data: Counts, prior: PriorSet, xp: Any = np) -> Array:
+    """Control arm's and treated arms' event rates (..., reaction, arm), from the parameters."""
+    fewer = prior.log_odds()
+    share = parameters["pooling"][..., None, :]
+    common, own = parameters["effect_common"][..., None, :], parameters["effect_own"]
+    log_odds_ratio = -(
+        fewer.location + fewer.scale * (xp.sqrt(share) * common + xp.sqrt(1 - share) * own)
+    )
+    level = parameters["level"][..., :, None]
+    logit = xp.concatenate([level, level + log_odds_ratio], axis=-1)
+    return 1 / (1 + xp.exp(-logit))
+
+
+def concentration(parameters: dict[str, Array]) -> Array:
+    """``alpha + beta`` of the beta distribution of a cell's rate about its arm's rate."""
+    correlation = OVERDISPERSION_FLOOR + (1 - 2 * OVERDISPERSION_FLOOR) * parameters["overdispersion"]
+    return 1 / correlation - 1
+
+
+def build(data: Counts, prior: PriorSet) -> pm.Model:
+    """The hierarchical beta-binomial model; ``events`` and ``at_risk`` can be swapped without compiling."""
+    coords = {
+        "reaction": list(data.reactions),
+        "treated": list(data.arms[1:]),
+        "cell": range(len(data.events)),
+    }
+    with pm.Model(coords=coords) as model:
+        size = (len(data.events),)
+        events = pm.Data("events", data.events, dims="cell")
+        at_risk = pt.specify_shape(pm.Data("at_risk", data.at_risk, dims="cell"), size)
+        parameters = {
+            "level": pm.Normal("level", LEVEL_LOCATION, LEVEL_SCALE, dims="reaction"),
+            "pooling": pm.Beta("pooling", 2, 2, dims="treated"),
+            "effect_common": pm.Normal("effect_common", 0, 1, dims="treated"),
+            "effect_own": pm.Normal("effect_own", 0, 1, dims=("reaction", "treated")),
+            "overdispersion": pm.Beta("overdispersion", *OVERDISPERSION),
+        }
+        rate = rates(parameters, data, prior, pt)[data.reaction, data.arm]
+        total = concentration(parameters)
+        pm.BetaBinomial(
+            "count", alpha=rate * total, beta=(1 - rate) * total, n=at_risk, observed=events, dims="cell"
+        )
+    return model

@@ -1,0 +1,87 @@
+"""What to fit: model, prior set, correlation structure and the readings of the table."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from bayesasthma.correlation import CorrelationPrior
+from bayesasthma.priors import PriorSet, prior_set
+
+Variance = Literal["common", "by_arm"]
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """Specification of a model of printed means and SDs.
+
+    Attributes
+    ----------
+    model : {"independent", "longitudinal"}
+    prior : PriorSet
+    correlation : CorrelationPrior
+        Ignored by ``independent``, which uses no correlations.
+    variance : {"common", "by_arm"}
+        One SD over all arms at each visit (as Student's t test has it), or one per arm.
+    rounding : bool
+        Treat each printed number as its unrounded value plus a uniform error.
+    """
+
+    model: str
+    prior: PriorSet
+    correlation: CorrelationPrior = field(default_factory=CorrelationPrior)
+    variance: Variance = "by_arm"
+    rounding: bool = True
+
+    @property
+    def label(self) -> str:
+        """Short name, unique among a run's fits: it names the saved file."""
+        parts = [self.model, self.prior.name]
+        if self.model != "independent" and self.correlation != CorrelationPrior():
+            parts.append(self.correlation.label.replace(":", ""))
+        default = TABLE_DEFAULTS[self.model]
+        if self.variance != default["variance"]:
+            parts.append(self.variance)
+        if self.rounding != default["rounding"]:
+            parts.append("rounded" if self.rounding else "unrounded")
+        return "-".join(parts)
+
+    def record(self) -> dict[str, Any]:
+        """Everything that identifies the specification, as plain data."""
+        return asdict(self)
+
+
+#: ``independent`` is the analytic benchmark: one SD over the arms and the numbers at face value, as
+#: the t test has it. ``longitudinal`` makes neither assumption.
+TABLE_DEFAULTS: dict[str, dict[str, Any]] = {
+    "independent": {"prior": "reference", "variance": "common", "rounding": False},
+    "longitudinal": {"prior": "weak", "variance": "by_arm", "rounding": True},
+}
+
+
+def table_spec(
+    model: str,
+    prior: str | None = None,
+    correlation: str | CorrelationPrior | None = None,
+    variance: Variance | None = None,
+    rounding: bool | None = None,
+) -> TableSpec:
+    """Specification of ``model`` with its defaults filled in.
+
+    Raises
+    ------
+    UsageError, ValueError
+        If the prior set or the correlation structure is unknown.
+    """
+    defaults = TABLE_DEFAULTS[model]
+    if correlation is None:
+        correlation = CorrelationPrior()
+    elif isinstance(correlation, str):
+        correlation = CorrelationPrior.parse(correlation)
+    return TableSpec(
+        model=model,
+        prior=prior_set(prior or defaults["prior"]),
+        correlation=correlation,
+        variance=variance or defaults["variance"],
+        rounding=defaults["rounding"] if rounding is None else rounding,
+    )

@@ -1,0 +1,207 @@
+"""Compile once, sample, assemble a labelled DataTree, save atomically, resume."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesasthma.errors import BayesAsthmaError
+
+Progress = Callable[[str], None]
+
+PACKAGES = ("pymc", "pytensor", "nutpie", "numba", "numpy", "scipy", "xarray", "arviz-base", "arviz-stats")
+
+
+@dataclass(frozen=True)
+class SamplerOptions:
+    """How to sample.
+
+    Attributes
+    ----------
+    draws, tune, chains : int
+        Kept and warm-up iterations of each chain, and chains.
+    seed : int
+        The same seed, options and versions give the same draws.
+    target_accept : float
+        Acceptance rate that the step size is tuned to.
+    cores : int or None
+        Chains at a time; None uses the machine's.
+    progress_bar : bool
+        Show nutpie's bar; it does not change the draws.
+    """
+
+    draws: int = 1000
+    tune: int = 1000
+    chains: int = 4
+    seed: int = 20250711
+    target_accept: float = 0.95
+    cores: int | None = field(default=None, compare=False)
+    progress_bar: bool = field(default=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name, least in (("draws", 4), ("tune", 1), ("chains", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is at least {least}, not {getattr(self, name)}")
+
+    def record(self) -> dict[str, Any]:
+        """What determines the draws, as plain data."""
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in ("cores", "progress_bar")
+        }
+
+
+def compile_model(model: Any) -> Any:
+    """Compile a PyMC model for nutpie, its dimensions frozen and its ``pm.Data`` left swappable.
+
+    Returns
+    -------
+    nutpie compiled model
+        ``compiled.with_data(name=array)`` refits other data or hyperparameters without compiling.
+    """
+    import nutpie
+    from pymc.model.transform.optimization import freeze_dims_and_data
+
+    return nutpie.compile_pymc_model(freeze_dims_and_data(model, data=[]))
+
+
+def sample(compiled: Any, options: SamplerOptions) -> xr.DataTree:
+    """Run NUTS; returns ``posterior`` and ``sample_stats``, warm-up left out."""
+    import nutpie
+
+    tree: xr.DataTree = nutpie.sample(
+        compiled,
+        draws=options.draws,
+        tune=options.tune,
+        chains=options.chains,
+        cores=options.cores or min(options.chains, os.cpu_count() or 1),
+        seed=options.seed,
+        target_accept=options.target_accept,
+        progress_bar=options.progress_bar,
+        save_warmup=False,
+    )
+    kept = ["diverging", "energy", "n_steps", "depth", "maxdepth_reached", "step_size", "logp"]
+    stats = tree["sample_stats"].to_dataset()
+    return xr.DataTree.from_dict(
+        {
+            "posterior": tree["posterior"].to_dataset(),
+            "sample_stats": stats[[name for name in kept if name in stats]],
+        }
+    )
+
+
+def draw_prior(model: Any, draws: int, seed: int) -> xr.Dataset:
+    """Prior draws of the free parameters (chain, draw, ...), without compiling the graph.
+
+    Improper priors have no draws: the dataset is then empty.
+    """
+    import pymc as pm
+
+    free = model.free_RVs
+    if any(type(rv.owner.op).__name__ == "FlatRV" for rv in free):
+        return xr.Dataset()
+    values = pm.draw(free, draws=draws, random_seed=seed, mode="FAST_COMPILE")
+    variables = {
+        rv.name: (("chain", "draw", *model.named_vars_to_dims.get(rv.name, ())), np.asarray(v)[None])
+        for rv, v in zip(free, values, strict=True)
+    }
+    coords = {
+        dim: list(labels)
+        for dim, labels in model.coords.items()
+        if labels is not None and any(dim in dims for dims, _ in variables.values())
+    }
+    return xr.Dataset(variables, coords)
+
+
+def source_hash() -> str:
+    """SHA-256 over the package's statistical source: what a saved fit depends on."""
+    digest = hashlib.sha256()
+    folder = Path(__file__).parent
+    names = ["correlation.py", "likelihood.py", "priors.py", "series.py", "sampling.py", "fitting.py"]
+    for path in [*(folder / name for name in names), *sorted((folder / "models").glob("*.py"))]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that a draw depends on."""
+    return {name: version(name) for name in PACKAGES}
+
+
+def fit_key(record: dict[str, Any]) -> str:
+    """Fingerprint of a fit: its specification, inputs, options, versions and source."""
+    text = json.dumps(
+        {**record, "versions": versions(), "source": source_hash()}, sort_keys=True, default=str
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_if_current(path: Path, key: str) -> xr.DataTree | None:
+    """The saved fit at ``path`` if its fingerprint is ``key``; None if absent, stale or unreadable."""
+    if not path.exists():
+        return None
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as tree:
+            if tree.attrs.get("key") != key:
+                return None
+            loaded: xr.DataTree = tree.load()
+            return loaded
+    except (OSError, ValueError, KeyError):
+        return None  # cut off or foreign: fit again
+
+
+def save(tree: xr.DataTree, path: Path) -> None:
+    """Write a fit atomically: a reader sees the old file or the whole new one.
+
+    Raises
+    ------
+    BayesAsthmaError
+        If the folder cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tree.to_netcdf(partial, engine="h5netcdf", encoding=_encoding(tree))
+        os.replace(partial, path)
+    except OSError as error:
+        raise BayesAsthmaError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _encoding(tree: xr.DataTree) -> dict[str, dict[str, dict[str, Any]]]:
+    return {
+        node.path: {
+            str(name): {"zlib": True, "complevel": 1}
+            for name, variable in node.data_vars.items()
+            if variable.dtype.kind in "fi" and variable.size > 1000
+        }
+        for node in tree.subtree
+        if node.data_vars
+    }
+
+
+class Stopwatch:
+    """Wall seconds of named stages, in order."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def time(self, stage: str, action: Callable[[], Any]) -> Any:
+        """Run ``action`` and add its wall time to ``stage``."""
+        start = time.perf_counter()
+        try:
+            return action()
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start

@@ -1,0 +1,97 @@
+"""A study: what a paper printed, validated, immutable, on labelled arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+
+@dataclass(frozen=True, repr=False)
+class Study:
+    """One study's printed numbers.
+
+    Attributes
+    ----------
+    name : str
+        The bundle's folder name.
+    title, citation, design : str
+    randomised : bool
+    arms : DataFrame
+        Index ``arm``; columns ``label``, ``role`` ("control" or "treatment"), ``n``. Control first.
+    visits : DataFrame
+        Index ``visit``; columns ``label``, ``week``. Ascending.
+    baseline_visit : str or None
+    outcomes : DataFrame
+        Index ``outcome``; ``label, unit, domain, direction`` (+1, -1, 0), ``mcid, mcid_kind, mcid_source,
+        minimum, maximum, items``.
+    table : Dataset (outcome, arm, visit, statistic)
+        ``mean``, ``sd``, ``n`` (NaN where not printed) and ``mean_step``, ``sd_step``, the units in the
+        last printed place (0 if not rounded). ``statistic`` is ``level`` or ``change`` from baseline.
+    correlations, tests, baseline, adverse, claims, external : DataFrame
+        As in the bundle's files, typed; empty if the file is absent.
+    patients : DataFrame or None
+        One row per patient and visit, if the bundle has patient-level data.
+    methods : dict
+        What the paper states of its tests.
+    exclusions : DataFrame
+        Exclusion criteria that name a level of a baseline variable.
+    checksums : dict
+        SHA-256 of every file read.
+    """
+
+    name: str
+    title: str
+    citation: str
+    design: str
+    randomised: bool
+    arms: pd.DataFrame
+    visits: pd.DataFrame
+    baseline_visit: str | None
+    outcomes: pd.DataFrame
+    table: xr.Dataset
+    correlations: pd.DataFrame
+    tests: pd.DataFrame
+    baseline: pd.DataFrame
+    adverse: pd.DataFrame
+    claims: pd.DataFrame
+    external: pd.DataFrame
+    patients: pd.DataFrame | None
+    checksums: dict[str, str]
+    methods: dict[str, Any] = field(default_factory=dict)
+    exclusions: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def control(self) -> str:
+        """Id of the control arm."""
+        return str(self.arms.index[0])
+
+    @property
+    def treatments(self) -> list[str]:
+        """Ids of the other arms."""
+        return [str(arm) for arm in self.arms.index[1:]]
+
+    @property
+    def follow_up(self) -> list[str]:
+        """Ids of the visits other than the baseline."""
+        return [str(visit) for visit in self.visits.index if visit != self.baseline_visit]
+
+    @property
+    def weeks(self) -> np.ndarray:
+        """Weeks of the visits, ascending."""
+        return self.visits["week"].to_numpy(dtype=float)
+
+    def __repr__(self) -> str:
+        """Name, arms with their sizes, visits and outcomes on four lines."""
+        arms = ", ".join(f"{row.label} (n = {row.n})" for row in self.arms.itertuples())
+        source = "patients" if self.patients is not None else "printed means and SDs"
+        return (
+            f"Study {self.name!r}: {self.title}\n"
+            f"  arms: {arms}\n"
+            f"  visits: {', '.join(str(label) for label in self.visits['label'])}\n"
+            f"  {len(self.outcomes)} outcomes from {source}; {len(self.tests)} printed p-values; "
+            f"{len(self.adverse)} adverse-reaction counts"
+        )
