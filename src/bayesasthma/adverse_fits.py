@@ -34,10 +34,9 @@ COLUMNS = [
     "p_benefit", "p_benefit_mcse", "ess_bulk", "ess_tail", "r_hat", "gate",
 ]  # fmt: skip
 
+CONTRASTS = ("risk_difference", "risk_ratio", "odds_ratio", "number_needed_to_treat")
 #: Patients to whom the predictive chance of a severe reaction refers.
 FUTURE_PATIENTS = 20
-#: The visit label of quantities that refer to any one visit (or all of the follow-up).
-ALL_VISITS = "all"
 
 
 @dataclass(frozen=True)
@@ -253,9 +252,8 @@ def adverse_effects(fit: AdverseFit, ci_prob: float = 0.95) -> pd.DataFrame:
     }
     frames = []
     for estimand, values in draws.items():
-        sign = -1.0 if estimand in ("risk_difference",) else 0.0
-        centred = values
-        frame = summarise(centred.transpose("chain", "draw", ...), sign, ci_prob=ci_prob)
+        sign = -1.0 if estimand == "risk_difference" else 0.0
+        frame = summarise(values.transpose("chain", "draw", ...), sign, ci_prob=ci_prob)
         frames.append(frame.reset_index().assign(estimand=estimand))
     table = pd.concat(frames, ignore_index=True)
     table = pd.concat([table, _needed_to_treat(table)], ignore_index=True)
@@ -290,7 +288,7 @@ def _share_probabilities(table: pd.DataFrame) -> pd.DataFrame:
     """P(fewer reactions) is one number per contrast: copy it from the risk difference."""
     keys = ["reaction", "visit", "arm"]
     source = table[table["estimand"] == "risk_difference"].set_index(keys)
-    contrast = table["estimand"].isin(["risk_ratio", "odds_ratio"])
+    contrast = table["estimand"].isin(CONTRASTS[1:])
     index = pd.MultiIndex.from_frame(table.loc[contrast, keys])
     for column in ("p_benefit", "p_benefit_mcse"):
         table.loc[contrast, column] = source[column].reindex(index).to_numpy()
@@ -327,7 +325,7 @@ def _closed_form(table: pd.DataFrame, fit: AdverseFit, ci_prob: float) -> pd.Dat
         if row.estimand == "rate":
             values = [own.mean(), own.std(), own.median(), own.ppf(tail), own.ppf(1 - tail)]
             table.loc[row.Index, ["mean", "sd", "median", "ci_low", "ci_high"]] = values
-        elif row.estimand in ("risk_difference", "risk_ratio", "odds_ratio"):
+        elif row.estimand in CONTRASTS:
             control = posterior[row.reaction, row.visit, control_arm]
             table.loc[row.Index, "p_benefit"] = probability_less(own, control)
             table.loc[row.Index, "p_benefit_mcse"] = 0.0

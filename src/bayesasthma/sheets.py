@@ -13,58 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bayesasthma.errors import Problem
+from bayesasthma.printed_numbers import Number, parse_number, why_not_a_number
 
 FREE_COLUMNS = frozenset({"note", "source"})
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_P_VALUE = re.compile(r"\*?\s*(?P<operator>[<>=]?)\s*(?P<number>\d*\.?\d+)\s*\*?")
-
-
-@dataclass(frozen=True)
-class Number:
-    """A printed number: its value, and the unit of its last printed place."""
-
-    value: float
-    step: float
-
-
-@dataclass(frozen=True)
-class PrintedP:
-    """A printed p-value: ``"*<0.01"`` is 0.01, ``"<"``, starred, two decimals."""
-
-    value: float
-    operator: str
-    starred: bool
-    decimals: int
-
-
-def parse_number(text: str) -> Number | None:
-    """Read a number as printed; None if it is not one.
-
-    ``16.8`` has step 0.1, ``17`` step 1, ``1.50e2`` step 1.
-    """
-    text = text.strip()
-    if not _NUMBER.fullmatch(text):
-        return None
-    value = float(text)
-    if not math.isfinite(value):
-        return None
-    mantissa, _, exponent = text.lower().partition("e")
-    decimals = len(mantissa.partition(".")[2])
-    power = (int(exponent) if exponent else 0) - decimals
-    return Number(value, float(f"1e{power}"))
-
-
-def parse_p(text: str) -> PrintedP | None:
-    """Read a p-value as printed, with its asterisk and inequality; None if it is not one."""
-    match = _P_VALUE.fullmatch(text.strip())
-    if match is None or float(match["number"]) > 1:
-        return None
-    return PrintedP(
-        float(match["number"]),
-        match["operator"] or "=",
-        "*" in text,
-        len(match["number"].partition(".")[2]),
-    )
 
 
 @dataclass
@@ -78,18 +29,29 @@ class Collector:
         self.problems.append(Problem(file, row, column, value, expected))
 
 
+def suggestion(value: str, known: Collection[str]) -> str:
+    """`` (did you mean ...?)`` where a known word is close; else empty."""
+    close = difflib.get_close_matches(value, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
 @dataclass(frozen=True)
 class Row:
-    """One line of a sheet; reading a cell that is wrong notes a problem and returns None."""
+    """One line of a sheet; reading a cell that is wrong notes a problem and returns None.
+
+    A column that the header lacks is reported once, for the header, and not again on every line.
+    """
 
     file: str
     line: int
     cells: dict[str, str]
     collector: Collector
+    absent: frozenset[str] = frozenset()
 
     def bad(self, column: str, expected: str) -> None:
         """Note that a cell is not what was expected."""
-        self.collector.add(self.file, self.line, column, self.cells.get(column, ""), expected)
+        if column not in self.absent:
+            self.collector.add(self.file, self.line, column, self.cells.get(column, ""), expected)
 
     def text(self, column: str) -> str:
         """The cell without surrounding blanks; empty if the column is absent."""
@@ -102,14 +64,21 @@ class Row:
             return None
         return self.text(column)
 
-    def choice(self, column: str, allowed: Collection[str], *, blank: bool = False) -> str | None:
-        """One of ``allowed``; with a suggestion where a known one is close."""
+    def choice(
+        self, column: str, allowed: Collection[str] | None, *, blank: bool = False
+    ) -> str | None:
+        """One of ``allowed``, with a suggestion where a known one is close.
+
+        ``allowed`` is None where what is known could not be read; then anything but a blank goes.
+        """
         value = self.text(column)
-        if value in allowed or (blank and not value):
+        if blank and not value:
             return value
-        close = difflib.get_close_matches(value, list(allowed), n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        self.bad(column, f"one of {', '.join(allowed)}{hint}")
+        if allowed is None:
+            return self.required(column)
+        if value in allowed:
+            return value
+        self.bad(column, f"one of {', '.join(allowed)}{suggestion(value, allowed)}")
         return None
 
     def number(
@@ -127,42 +96,51 @@ class Row:
             return None
         parsed = parse_number(text)
         if parsed is None:
-            comma = "," in text and parse_number(text.replace(",", ".", 1)) is not None
-            self.bad(column, "a number" + (", with a point, not a decimal comma" if comma else ""))
+            self.bad(column, why_not_a_number(text))
             return None
-        value = parsed.value
-        if not low <= value <= high or value <= above:
-            self.bad(column, _range(low, high, above))
+        if whole and parsed.value != math.floor(parsed.value):
+            self.bad(column, _range(low, high, above, "a whole number"))
             return None
-        if whole and value != int(value):
-            self.bad(column, "a whole number")
+        if not low <= parsed.value <= high or parsed.value <= above:
+            self.bad(column, _range(low, high, above, "a whole number" if whole else "a number"))
             return None
         return parsed
 
 
-def _range(low: float, high: float, above: float) -> str:
+def _range(low: float, high: float, above: float, kind: str) -> str:
     if above > -math.inf:
-        return f"a number above {above:g}" + (f" and up to {high:g}" if high < math.inf else "")
+        return f"{kind} above {above:g}" + (f" and up to {high:g}" if high < math.inf else "")
     if low > -math.inf and high < math.inf:
-        return f"a number from {low:g} to {high:g}"
-    return f"a number of at least {low:g}" if low > -math.inf else f"a number of at most {high:g}"
+        return f"{kind} from {low:g} to {high:g}"
+    if low > -math.inf:
+        return f"{kind} of at least {low:g}"
+    return f"{kind} of at most {high:g}" if high < math.inf else kind
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A file of a bundle, its header checked, its lines still text."""
+    """A file's lines, header checked.
+
+    Attributes
+    ----------
+    file : str
+    columns : tuple of str
+    rows : tuple of Row
+    collector : Collector
+    """
 
     file: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    collector: Collector
 
     def __iter__(self) -> Iterator[Row]:
-        """Iterate over the rows."""
+        """Iterate over the lines below the header."""
         return iter(self.rows)
 
 
 def read_text(path: Path, collector: Collector, checksums: dict[str, str]) -> str | None:
-    """The text of a UTF-8 file (a byte-order mark is tolerated); None after noting a problem."""
+    """Decode a file as UTF-8 (a byte-order mark is dropped) and keep its SHA-256."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -173,8 +151,8 @@ def read_text(path: Path, collector: Collector, checksums: dict[str, str]) -> st
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        value = raw[error.start : error.start + 1].hex()
-        collector.add(path.name, line, "", f"byte 0x{value}", "UTF-8 text")
+        byte = f"byte 0x{raw[error.start]:02x}"
+        collector.add(path.name, line, "", byte, "UTF-8 text (save the file as UTF-8)")
         return None
 
 
@@ -184,8 +162,6 @@ def read_sheet(
     optional: tuple[str, ...],
     collector: Collector,
     checksums: dict[str, str],
-    *,
-    open_ended: bool = False,
 ) -> Sheet | None:
     """Read a CSV file and check its header and the width of its lines.
 
@@ -196,56 +172,76 @@ def read_sheet(
         Columns; ``note`` and ``source`` are always free.
     collector, checksums
         Filled in place.
-    open_ended : bool
-        Allow any further column.
 
     Returns
     -------
     Sheet or None
-        None if the header cannot be used.
+        None if there is no header to go by. A sheet that lacks a column is returned all the same, so
+        that its other columns are checked.
     """
     text = read_text(path, collector, checksums)
     if text is None:
         return None
-    try:
-        lines = [
-            (reader.line_num, cells)
-            for reader in [csv.reader(io.StringIO(text, newline=""), strict=True)]
-            for cells in reader
-            if any(cell.strip() for cell in cells)
-        ]
-    except csv.Error as error:
-        collector.add(path.name, None, "", "", f"well-formed CSV ({error})")
-        return None
+    lines = _lines(path.name, text, collector)
     if not lines:
-        collector.add(path.name, None, "", "", "a header line, the file is empty")
+        if not any(problem.file == path.name for problem in collector.problems):
+            collector.add(path.name, None, "", "", "a header line, the file is empty")
         return None
-    header = tuple(cell.strip() for cell in lines[0][1])
-    known = (*required, *optional)
-    usable = True
-    for name in required:
-        if name not in header:
-            collector.add(path.name, lines[0][0], name, "", "this column in the header")
-            usable = False
-    for name in header:
-        if header.count(name) > 1:
-            collector.add(path.name, lines[0][0], name, name, "each column once")
-            usable = False
-        if name not in known and name not in FREE_COLUMNS and not open_ended:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
-            collector.add(
-                path.name, lines[0][0], name, name, f"a column among {', '.join(known)}{hint}"
-            )
-    if not usable:
+    first, cells = lines[0]
+    while cells and not cells[-1]:  # spreadsheets leave empty columns behind
+        cells = cells[:-1]
+    header = tuple(cells)
+    if len(header) == 1 and (separator := next((s for s in ";\t" if s in header[0]), "")):
+        collector.add(path.name, first, "", header[0], f"commas between cells, not {separator!r}")
         return None
+    absent = _check_header(path.name, first, header, (required, optional), collector)
     rows = []
     for line, cells in lines[1:]:
+        while len(cells) > len(header) and not cells[-1]:
+            cells = cells[:-1]  # noqa: PLW2901
         if len(cells) != len(header):
-            collector.add(
-                path.name, line, "", ",".join(cells), f"{len(header)} cells, not {len(cells)}"
-            )
+            hint = " (a decimal comma makes two cells of one)" if len(cells) > len(header) else ""
+            expected = f"{len(header)} cells, as in the header, not {len(cells)}{hint}"
+            collector.add(path.name, line, "", ",".join(cells), expected)
             continue
-        stripped = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
-        rows.append(Row(path.name, line, stripped, collector))
-    return Sheet(path.name, header, tuple(rows))
+        named = dict(zip(reversed(header), reversed(cells), strict=True))
+        rows.append(Row(path.name, line, named, collector, absent))
+    return Sheet(path.name, header, tuple(rows), collector)
+
+
+def _lines(file: str, text: str, collector: Collector) -> list[tuple[int, list[str]]]:
+    """Split into cells; the number is that of the first line of each record."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines = []
+    start = 1
+    try:
+        for cells in reader:
+            stripped = [cell.strip() for cell in cells]
+            if any(stripped):
+                lines.append((start, stripped))
+            start = reader.line_num + 1
+    except csv.Error as error:
+        collector.add(file, start, "", "", f"well-formed CSV ({error})")
+    return lines
+
+
+def _check_header(
+    file: str,
+    line: int,
+    header: tuple[str, ...],
+    columns: tuple[tuple[str, ...], tuple[str, ...]],
+    collector: Collector,
+) -> frozenset[str]:
+    """Report missing, unknown and repeated columns; return the missing ones."""
+    required, known = columns[0], (*columns[0], *columns[1])
+    absent = frozenset(required) - frozenset(header)
+    for name in required:
+        if name in absent:
+            collector.add(file, line, name, "", "this column in the header")
+    for name in dict.fromkeys(header):
+        if header.count(name) > 1:
+            collector.add(file, line, name, name, "each column once")
+        if name not in known and name not in FREE_COLUMNS:
+            hint = suggestion(name, known)
+            collector.add(file, line, name, name, f"a column among {', '.join(known)}{hint}")
+    return absent

@@ -9,15 +9,17 @@ import pandas as pd
 
 from bayesasthma.audit.alternatives import STANDARD_ERRORS
 from bayesasthma.audit.balance import balance_findings, balance_table
+from bayesasthma.audit.claims import claim_findings
 from bayesasthma.audit.contrasts import anova_table, contrast_table
 from bayesasthma.audit.dispersion import dispersion_findings
+from bayesasthma.audit.explanations import readings_table, tried_readings
 from bayesasthma.audit.findings import UNUSUAL, Finding, findings_frame
 from bayesasthma.audit.printed_tests import printed_tests
 from bayesasthma.audit.result import AuditResult
 from bayesasthma.audit.scales import scale_findings
 from bayesasthma.audit.stars import star_findings
 from bayesasthma.audit.subjects import Cells
-from bayesasthma.audit.table import audit_table, multiplicity_table, readings_table
+from bayesasthma.audit.table import audit_table, multiplicity_table
 from bayesasthma.audit.tallies import tally_findings
 
 if TYPE_CHECKING:
@@ -40,13 +42,15 @@ def audit(study: Study) -> AuditResult:
     """
     cells = Cells(study)
     tests = printed_tests(study, cells)
-    table = audit_table(study, cells, tests)
+    tried = tried_readings(study, cells, tests)
+    table = audit_table(study, cells, tests, tried)
     balance = balance_table(study, cells)
-    readings = readings_table(study, cells, tests, table)
+    readings = readings_table(tests, tried, table["verdict"])
     findings = [
         *tally_findings(study),
         *scale_findings(study, cells),
         *star_findings(tests),
+        *claim_findings(study, cells, tests),
         *dispersion_findings(study, cells),
         *balance_findings(study, cells, balance),
         *_correlation_findings(table),

@@ -33,8 +33,8 @@ def dispersion_findings(study: Study, cells: Cells) -> Iterator[Finding]:
 def reference_sds(study: Study) -> list[tuple[str, float, float, str]]:
     """Find the bundle's reference SDs: outcome, least, greatest, citation.
 
-    Rows of `external.csv` whose scale is one of `SD_SCALES`; the interval, where given, is the range of
-    published SDs.
+    Rows of `external.csv` whose scale is one of `SD_SCALES`; the interval, where given, is the
+    range of published SDs.
     """
     frame = study.external
     if frame.empty or "scale" not in frame:

@@ -142,7 +142,8 @@ def family_fits(
         plain = sum(any(meets(c, tests[i].printed) for c in _plausible(tests[i])) for i in q)
         if 2 * len(fits) <= len(q) or len(fits) <= plain:
             continue
-        name = f"Benjamini–Hochberg over {family.name} (fits {len(fits)} of {len(q)})"
+        name = f"Benjamini–Hochberg over {family.name} (fits {len(fits)} of {len(q)}, "
+        name += f"unadjusted {plain})"
         for i in fits:
             found.setdefault(i, []).append(name)
     return found

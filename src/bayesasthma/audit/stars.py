@@ -19,13 +19,14 @@ def star_findings(tests: list[PrintedTest]) -> Iterator[Finding]:
         if test.table not in starred:
             continue
         below = declared_significant(test.value, test.operator, False, test.alpha)
+        above = test.operator != "<" and test.value >= test.alpha
         where = {"table": test.table, "outcome": test.outcome, "arm": test.arm, "visit": test.visit}
-        if test.starred and below is False:
+        if test.starred and above:
             yield Finding(
                 "text",
                 UNUSUAL,
-                f"Marked as significant (p < {test.alpha:g}) although the printed p is "
-                f"{test.text.strip('* ')}.",
+                f"Marked as significant although the printed p, {test.text.strip('* ')}, is not "
+                f"below {test.alpha:g}.",
                 printed=test.text,
                 **where,
             )

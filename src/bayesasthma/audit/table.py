@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from bayesasthma.audit.alternatives import Alternative, alternatives, fitting
+from bayesasthma.audit.alternatives import Alternative
 from bayesasthma.audit.candidates import Candidate
-from bayesasthma.audit.families import exchanged, family_fits
+from bayesasthma.audit.explanations import explain
 from bayesasthma.audit.printed_tests import PrintedTest
 from bayesasthma.audit.sentences import changed, sentence
-from bayesasthma.audit.subjects import Cells, Change, Groups, Interaction
+from bayesasthma.audit.subjects import Cells, Change
 from bayesasthma.audit.verdicts import (
     ACCEPTED,
     NOT_CHECKABLE,
     changes_significance,
     judge,
-    meets,
 )
 from bayesasthma.frequentist import benjamini_hochberg, holm, implied_correlation_range
 
@@ -50,7 +48,9 @@ COLUMNS = [
 ]
 
 
-def audit_table(study: Study, cells: Cells, tests: list[PrintedTest]) -> pd.DataFrame:
+def audit_table(
+    study: Study, cells: Cells, tests: list[PrintedTest], tried: list[list[Alternative]]
+) -> pd.DataFrame:
     """Verdict, range and reason of every printed p-value.
 
     Parameters
@@ -61,6 +61,8 @@ def audit_table(study: Study, cells: Cells, tests: list[PrintedTest]) -> pd.Data
         Its table.
     tests : list of PrintedTest
         Its printed p-values.
+    tried : list of list of Alternative
+        Alternative readings of each.
 
     Returns
     -------
@@ -73,7 +75,7 @@ def audit_table(study: Study, cells: Cells, tests: list[PrintedTest]) -> pd.Data
     """
     judged = [judge(t.printed, t.candidates) for t in tests]
     wrong = [i for i, (v, _) in enumerate(judged) if v not in ACCEPTED and v != NOT_CHECKABLE]
-    explained = explain(study, cells, tests, wrong)
+    explained = explain(study, cells, tests, tried, wrong)
     rows = []
     for i, (test, (verdict, candidate)) in enumerate(zip(tests, judged, strict=True)):
         changes = changes_significance(test.declared, test.candidates, test.alpha)
@@ -111,54 +113,6 @@ def audit_table(study: Study, cells: Cells, tests: list[PrintedTest]) -> pd.Data
     return frame
 
 
-def explain(
-    study: Study, cells: Cells, tests: list[PrintedTest], wrong: list[int]
-) -> dict[int, list[str]]:
-    """Names of the explanations that fit each test that is not reproduced.
-
-    Readings with a free number (a correlation, missing patients) are named only where no stricter
-    one fits, since they fit much by chance.
-    """
-    if not wrong:
-        return {}
-    adjusted = family_fits(tests, study.baseline_visit, cells.names)
-    swapped = exchanged(tests, wrong, cells.names)
-    hits = {
-        i: fitting(tests[i], alternatives(tests[i], _changes(study, cells, tests[i])))
-        for i in wrong
-    }
-    strict = {i: [a for a in found if not a.loose] for i, found in hits.items()}
-    counts = Counter((tests[i].kind, a.name) for i in wrong for a in strict[i])
-    kinds = Counter(tests[i].kind for i in wrong)
-    explained = {}
-    for i in wrong:
-        kind = tests[i].kind
-        names = [
-            f"{a.name} (fits {counts[kind, a.name]} of the {kinds[kind]} not reproduced)"
-            for a in strict[i]
-        ]
-        names += adjusted.get(i, []) + swapped.get(i, [])
-        if not names:
-            names = [_loose(a) for a in hits[i] if a.loose]
-        explained[i] = names
-    return explained
-
-
-def _loose(alternative: Alternative) -> str:
-    if alternative.candidate.free_correlation:
-        return f"{alternative.name}, at some correlation of 0 to 1"
-    return alternative.name
-
-
-def _changes(study: Study, cells: Cells, test: PrintedTest) -> Interaction | None:
-    if test.kind != "between" or not test.visit or not isinstance(test.subject, Groups):
-        return None
-    arms = [study.control, test.arm] if test.arm and test.arm != study.control else cells.arms
-    changes = [cells.change(test.outcome, arm, test.visit) for arm in arms]
-    found = tuple(c for c in changes if c is not None)
-    return Interaction(found) if len(found) == len(arms) == 2 else None
-
-
 def _implied(test: PrintedTest, candidate: Candidate | None) -> tuple[float, float]:
     """Correlations at which a paired t test prints as shown; NaN where none or not asked."""
     change = test.subject
@@ -169,35 +123,6 @@ def _implied(test: PrintedTest, candidate: Candidate | None) -> tuple[float, flo
         change.before.mean, change.before.sd, change.after.mean, change.after.sd, n, test.printed
     )
     return float(reach.low), float(reach.high)
-
-
-def readings_table(
-    study: Study, cells: Cells, tests: list[PrintedTest], frame: pd.DataFrame
-) -> pd.DataFrame:
-    """How many p-values each alternative reading fits, by kind of test.
-
-    Returns
-    -------
-    DataFrame
-        kind, reading, loose (it has a free number), and for the p-values that are not reproduced
-        and for the others: how many the reading fits (`fits_unreproduced`, `fits_others`) of how
-        many (`unreproduced`, `others`).
-    """
-    rows = []
-    for test, verdict in zip(tests, frame["verdict"], strict=True):
-        if verdict == NOT_CHECKABLE:
-            continue
-        for a in alternatives(test, _changes(study, cells, test)):
-            if "fewer" not in a.name:
-                hit = meets(a.candidate, test.printed)
-                rows.append((test.kind, a.name, a.loose, verdict in ACCEPTED, hit))
-    long = pd.DataFrame(rows, columns=["kind", "reading", "loose", "accepted", "hit"])
-    keys = ["kind", "reading", "loose"]
-    parts = []
-    for accepted, name in ((False, "unreproduced"), (True, "others")):
-        part = long[long["accepted"] == accepted].groupby(keys, sort=False)["hit"]
-        parts.append(part.agg(["sum", "size"]).set_axis([f"fits_{name}", name], axis=1))
-    return parts[0].join(parts[1], how="outer").fillna(0).astype(int).reset_index()
 
 
 def multiplicity_table(tests: list[PrintedTest], frame: pd.DataFrame) -> pd.DataFrame:

@@ -55,7 +55,8 @@ def _percentages(
                 yield Finding(
                     "consistency",
                     CONTRADICTION,
-                    f"{count:g} of {n:g} patients are {exact:.{places}f} %, not {percent:.{places}f} %.",
+                    f"{count:g} of {n:g} patients are {exact:.{places}f} %, not "
+                    f"{percent:.{places}f} %.",
                     printed=f"{percent:.{places}f} %",
                     expected=f"{exact:.{places}f} %",
                     **where,

@@ -69,7 +69,7 @@ def declared_significant(
 ) -> bool | None:
     """Decide what the paper says of this p at level `alpha`; None where its print leaves that open.
 
-    A star counts as a declaration, also of "*0.05"; an unstarred "0.05" is not below 0.05.
+    A star counts as a declaration, also of "*0.05"; an unstarred "0.05" may be 0.0499 or 0.0501.
     """
     if starred:
         return True
@@ -77,7 +77,7 @@ def declared_significant(
         return True if value <= alpha else None
     if operator == ">":
         return False if value >= alpha else None
-    return None if np.isnan(value) else bool(value < alpha)
+    return None if np.isnan(value) or value == alpha else bool(value < alpha)
 
 
 def changes_significance(

@@ -50,9 +50,9 @@ def spread_range(means: Rounded, weights: ArrayLike) -> Range:
         centre = np.sum(w * (low + high) / 2) / np.sum(w)
         most = float(np.sum(w * np.maximum(np.abs(low - centre), np.abs(high - centre)) ** 2))
     a, b = float(low.min()), float(high.max())
-    for _ in range(200):  # the derivative Σ w (c − clip(c)) is non-decreasing
+    for _ in range(60):  # the derivative Σ w (c − clip(c)) is non-decreasing
         c = (a + b) / 2
-        if np.sum(w * (c - np.clip(c, low, high))) > 0:
+        if np.sum(w * (c - np.minimum(np.maximum(c, low), high))) > 0:
             b = c
         else:
             a = c
@@ -108,15 +108,17 @@ def within_subject_error_range(sds: Rounded, correlation: float) -> Range:
         most = max(value(np.array(s)) for s in product(*zip(low, high, strict=True)))
     else:
         most = float(np.sum(high**2)) * (visits - 1 + abs(correlation)) / visits / (visits - 1)
-    s = low.copy()
+    diagonal, other = float(form[0, 0]), float(-form[0, 1]) if visits > 1 else 0.0
+    s, bounds = low.tolist(), list(zip(low.tolist(), high.tolist(), strict=True))
     for _ in range(SWEEPS):
-        before = s.copy()
-        for j in range(visits):
-            rest = form[j] @ s - form[j, j] * s[j]
-            s[j] = np.clip(-rest / form[j, j], low[j], high[j]) if form[j, j] > 0 else low[j]
-        if np.array_equal(before, s):
+        before = list(s)
+        for j, (least, greatest) in enumerate(bounds):
+            # Where the form falls no further in this SD, given the others.
+            best = other * (sum(s) - s[j]) / diagonal if diagonal > 0 else least
+            s[j] = min(max(best, least), greatest)
+        if max(abs(x - y) for x, y in zip(s, before, strict=True)) <= 1e-13 * max(s):
             break
-    return Range(np.asarray(max(value(s), 0.0)), np.asarray(most))
+    return Range(np.asarray(max(value(np.array(s)), 0.0)), np.asarray(most))
 
 
 def repeated_measures_p_range(

@@ -1,0 +1,31 @@
+"""Fit the default model to the bundled study: every outcome, treatment effects at every visit.
+
+Study   liu2025: AIT (n = 18) against omalizumab + AIT (n = 19), ten outcomes at 0, 12, 24, 48 weeks
+Model   longitudinal: exact likelihood of the printed means and SDs, unseen correlations latent
+Priors  weak, unless another set is named: python models/longitudinal.py sceptical
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import bayesasthma as ba
+
+
+def main() -> None:
+    prior = sys.argv[1] if len(sys.argv) > 1 else "weak"
+    study = ba.load_study("liu2025")
+    print(study)
+
+    folder = Path("reports") / study.name / "posterior"
+    fit = ba.fit(study, model="longitudinal", prior=prior, folder=folder, progress=print)
+    assert isinstance(fit, ba.Fit)
+    print("gate:", "passed" if fit.gate.passed else "; ".join(fit.gate.failures))
+
+    for statement in ba.quote(fit, despite_gate=True)["statement"]:
+        print("-", statement)
+
+
+if __name__ == "__main__":
+    main()

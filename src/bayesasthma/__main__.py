@@ -1,0 +1,8 @@
+"""``python -m bayesasthma``."""
+
+from __future__ import annotations
+
+from bayesasthma.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,424 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bayesasthma.errors import BayesAsthmaError, StudyError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesasthma.sampling import SamplerOptions
+    from bayesasthma.study import Study
+
+FINE, GATE_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="bayesasthma",
+    help="Bayesian re-analysis of published mean ± SD tables of longitudinal trials.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+study_app = typer.Typer(help="List, check and scaffold study bundles.", no_args_is_help=True)
+app.add_typer(study_app, name="study")
+
+StudyArg = Annotated[str, typer.Argument(help="A bundle's folder, or the name of a bundled study.")]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="Folder for results.  [default: reports/<study>]")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Print no progress.")]
+DrawsOption = Annotated[int, typer.Option(help="Kept draws per chain.", min=4)]
+TuneOption = Annotated[int, typer.Option(help="Warm-up draws per chain.", min=1)]
+ChainsOption = Annotated[int, typer.Option(help="Chains.", min=1)]
+SeedOption = Annotated[int, typer.Option(help="Seed: the same seed gives the same numbers.", min=0)]
+
+
+class Console:
+    """Progress and messages on stderr, results on stdout."""
+
+    def __init__(self, quiet: bool, as_json: bool) -> None:
+        self.quiet, self.as_json = quiet, as_json
+
+    def progress(self, message: str) -> None:
+        """One line per stage."""
+        if not self.quiet:
+            print(f"  {message}", file=sys.stderr, flush=True)
+
+    def data(self, frame: pd.DataFrame, text: str | None = None) -> None:
+        """A table: as JSON records, or as text."""
+        if self.as_json:
+            print(frame.to_json(orient="records", indent=1, force_ascii=False))
+        else:
+            print(text if text is not None else frame.to_string(index=False))
+
+    def facts(self, facts: dict[str, Any], text: str) -> None:
+        """A few facts: as a JSON object, or as text."""
+        print(json.dumps(facts, indent=1, default=str) if self.as_json else text)
+
+
+def _load(study: str) -> Study:
+    from bayesasthma.bundle import load_study
+
+    return load_study(study)
+
+
+def _folder(out: Path | None, study: Study) -> Path:
+    folder = out if out is not None else Path("reports") / study.name
+    if folder.exists() and not folder.is_dir():
+        raise BayesAsthmaError(f"--out {folder} is a file, not a folder")
+    return folder
+
+
+def _options(
+    draws: int, tune: int, chains: int, seed: int, console: Console
+) -> SamplerOptions:
+    from bayesasthma.sampling import SamplerOptions
+
+    bar = not console.quiet and not console.as_json and sys.stderr.isatty()
+    return SamplerOptions(draws=draws, tune=tune, chains=chains, seed=seed, progress_bar=bar)
+
+
+@app.command()
+def reanalyse(
+    study: StudyArg = "liu2025",
+    out: OutOption = None,
+    draws: DrawsOption = 1000,
+    tune: TuneOption = 1000,
+    chains: ChainsOption = 4,
+    seed: SeedOption = 20250711,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Audit, fit, diagnose, compare and report, in one go; a rerun resumes."""
+    from bayesasthma.analysis import reanalyse as run
+
+    console = Console(quiet, as_json)
+    bundle = _load(study)
+    folder = _folder(out, bundle)
+    options = _options(draws, tune, chains, seed, console)
+    results = run(bundle, folder, options=options, progress=console.progress)
+    failed = results.diagnostics[results.diagnostics["gate"] != "pass"]
+    lines = [f"{row.fit}: {row.failures or 'gate passed'}" for row in results.diagnostics.itertuples()]
+    lines.append(f"report: {folder / 'report.html'}")
+    console.facts(
+        {
+            "study": bundle.name,
+            "out": str(folder),
+            "gate": "pass" if results.passed else "fail",
+            "failed_fits": list(failed["fit"]),
+            "timings": results.run["timings"],
+        },
+        "\n".join(lines),
+    )
+    if not results.passed:
+        raise typer.Exit(GATE_FAILED)
+
+
+@app.command()
+def fit(
+    model: Annotated[str, typer.Argument(help="independent, longitudinal or adverse.")],
+    study: StudyArg = "liu2025",
+    prior: Annotated[
+        str | None, typer.Option(help="Prior set: reference, weak, sceptical, enthusiastic.")
+    ] = None,
+    correlation: Annotated[
+        str | None,
+        typer.Option(
+            help="unstructured, exchangeable, ar1, exchangeable_ar1 or fixed:RHO "
+            "(longitudinal only)."
+        ),
+    ] = None,
+    variance: Annotated[
+        str | None, typer.Option(help="common (one SD over the arms) or by_arm.")
+    ] = None,
+    rounding: Annotated[
+        bool | None,
+        typer.Option("--rounding/--no-rounding", help="Model the rounding of printed numbers."),
+    ] = None,
+    draws: DrawsOption = 1000,
+    tune: TuneOption = 1000,
+    chains: ChainsOption = 4,
+    seed: SeedOption = 20250711,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Fit one model; keep its posterior and print its effects."""
+    from bayesasthma.analysis import fit as run
+    from bayesasthma.analysis import write_csv
+    from bayesasthma.errors import UsageError
+
+    if variance not in (None, "common", "by_arm"):
+        raise UsageError(f"unknown variance {variance!r}; there are common, by_arm")
+    console = Console(quiet, as_json)
+    bundle = _load(study)
+    folder = _folder(out, bundle)
+    fits = run(
+        bundle,
+        model,
+        prior,
+        correlation=correlation,
+        variance=variance,  # type: ignore[arg-type]
+        rounding=rounding,
+        options=_options(draws, tune, chains, seed, console),
+        folder=folder / "posterior",
+        progress=console.progress,
+    )
+    passed = True
+    if isinstance(fits, list):
+        import pandas as pd
+
+        from bayesasthma.adverse_fits import adverse_effects
+
+        table = pd.concat([adverse_effects(item) for item in fits], ignore_index=True)
+        passed = all(item.gate.passed for item in fits)
+        name = f"adverse-{prior or 'weak'}.csv"
+        failures = [f"{item.label}: {'; '.join(item.gate.failures)}" for item in fits if
+                    not item.gate.passed]
+    else:
+        from bayesasthma.effects import effects
+
+        table = effects(fits)
+        passed = fits.gate.passed
+        name = f"effects-{fits.label}.csv"
+        failures = [f"{fits.label}: {reason}" for reason in fits.gate.failures]
+    write_csv(table, folder / name)
+    console.data(table, _effect_text(table, folder / name))
+    for failure in failures:
+        print(f"gate failed: {failure}", file=sys.stderr)
+    if not passed or (table["gate"] != "pass").any():
+        raise typer.Exit(GATE_FAILED)
+
+
+def _effect_text(table: pd.DataFrame, path: Path) -> str:
+    keys = [k for k in ("outcome", "reaction", "arm", "visit", "reading", "model", "estimand")
+            if k in table]
+    numbers = ["mean", "ci_low", "ci_high", "p_benefit", "gate"]
+    shown = table[[*keys, *numbers]].to_string(index=False, float_format="{:.3g}".format)
+    return f"{shown}\nwritten to {path}"
+
+
+@app.command()
+def quote(
+    study: StudyArg = "liu2025",
+    outcome: Annotated[str | None, typer.Option(help="Outcome; all by default.")] = None,
+    visit: Annotated[str | None, typer.Option(help="Visit; the last by default.")] = None,
+    threshold: Annotated[
+        str | None, typer.Option(help="A benefit in the outcome's unit, or 'mcid'.")
+    ] = None,
+    estimand: Annotated[
+        str | None, typer.Option(help="The baseline-adjusted difference by default.")
+    ] = None,
+    prior: Annotated[str | None, typer.Option(help="Prior set.")] = None,
+    correlation: Annotated[str | None, typer.Option(help="Correlation structure.")] = None,
+    despite_gate: Annotated[
+        bool, typer.Option("--despite-gate", help="Quote although the gate fails; says so.")
+    ] = False,
+    draws: DrawsOption = 1000,
+    tune: TuneOption = 1000,
+    chains: ChainsOption = 4,
+    seed: SeedOption = 20250711,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Ready-to-paste statements with interval, probability of benefit, prior and gate."""
+    from bayesasthma.errors import UsageError
+    from bayesasthma.fitting import fit_table
+    from bayesasthma.models.specification import table_spec
+    from bayesasthma.quotes import quote as statements
+
+    console = Console(quiet, as_json)
+    bundle = _load(study)
+    limit: float | str | None = threshold
+    if threshold is not None and threshold != "mcid":
+        try:
+            limit = float(threshold)
+        except ValueError as error:
+            raise UsageError(f"--threshold {threshold!r}: a number, or 'mcid'") from error
+    result = fit_table(
+        bundle,
+        table_spec("longitudinal", prior, correlation),
+        _options(draws, tune, chains, seed, console),
+        folder=_folder(out, bundle) / "posterior",
+        progress=console.progress,
+    )
+    table = statements(
+        result, outcome, visit, threshold=limit, estimand=estimand, despite_gate=despite_gate
+    )
+    console.data(table, "\n\n".join(table["statement"]))
+    if (table["gate"] != "pass").any():
+        raise typer.Exit(GATE_FAILED)
+
+
+@app.command()
+def audit(
+    study: StudyArg = "liu2025",
+    out: OutOption = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Exit 1 when a p is impossible or changes significance."),
+    ] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Check the printed numbers against each other; no sampling."""
+    from bayesasthma.analysis import write_csv
+    from bayesasthma.audit import IMPOSSIBLE
+    from bayesasthma.audit import audit as run
+
+    console = Console(quiet, as_json)
+    bundle = _load(study)
+    folder = _folder(out, bundle)
+    result = run(bundle)
+    write_csv(result.tests, folder / "audit.csv")
+    write_csv(result.findings, folder / "findings.csv")
+    if as_json:
+        facts = {
+            "tests": json.loads(result.tests.to_json(orient="records")),
+            "findings": json.loads(result.findings.to_json(orient="records")),
+        }
+        console.facts(facts, "")
+    else:
+        _print_audit(result)
+        console.progress(f"written to {folder / 'audit.csv'} and {folder / 'findings.csv'}")
+    tests = result.tests
+    serious = (tests["verdict"] == IMPOSSIBLE) | tests["significance_changes"].astype(bool)
+    if strict and serious.any():
+        raise typer.Exit(GATE_FAILED)
+
+
+def _print_audit(result: Any) -> None:
+    from rich.console import Console as RichConsole
+    from rich.table import Table
+
+    screen = RichConsole()
+    tests = Table(title="Printed p-values, recomputed", show_lines=False)
+    for column in ("where", "printed", "recomputed", "reachable", "verdict", "why"):
+        tests.add_column(column, overflow="fold")
+    for row in result.tests.itertuples():
+        place = " ".join(filter(None, [row.table, row.outcome, row.arm, row.visit]))
+        tests.add_row(
+            place,
+            str(row.p_printed),
+            f"{row.p_recomputed:.3g}",
+            f"{row.p_low:.2g}–{row.p_high:.2g}",
+            str(row.verdict),
+            str(row.explanation),
+        )
+    screen.print(tests)
+    found = Table(title="Consistency of the tables")
+    for column in ("kind", "where", "finding"):
+        found.add_column(column, overflow="fold")
+    for row in result.findings.itertuples():
+        place = " ".join(filter(None, [row.table, row.outcome, row.arm, row.visit]))
+        found.add_row(str(row.kind), place, str(row.finding))
+    screen.print(found)
+
+
+@app.command()
+def report(
+    study: StudyArg = "liu2025",
+    out: OutOption = None,
+    draws: DrawsOption = 1000,
+    tune: TuneOption = 1000,
+    chains: ChainsOption = 4,
+    seed: SeedOption = 20250711,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Rebuild tables, figures and report from the saved fits."""
+    from bayesasthma.analysis import report as rebuild
+
+    console = Console(quiet, as_json)
+    bundle = _load(study)
+    folder = _folder(out, bundle)
+    written = rebuild(bundle, folder, options=_options(draws, tune, chains, seed, console))
+    console.facts(
+        {"study": bundle.name, "out": str(folder), "files": [str(path) for path in written]},
+        f"report: {folder / 'report.html'}",
+    )
+
+
+@study_app.command("list")
+def study_list(as_json: JsonOption = False) -> None:
+    """List the bundled studies."""
+    import pandas as pd
+
+    from bayesasthma.bundle import bundled_studies, load_study
+
+    rows = []
+    for name in bundled_studies():
+        item = load_study(name)
+        arms = ", ".join(f"{arm.label} (n = {arm.n})" for arm in item.arms.itertuples())
+        rows.append({"study": name, "arms": arms, "outcomes": len(item.outcomes),
+                     "visits": len(item.visits), "citation": item.citation})
+    Console(False, as_json).data(pd.DataFrame(rows))
+
+
+@study_app.command("check")
+def study_check(study: StudyArg, as_json: JsonOption = False) -> None:
+    """Validate a bundle; reports every problem at once."""
+    item = _load(study)
+    facts = {"study": item.name, "valid": True, "outcomes": len(item.outcomes)}
+    Console(False, as_json).facts(facts, f"{item}\nno problems found")
+
+
+@study_app.command("new")
+def study_new(
+    folder: Annotated[Path, typer.Argument(help="A folder to make.")], as_json: JsonOption = False
+) -> None:
+    """Write a commented scaffold of a bundle."""
+    from bayesasthma.template import write_template
+
+    written = [str(path) for path in write_template(folder)]
+    Console(False, as_json).facts({"files": written}, "\n".join(written))
+
+
+def _version(show: bool) -> None:
+    if show:
+        from bayesasthma import __version__
+
+        print(f"bayesasthma {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with 0 (fine), 1 (a gate failed) or 2 (bad input or usage)."""
+    try:
+        app(arguments)
+    except StudyError as error:
+        if "--json" in (arguments if arguments is not None else sys.argv):
+            problems = [vars(problem) for problem in error.problems]
+            print(json.dumps({"valid": False, "problems": problems}, indent=1))
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except BayesAsthmaError as error:
+        from bayesasthma.errors import GateError
+
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(GATE_FAILED if isinstance(error, GateError) else BAD_INPUT)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        print("interrupted; finished fits are kept and a rerun resumes from them", file=sys.stderr)
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,45 @@
+"""Everything a run found, in one immutable object: what the report is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from bayesasthma.adverse_fits import AdverseFit
+from bayesasthma.fitting import Fit
+from bayesasthma.study import Study
+
+
+@dataclass(frozen=True)
+class ReanalysisResults:
+    """Results of the main job.
+
+    Attributes
+    ----------
+    study : Study
+    table_fits : list of Fit
+    adverse_fits : list of AdverseFit
+    effects, adverse, comparison, diagnostics : DataFrame
+        As written to the csv files of the same names.
+    audit : AuditResult or None
+    run : dict
+        Versions, seed, options, checksums, timings.
+    """
+
+    study: Study
+    table_fits: list[Fit]
+    adverse_fits: list[AdverseFit]
+    effects: pd.DataFrame
+    adverse: pd.DataFrame
+    comparison: pd.DataFrame
+    diagnostics: pd.DataFrame
+    audit: Any | None = None
+    run: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every fit and every tabulated quantity passes the diagnostics gate."""
+        tables = [self.diagnostics, self.effects, self.adverse]
+        return all((table["gate"] == "pass").all() for table in tables if len(table))

@@ -1,0 +1,72 @@
+"""Imports run one way, and the slow ones only where they are needed."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import bayesasthma
+
+ROOT = Path(bayesasthma.__file__).parent
+
+#: From the bottom up; a module imports only modules to its left (or its own package).
+FLOORS = [
+    "errors", "study", "sheets", "bundle_table", "bundle_header", "bundle", "template",
+    "correlation", "likelihood", "priors", "series", "models", "sampling", "diagnostics",
+    "fitting", "adverse_fits", "estimands", "summaries", "effects", "frequentist", "audit",
+    "compare", "quotes", "plots", "report", "analysis", "cli", "__main__",
+]  # fmt: skip
+HEAVY = {"pymc", "pytensor", "nutpie"}
+HEAVY_ALLOWED = {"models", "sampling"}
+
+
+def imports() -> list[tuple[str, str, bool]]:
+    """(module's floor, imported top-level or floor, whether at module level) of every import."""
+    found = []
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if parts == ("__init__",):
+            continue
+        tree = ast.parse(path.read_text())
+        top = set(map(id, tree.body))
+        for node in ast.walk(tree):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            for name in names:
+                pieces = name.split(".")
+                target = pieces[1] if pieces[0] == "bayesasthma" and len(pieces) > 1 else pieces[0]
+                found.append((parts[0], target, id(node) in top))
+    return found
+
+
+def test_imports_run_one_way() -> None:
+    order = {name: i for i, name in enumerate(FLOORS)}
+    # results are summarised before they are fitted only on paper: these two know no fit
+    order["summaries"] = order["estimands"] = order["sampling"]
+    for module, target, _ in imports():
+        assert module in order, f"{module}: give it a floor"
+        if target in order and target != module:
+            assert order[target] <= order[module], f"{module} imports {target}, which is above it"
+
+
+def test_only_models_and_sampling_import_pymc() -> None:
+    for module, target, _ in imports():
+        if target in HEAVY:
+            assert module in HEAVY_ALLOWED, f"{module} imports {target}"
+
+
+def test_help_does_not_import_the_heavy_packages() -> None:
+    code = (
+        "import sys\n"
+        "from bayesasthma.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'pymc', 'pytensor', 'nutpie', 'arviz', 'pandas', 'xarray', 'matplotlib', 'scipy'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "HEAVY []" in result.stdout

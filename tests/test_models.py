@@ -1,0 +1,136 @@
+"""The models against closed forms: what a fit must reproduce exactly, within Monte Carlo error."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import betaln
+
+import bayesasthma as ba
+from bayesasthma.adverse_fits import adverse_effects, fit_adverse, probability_less
+from bayesasthma.diagnostics import check
+from bayesasthma.effects import effects
+from bayesasthma.fitting import Fit, fit_table
+from bayesasthma.models.specification import table_spec
+from bayesasthma.sampling import SamplerOptions
+
+OPTIONS = SamplerOptions(draws=1000, tune=500, chains=4)
+
+
+@pytest.fixture(scope="module")
+def study() -> ba.Study:
+    return ba.load_study("liu2025")
+
+
+@pytest.fixture(scope="module")
+def independent(study: ba.Study) -> Fit:
+    return fit_table(study, "independent", OPTIONS)
+
+
+def student(study: ba.Study) -> dict[tuple[str, str], object]:
+    """Posterior of each difference under a flat prior: Student's t, from the printed numbers."""
+    level = study.table.sel(statistic="level")
+    out = {}
+    for outcome in study.outcomes.index:
+        for visit in study.visits.index:
+            cell = level.sel(outcome=outcome, visit=visit)
+            (m0, m1), (s0, s1), (n0, n1) = (
+                cell[name].to_numpy() for name in ("mean", "sd", "n")
+            )
+            df = n0 + n1 - 2
+            pooled = np.sqrt(((n0 - 1) * s0**2 + (n1 - 1) * s1**2) / df)
+            out[outcome, visit] = stats.t(df, m1 - m0, pooled * np.sqrt(1 / n0 + 1 / n1))
+    return out
+
+
+def test_independent_reference_is_student_t_in_every_cell(
+    study: ba.Study, independent: Fit
+) -> None:
+    exact = student(study)
+    table = effects(independent)
+    table = table[table["estimand"] == "difference"].set_index(["outcome", "visit"])
+    assert len(table) == len(exact) == 40
+    for key, posterior in exact.items():
+        row = table.loc[key]
+        error = row["mcse_mean"]
+        assert abs(row["mean"] - posterior.mean()) <= 4 * error
+        upper = posterior.sf(0)
+        assert abs(row["p_positive"] - upper) <= 4 * _mcse(upper, row["ess_bulk"])
+        if np.isfinite(row["p_benefit"]):
+            direction = study.outcomes.loc[key[0], "direction"]
+            benefit = upper if direction > 0 else 1 - upper
+            assert abs(row["p_benefit"] - benefit) <= 4 * row["p_benefit_mcse"]
+        for bound, p in (("ci_low", 0.025), ("ci_high", 0.975)):
+            quantile_error = np.sqrt(p * (1 - p) / row["ess_tail"]) / posterior.pdf(
+                posterior.ppf(p)
+            )
+            assert abs(row[bound] - posterior.ppf(p)) <= 4 * quantile_error
+
+
+def _mcse(p: float, ess: float) -> float:
+    smoothed = (p * ess + 0.5) / (ess + 1)
+    return float(np.sqrt(smoothed * (1 - smoothed) / ess))
+
+
+def test_behrens_fisher_with_one_sd_per_arm(study: ba.Study) -> None:
+    fit = fit_table(
+        study, table_spec("independent", variance="by_arm"), OPTIONS, outcomes=["act", "eos"]
+    )
+    table = effects(fit)
+    table = table[table["estimand"] == "difference"].set_index(["outcome", "visit"])
+    rng = np.random.default_rng(1)
+    for (outcome, visit), row in table.iterrows():
+        cell = study.table.sel(statistic="level", outcome=outcome, visit=visit)
+        means, sds, sizes = (cell[name].to_numpy() for name in ("mean", "sd", "n"))
+        arms = [
+            m + s / np.sqrt(n) * rng.standard_t(n - 1, 200_000)
+            for m, s, n in zip(means, sds, sizes, strict=True)
+        ]
+        exact = arms[1] - arms[0]
+        assert abs(row["mean"] - exact.mean()) < 4 * row["mcse_mean"] + 0.01 * row["sd"]
+        assert row["sd"] == pytest.approx(exact.std(), rel=0.08)
+
+
+def test_conjugate_rates_equal_scipy(study: ba.Study) -> None:
+    fits = fit_adverse(study, options=SamplerOptions(draws=200, tune=200, chains=2))
+    conjugate = next(
+        fit for fit in fits if (fit.spec.model, fit.spec.reading) == ("independent", "per_visit")
+    )
+    table = adverse_effects(conjugate)
+    rates = table[table["estimand"] == "rate"]
+    assert len(rates) == 18
+    printed = study.adverse.set_index(["reaction", "visit", "arm"])
+    for row in rates.itertuples():
+        cell = printed.loc[(row.reaction, row.visit, row.arm)]
+        exact = stats.beta(0.5 + cell["events"], 0.5 + cell["n"] - cell["events"])
+        found = [row.mean, row.sd, row.median, row.ci_low, row.ci_high]
+        expected = [exact.mean(), exact.std(), exact.median(), *exact.ppf([0.025, 0.975])]
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    hierarchical = [fit for fit in fits if fit.spec.model == "hierarchical"]
+    assert {fit.spec.reading for fit in hierarchical} == {"per_visit", "cumulative"}
+    cumulative = next(fit for fit in hierarchical if fit.spec.reading == "cumulative")
+    rate = cumulative.data["posterior"]["rate"]
+    assert bool((rate.diff("visit") >= 0).all())
+
+
+def test_probability_less_equals_the_exact_sum() -> None:
+    # P(X < Y) for X ~ Beta(3, 5), Y ~ Beta(a, b) with integer a is the sum over i < a of
+    # B(3 + i, 5 + b) / ((b + i) B(1 + i, b) B(3, 5))  (Cook 2005, UT MD Anderson report 005-05).
+    a, b = 4, 2
+    exact = sum(
+        np.exp(betaln(3 + i, 5 + b) - betaln(1 + i, b) - betaln(3, 5)) / (b + i) for i in range(a)
+    )
+    assert probability_less(stats.beta(3, 5), stats.beta(a, b)) == pytest.approx(exact, abs=1e-10)
+
+
+def test_gate_fails_a_chain_that_is_stuck(independent: Fit) -> None:
+    assert independent.gate.passed
+    broken = independent.data.copy(deep=True)
+    broken["posterior"]["mean"].loc[{"chain": 0}] += 10 * float(broken["posterior"]["mean"].std())
+    gate = check("broken", broken)
+    assert not gate.passed
+    assert any("R-hat" in failure for failure in gate.failures)
+    diverging = independent.data.copy(deep=True)
+    diverging["sample_stats"]["diverging"].loc[{"chain": 1, "draw": 7}] = True
+    assert "1 divergent transitions" in check("diverging", diverging).failures
