@@ -15,6 +15,7 @@ import bayesasthma as ba
 
 
 def main() -> None:
+    """Load, fit, print."""
     prior = sys.argv[1] if len(sys.argv) > 1 else "weak"
     study = ba.load_study("liu2025")
     print(study)
@@ -26,7 +27,16 @@ def main() -> None:
         print(f"\n{fit.label}: {'gate passed' if fit.gate.passed else fit.gate.failures}")
         table = ba.adverse_effects(fit)
         shown = table[table["estimand"].isin(["rate", "risk_difference"])]
-        columns = ["reaction", "visit", "arm", "estimand", "median", "ci_low", "ci_high", "p_benefit"]
+        columns = [
+            "reaction",
+            "visit",
+            "arm",
+            "estimand",
+            "median",
+            "ci_low",
+            "ci_high",
+            "p_benefit",
+        ]
         print(shown[columns].to_string(index=False, float_format="{:.2f}".format))
 
 

@@ -14,6 +14,7 @@ import bayesasthma as ba
 
 
 def main() -> None:
+    """Load, fit, print."""
     prior = sys.argv[1] if len(sys.argv) > 1 else "weak"
     study = ba.load_study("liu2025")
     print(study)

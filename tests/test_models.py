@@ -35,9 +35,7 @@ def student(study: ba.Study) -> dict[tuple[str, str], object]:
     for outcome in study.outcomes.index:
         for visit in study.visits.index:
             cell = level.sel(outcome=outcome, visit=visit)
-            (m0, m1), (s0, s1), (n0, n1) = (
-                cell[name].to_numpy() for name in ("mean", "sd", "n")
-            )
+            (m0, m1), (s0, s1), (n0, n1) = (cell[name].to_numpy() for name in ("mean", "sd", "n"))
             df = n0 + n1 - 2
             pooled = np.sqrt(((n0 - 1) * s0**2 + (n1 - 1) * s1**2) / df)
             out[outcome, visit] = stats.t(df, m1 - m0, pooled * np.sqrt(1 / n0 + 1 / n1))

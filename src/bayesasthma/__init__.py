@@ -1,7 +1,7 @@
 """Bayesian re-analysis of published mean ± SD tables of longitudinal trials.
 
-Names are imported on first use: PyMC and nutpie take seconds to import, and most commands do not need
-them.
+Names are imported on first use: PyMC and nutpie take seconds to import, and most commands do
+not need them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-# Must be set before PyTensor is imported: with numba's fast-math the same seed gives other draws once
-# the compilation cache is warm.
+# Must be set before PyTensor is imported: with numba's fast-math the same seed gives other draws
+# once the compilation cache is warm.
 _FLAG = "numba__fastmath"
 if _FLAG not in os.environ.get("PYTENSOR_FLAGS", ""):
     os.environ["PYTENSOR_FLAGS"] = ",".join(

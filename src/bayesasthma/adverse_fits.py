@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,8 +50,8 @@ class AdverseFit:
     spec : AdverseSpec
     counts : Counts
     data : DataTree
-        ``posterior`` holds the parameters and ``rate`` (chain, draw, reaction, visit, arm): the chance
-        of a reaction at a visit (per-visit reading) or by it (cumulative reading).
+        ``posterior`` holds the parameters and ``rate`` (chain, draw, reaction, visit, arm):
+        the chance of a reaction at a visit (per-visit reading) or by it (cumulative reading).
     seconds : dict
     resumed : bool
     """
@@ -95,7 +96,7 @@ def fit_adverse(
     options = options or SamplerOptions()
     readings = tuple(readings)
     fits: list[AdverseFit] = []
-    compiled: object | None = None
+    compiled: Any = None
     for reading in readings:
         try:
             data = counts(study, reading)
@@ -114,9 +115,7 @@ def fit_adverse(
             "study": study.name,
         }
 
-        def run(
-            watch: Stopwatch, data: Counts = data, spec: AdverseSpec = spec
-        ) -> xr.DataTree:
+        def run(watch: Stopwatch, data: Counts = data, spec: AdverseSpec = spec) -> xr.DataTree:
             nonlocal compiled
             from bayesasthma.models.adverse import build
 
@@ -125,8 +124,10 @@ def fit_adverse(
             if compiled is None:
                 progress(f"{spec.label}: compiling")
                 compiled = watch.time("compile", lambda: compile_model(model))
-            ready = compiled.with_data(events=data.events, at_risk=data.at_risk)  # type: ignore[attr-defined]
-            progress(f"{spec.label}: sampling {options.chains} x ({options.tune} + {options.draws})")
+            ready = compiled.with_data(events=data.events, at_risk=data.at_risk)
+            progress(
+                f"{spec.label}: sampling {options.chains} x ({options.tune} + {options.draws})"
+            )
             tree = watch.time("sample", lambda: sample(ready, options))
             prior_draws = watch.time(
                 "predict", lambda: draw_prior(model, PRIOR_DRAWS, options.seed)
@@ -160,9 +161,7 @@ def _accumulate(hazard: np.ndarray, reading: str) -> np.ndarray:
     return np.where(np.isnan(hazard), np.nan, 1 - free)
 
 
-def _conjugate(
-    study: Study, data: Counts, reading: str, options: SamplerOptions
-) -> AdverseFit:
+def _conjugate(study: Study, data: Counts, reading: str, options: SamplerOptions) -> AdverseFit:
     """Independent draws of the closed-form beta posterior of each cell."""
     rng = np.random.default_rng(options.seed)
     size = (options.chains, options.draws, len(data.events))
@@ -206,7 +205,7 @@ def _hierarchical_tree(
         parameters = {
             str(k): v.transpose("chain", "draw", ...).to_numpy() for k, v in source.items()
         }
-        arm_rate = adverse.rates(parameters, data, spec.prior)
+        arm_rate = adverse.rates(parameters, spec.prior)
         total = adverse.concentration(parameters)[..., None]
         alpha, beta = arm_rate[cell] * total, (1 - arm_rate[cell]) * total
         learned = group == "posterior"
@@ -234,14 +233,14 @@ def adverse_effects(fit: AdverseFit, ci_prob: float = 0.95) -> pd.DataFrame:
     P(fewer reactions). ``number_needed_to_treat`` is 1 / (control rate - treated rate): positive
     numbers avoid a reaction, negative ones cause one; its interval passes through infinity when the
     risk difference's interval contains 0 (Altman 1998, BMJ 317:1309), and its mean is not defined.
-    ``any_in_20`` is the predicted chance that at least one of the next 20 patients has the reaction.
+    ``any_in_20`` is the predicted chance that at least one of the next 20 patients has one.
 
     Returns
     -------
     DataFrame
         The columns of ``adverse.csv``.
     """
-    rate = fit.data["posterior"]["rate"]
+    rate = fit.data["posterior"].to_dataset()["rate"]
     control, treated = rate.isel(arm=0, drop=True), rate.isel(arm=slice(1, None))
     draws = {
         "rate": rate,
@@ -273,7 +272,7 @@ def adverse_effects(fit: AdverseFit, ci_prob: float = 0.95) -> pd.DataFrame:
 def _needed_to_treat(table: pd.DataFrame) -> pd.DataFrame:
     rows = table[table["estimand"] == "risk_difference"].copy()
     with np.errstate(divide="ignore"):
-        rows = rows.assign(
+        return rows.assign(
             estimand="number_needed_to_treat",
             median=-1 / rows["median"],
             ci_low=-1 / rows["ci_low"],
@@ -281,7 +280,6 @@ def _needed_to_treat(table: pd.DataFrame) -> pd.DataFrame:
             mean=np.nan,
             sd=np.nan,
         )
-    return rows
 
 
 def _share_probabilities(table: pd.DataFrame) -> pd.DataFrame:
@@ -335,7 +333,7 @@ def _closed_form(table: pd.DataFrame, fit: AdverseFit, ci_prob: float) -> pd.Dat
     return table
 
 
-def probability_less(first: stats.rv_frozen, second: stats.rv_frozen) -> float:  # type: ignore[type-arg]
+def probability_less(first: Any, second: Any) -> float:
     """P(first < second) of two independent beta variables, by adaptive quadrature to 1e-10.
 
     The integral is over the quantiles of ``second``, so no density is unbounded.

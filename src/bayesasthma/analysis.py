@@ -6,13 +6,14 @@ import json
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bayesasthma.adverse_fits import AdverseFit, adverse_effects, fit_adverse
 from bayesasthma.adverse_fits import COLUMNS as ADVERSE_COLUMNS
+from bayesasthma.adverse_fits import AdverseFit, adverse_effects, fit_adverse
 from bayesasthma.compare import compare
 from bayesasthma.correlation import CorrelationPrior
 from bayesasthma.diagnostics import diagnostics_frame
@@ -49,7 +50,7 @@ def fit(
     prior : str, optional
         A prior set; each model has a default.
     correlation : str or CorrelationPrior, optional
-        ``unstructured`` (default), ``exchangeable``, ``ar1``, ``exchangeable_ar1`` or ``fixed:RHO``.
+        ``unstructured`` (default), ``exchangeable``, ``ar1``, ``exchangeable_ar1``, ``fixed:RHO``.
     variance : {"common", "by_arm"}, optional
         One SD over the arms at each visit, or one per arm.
     rounding : bool, optional
@@ -111,16 +112,11 @@ def reanalyse(
 
     findings = watch.time("audit", lambda: audit(study))
     progress("audit: done")
-    table_fits = []
-    for model in TABLE_DEFAULTS:
-        table_fits.append(
-            watch.time(
-                f"fit {model}",
-                lambda model=model: fit_table(
-                    study, model, options, folder=folder / "posterior", progress=progress
-                ),
-            )
-        )
+
+    def fit_one(model: str) -> Fit:
+        return fit_table(study, model, options, folder=folder / "posterior", progress=progress)
+
+    table_fits = [watch.time(f"fit {model}", partial(fit_one, model)) for model in TABLE_DEFAULTS]
     adverse_fits: list[AdverseFit] = []
     if not study.adverse.empty:
         adverse_fits = watch.time(
@@ -130,7 +126,7 @@ def reanalyse(
             ),
         )
     progress("effects, comparison and diagnostics")
-    results = watch.time(
+    results: ReanalysisResults = watch.time(
         "summarise", lambda: _results(study, table_fits, adverse_fits, findings, options, started)
     )
     progress("figures and report")
@@ -150,9 +146,10 @@ def report(study: Study, out: str | Path, *, options: SamplerOptions | None = No
 
     def refuse(message: str) -> None:
         if "compiling" in message or "sampling" in message:
+            label = message.partition(":")[0]
             raise BayesAsthmaError(
-                f"no current saved fit in {folder / 'posterior'} ({message.split(':')[0]}); "
-                f"run 'bayesasthma reanalyse {study.name} --out {folder}' first"
+                f"no current saved fit {label} in {folder / 'posterior'}; run "
+                f"'bayesasthma reanalyse {study.name} --out {folder}' first"
             )
 
     reanalyse(study, folder, options=options, progress=refuse)
@@ -172,6 +169,7 @@ def _results(
         if adverse_fits
         else pd.DataFrame(columns=ADVERSE_COLUMNS)
     )
+    every: list[Fit | AdverseFit] = [*table_fits, *adverse_fits]
     return ReanalysisResults(
         study=study,
         table_fits=list(table_fits),
@@ -179,7 +177,7 @@ def _results(
         effects=pd.concat([effects(item) for item in table_fits], ignore_index=True),
         adverse=adverse,
         comparison=compare(list(table_fits)),
-        diagnostics=diagnostics_frame([item.gate for item in [*table_fits, *adverse_fits]]),
+        diagnostics=diagnostics_frame([item.gate for item in every]),
         audit=findings,
         run={
             "study": study.name,
@@ -190,8 +188,7 @@ def _results(
             "checksums": study.checksums,
             "timings": {},
             "fits": {
-                item.label: {"seconds": item.seconds, "resumed": item.resumed}
-                for item in [*table_fits, *adverse_fits]
+                item.label: {"seconds": item.seconds, "resumed": item.resumed} for item in every
             },
         },
     )
@@ -233,12 +230,12 @@ def write_text(text: str, path: Path) -> None:
     BayesAsthmaError
         If the folder cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
     except OSError as error:
         raise BayesAsthmaError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

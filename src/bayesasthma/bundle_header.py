@@ -1,4 +1,4 @@
-"""What a bundle declares: ``study.toml`` and ``outcomes.csv``, whose ids the other files refer to."""
+"""What a bundle declares: ``study.toml`` and ``outcomes.csv``, which the other files refer to."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,19 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from bayesasthma.sheets import Number, Row, Sheet
+from bayesasthma.bundle_records import check_interval, frame
+from bayesasthma.sheets import Number, Row, Sheet, value_of
 
 STATISTICS = ("level", "change")
 FIELDS = ("mean", "sd", "n", "mean_step", "sd_step")
 #: Confidence level of ``ci_low`` and ``ci_high``.
 CI_LEVEL = 0.95
+#: What a patient's missing value may be written as, in any case.
+MISSING = ("", "NA", "NAN")
+CORRELATIONS = {
+    **dict.fromkeys(("outcome", "arm", "visit_1", "visit_2"), "str"),
+    **{"correlation": "float64", "note": "str", "source": "str"},
+}
 
 
 def _empty(outcomes: pd.DataFrame, arms: pd.DataFrame, visits: pd.DataFrame) -> xr.Dataset:
@@ -37,11 +45,18 @@ def summary_table(
     arms: pd.DataFrame,
     visits: pd.DataFrame,
     baseline_visit: str | None,
-) -> xr.Dataset:
+) -> tuple[xr.Dataset, dict[tuple[str, str, str], int]]:
     """Means, SDs, sizes and rounding steps of ``summaries.csv``; problems go to the collector.
 
     A standard error is turned into an SD by ``sqrt(n)``; a 95 % interval by Student's t on ``n - 1``
-    (Cochrane Handbook 6.5.2.2).
+    (Cochrane Handbook 6.5.2.2). Their rounding steps follow.
+
+    Returns
+    -------
+    Dataset
+        As in `Study`.
+    dict of (str, str, str) to int
+        Outcome, arm and visit whose correlation with baseline an SD of change gives, with its line.
     """
     table = _empty(outcomes, arms, visits)
     lines: dict[tuple[str, str, str, str], Row] = {}
@@ -54,7 +69,7 @@ def summary_table(
         mean = row.number("mean")
         n = row.number("n", low=2, whole=True)
         size = n.value if n is not None else float(arms.loc[arm, "n"]) if arm else float("nan")
-        sd = _dispersion(row, size)
+        sd = _dispersion(row, mean, size)
         if outcome is None or arm is None or visit is None or statistic is None:
             continue
         statistic = statistic or "level"
@@ -67,22 +82,30 @@ def summary_table(
             row.bad("outcome", f"each cell once; row {lines[key].line} has it too")
             continue
         lines[key] = row
+        if mean is not None and statistic == "level":
+            _check_range(row, "mean", "a mean", mean.value, outcomes, outcome)
         if mean is None or sd is None:
             continue
-        low, high = outcomes.loc[outcome, ["minimum", "maximum"]].astype(float)
-        if statistic == "level" and (mean.value < low or mean.value > high):
-            row.bad("mean", f"a mean within the instrument's range, {low:g} to {high:g}")
         where = dict(outcome=outcome, arm=arm, visit=visit, statistic=statistic)
         for name, value in zip(
             FIELDS, (mean.value, sd.value, size, mean.step, sd.step), strict=True
         ):
             table[name].loc[where] = value
-    if baseline_visit is not None:
-        _check_changes(table, lines, baseline_visit)
-    return table
+    return table, _check_changes(table, lines, baseline_visit)
 
 
-def _dispersion(row: Row, n: float) -> Number | None:
+def _check_range(
+    row: Row, column: str, what: str, value: float, outcomes: pd.DataFrame, outcome: str
+) -> None:
+    """Note a value that the instrument cannot give."""
+    low, high = (float(outcomes.loc[outcome, name]) for name in ("minimum", "maximum"))
+    if value < low or value > high:
+        ends = f"{low:g} to {high:g}" if low <= high else f"{low:g} up" if value < low else ""
+        ends = ends or f"up to {high:g}"
+        row.bad(column, f"{what} within the instrument's range, {ends}")
+
+
+def _dispersion(row: Row, mean: Number | None, n: float) -> Number | None:
     """The SD of a row, from whichever of sd, se and a 95 % interval is given."""
     given = [name for name in ("sd", "se") if row.text(name)]
     interval = [name for name in ("ci_low", "ci_high") if row.text(name)]
@@ -99,93 +122,168 @@ def _dispersion(row: Row, n: float) -> Number | None:
         factor = float(np.sqrt(n))
         return Number(number.value * factor, number.step * factor)
     low, high = row.number("ci_low"), row.number("ci_high")
-    if low is None or high is None:
-        return None
-    if high.value <= low.value:
-        row.bad("ci_high", f"a number above ci_low, {low.value:g}")
+    if low is None or high is None or not check_interval(row, low, mean, high, "mean"):
         return None
     factor = float(np.sqrt(n) / (2 * stats.t.ppf(0.5 + CI_LEVEL / 2, n - 1)))
     return Number((high.value - low.value) * factor, (high.step + low.step) * factor)
 
 
 def _check_changes(
-    table: xr.Dataset, lines: dict[tuple[str, str, str, str], Row], baseline: str
-) -> None:
-    """An SD of change must be one that some correlation with baseline can give."""
+    table: xr.Dataset, lines: dict[tuple[str, str, str, str], Row], baseline: str | None
+) -> dict[tuple[str, str, str], int]:
+    """Lines whose SD of change gives a correlation with baseline; it must lie inside -1 and 1.
+
+    ``s_d^2 = s_0^2 + s_t^2 - 2 r s_0 s_t`` (Cochrane Handbook 6.5.2.8), so that with both levels
+    printed an SD of change lies between ``|s_0 - s_t|`` and ``s_0 + s_t``.
+    """
+    pinned = {}
     for (outcome, arm, visit, statistic), row in lines.items():
         levels = ((outcome, arm, baseline, "level"), (outcome, arm, visit, "level"))
         if statistic != "change" or any(key not in lines for key in levels):
             continue
-        cell = table.sel(outcome=outcome, arm=arm)
-        s0, step0 = (
-            float(cell[f].sel(visit=baseline, statistic="level")) for f in ("sd", "sd_step")
+        sds = table["sd"].sel(outcome=outcome, arm=arm)
+        first, last = (float(sds.sel(visit=v, statistic="level")) for v in (baseline, visit))
+        change = float(sds.sel(visit=visit, statistic="change"))
+        if not np.isfinite([first, last, change]).all():
+            continue
+        low, high = abs(first - last), first + last
+        if low < change < high:
+            pinned[(outcome, arm, visit)] = row.line
+            continue
+        column = next((c for c in ("sd", "se", "ci_high") if row.text(c)), "sd")
+        found = "" if column == "sd" else f", not {change:.4g}"
+        row.bad(
+            column,
+            f"an SD of change above {low:.4g} and below {high:.4g}{found}, given both levels",
         )
-        st, step1 = (float(cell[f].sel(visit=visit, statistic="level")) for f in ("sd", "sd_step"))
-        sd, step2 = (float(cell[f].sel(visit=visit, statistic="change")) for f in ("sd", "sd_step"))
-        slack = (step0 + step1 + step2) / 2
-        if not abs(s0 - st) - slack < sd < s0 + st + slack:
-            row.bad("sd", f"an SD of change from {abs(s0 - st):g} to {s0 + st:g}, given both levels")
+    return pinned
 
 
-def correlations(
-    sheet: Sheet | None, outcomes: Collection[str], arms: list[str], visits: list[str]
+def read_correlations(
+    sheet: Sheet | None,
+    outcomes: list[str],
+    arms: list[str],
+    visits: list[str],
+    table: xr.Dataset | None,
+    baseline: str | None,
+    pinned: dict[tuple[str, str, str], int],
 ) -> pd.DataFrame:
-    """Published within-patient correlations, one row each."""
-    columns = ["outcome", "arm", "visit_1", "visit_2", "correlation", "note", "source"]
+    """Published within-patient correlations, one row each; problems go to the collector.
+
+    Parameters
+    ----------
+    sheet : Sheet or None
+    outcomes, arms, visits : list of str
+    table : Dataset or None
+        With the SDs of change, whose correlations have to go together with the published ones.
+    baseline : str or None
+    pinned : dict
+        Of `summary_table`.
+    """
     records = []
-    seen = set()
+    seen: dict[tuple[str, str, frozenset[str]], Row] = {}
     for row in sheet or ():
-        found = [
-            row.choice("outcome", sorted(outcomes)),
-            row.choice("arm", arms),
-            row.choice("visit_1", visits),
-            row.choice("visit_2", visits),
-        ]
+        outcome, arm = row.choice("outcome", outcomes), row.choice("arm", arms)
+        first, second = row.choice("visit_1", visits), row.choice("visit_2", visits)
         row.required("correlation")
         value = row.number("correlation", low=-1, high=1)
-        if row.text("visit_1") == row.text("visit_2"):
-            row.bad("visit_2", "another visit than visit_1")
-        key = (row.text("outcome"), row.text("arm"), frozenset(found[2:]))
-        if key in seen:
-            row.bad("outcome", "each pair of visits once")
-        seen.add(key)
         if value is not None and abs(value.value) == 1:
             row.bad("correlation", "a correlation strictly between -1 and 1")
-        if value is None or None in found:
+        if outcome is None or arm is None or first is None or second is None:
             continue
-        records.append({name: row.text(name) for name in columns} | {"correlation": value.value})
-    return pd.DataFrame(records, columns=columns)
+        if first == second:
+            row.bad("visit_2", "another visit than visit_1")
+            continue
+        key = (outcome, arm, frozenset((first, second)))
+        if key in seen:
+            row.bad("outcome", f"each pair of visits once; row {seen[key].line} has it too")
+            continue
+        seen[key] = row
+        other = second if first == baseline else first
+        if baseline in key[2] and (line := pinned.get((outcome, arm, other))) is not None:
+            row.bad(
+                "correlation",
+                f"no row for this pair: the SD of change in summaries.csv, row {line} gives it",
+            )
+        if value is not None:
+            names = ("outcome", "arm", "visit_1", "visit_2", "note", "source")
+            texts = {name: row.text(name) for name in names}
+            records.append(texts | {"correlation": value.value})
+    correlations = frame(records, CORRELATIONS)
+    _check_possible(correlations, visits, table, baseline, pinned, seen)
+    return correlations
 
 
-def patient_rows(
-    sheet: Sheet, outcomes: list[str], arms: list[str], visits: list[str]
+def _check_possible(
+    correlations: pd.DataFrame,
+    visits: list[str],
+    table: xr.Dataset | None,
+    baseline: str | None,
+    pinned: dict[tuple[str, str, str], int],
+    rows: dict[tuple[str, str, frozenset[str]], Row],
+) -> None:
+    """Correlations of the same patients must form a positive definite matrix."""
+    known: defaultdict[tuple[str, str], dict[frozenset[str], float]] = defaultdict(dict)
+    for outcome, arm, visit in pinned if table is not None and baseline is not None else ():
+        assert table is not None
+        assert baseline is not None
+        sds = table["sd"].sel(outcome=outcome, arm=arm)
+        first, last = (float(sds.sel(visit=v, statistic="level")) for v in (baseline, visit))
+        change = float(sds.sel(visit=visit, statistic="change"))
+        pair = frozenset((baseline, visit))
+        known[outcome, arm][pair] = (first**2 + last**2 - change**2) / (2 * first * last)
+    for record in correlations.to_dict("records"):
+        pair = frozenset((record["visit_1"], record["visit_2"]))
+        known[record["outcome"], record["arm"]][pair] = record["correlation"]
+    for (outcome, arm), pairs in known.items():
+        for names in [*combinations(visits, 3), *([tuple(visits)] if len(visits) > 3 else [])]:
+            inside = [frozenset(pair) for pair in combinations(names, 2)]
+            if any(pair not in pairs for pair in inside):
+                continue
+            matrix = np.eye(len(names))
+            upper = np.triu_indices(len(names), 1)
+            matrix[upper] = matrix.T[upper] = [pairs[pair] for pair in inside]
+            lines = [rows[outcome, arm, pair] for pair in inside if (outcome, arm, pair) in rows]
+            if np.linalg.eigvalsh(matrix)[0] <= 0 and lines:
+                expected = f"correlations of {', '.join(names)} that are possible together"
+                lines[-1].bad("correlation", f"{expected} (a positive definite matrix)")
+                break
+
+
+def read_patients(
+    sheet: Sheet, outcomes: pd.DataFrame, arms: pd.DataFrame, visits: pd.DataFrame
 ) -> pd.DataFrame:
     """Patient-level data: one row per patient and visit, NaN where a value is missing."""
-    present = [name for name in outcomes if name in sheet.columns]
-    for name in outcomes:
-        if name not in sheet.columns and sheet.rows:
-            Row(sheet.file, 1, {name: ""}, sheet.rows[0].collector).bad(
-                name, "a column for this outcome"
-            )
+    present = [name for name in outcomes.index if name in sheet.columns]
+    for name in outcomes.index:
+        if name not in sheet.columns:
+            sheet.collector.add(sheet.file, 1, name, "", "a column for this outcome")
     records = []
     arm_of: dict[str, str] = {}
-    seen = set()
+    seen: dict[tuple[str, str], int] = {}
     for row in sheet:
         patient = row.required("patient")
-        arm, visit = row.choice("arm", arms), row.choice("visit", visits)
-        key = (patient, visit)
-        if key in seen:
-            row.bad("patient", "each patient and visit once")
-        seen.add(key)
+        arm, visit = row.choice("arm", list(arms.index)), row.choice("visit", list(visits.index))
+        if patient is not None and visit is not None:
+            first = seen.setdefault((patient, visit), row.line)
+            if first != row.line:
+                row.bad("patient", f"each patient and visit once; row {first} has it too")
         if patient is not None and arm is not None and arm_of.setdefault(patient, arm) != arm:
             row.bad("arm", f"the arm this patient has elsewhere, {arm_of[patient]}")
         values = {}
         for name in present:
-            missing = row.text(name).upper() in ("", "NA", "NAN")
-            number = None if missing else row.number(name)
-            values[name] = float("nan") if number is None else number.value
-        records.append({"patient": patient, "arm": arm, "visit": visit, **values})
-    return pd.DataFrame(records, columns=["patient", "arm", "visit", *present])
+            number = None if row.text(name).upper() in MISSING else row.number(name)
+            values[name] = value_of(number)
+            if number is not None:
+                _check_range(row, name, "a value", number.value, outcomes, name)
+        records.append({"patient": patient or "", "arm": arm or "", "visit": visit or ""} | values)
+    members = pd.Series(arm_of, dtype="str").value_counts()
+    for arm, size in arms["n"].items():
+        if (found := int(members.get(arm, 0))) > size:
+            expected = f"no more patients than the arm's n in study.toml, {size:g}"
+            sheet.collector.add(sheet.file, None, "arm", f"{found} in {arm}", expected)
+    types = dict.fromkeys(("patient", "arm", "visit"), "str") | dict.fromkeys(present, "float64")
+    return frame(records, types)
 
 
 def patient_table(

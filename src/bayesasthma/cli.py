@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayesasthma.errors import BayesAsthmaError, StudyError
+from bayesasthma.console import Console, effect_text, print_audit
+from bayesasthma.errors import BayesAsthmaError, GateError, StudyError, UsageError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from bayesasthma.sampling import SamplerOptions
     from bayesasthma.study import Study
 
@@ -42,29 +41,6 @@ ChainsOption = Annotated[int, typer.Option(help="Chains.", min=1)]
 SeedOption = Annotated[int, typer.Option(help="Seed: the same seed gives the same numbers.", min=0)]
 
 
-class Console:
-    """Progress and messages on stderr, results on stdout."""
-
-    def __init__(self, quiet: bool, as_json: bool) -> None:
-        self.quiet, self.as_json = quiet, as_json
-
-    def progress(self, message: str) -> None:
-        """One line per stage."""
-        if not self.quiet:
-            print(f"  {message}", file=sys.stderr, flush=True)
-
-    def data(self, frame: pd.DataFrame, text: str | None = None) -> None:
-        """A table: as JSON records, or as text."""
-        if self.as_json:
-            print(frame.to_json(orient="records", indent=1, force_ascii=False))
-        else:
-            print(text if text is not None else frame.to_string(index=False))
-
-    def facts(self, facts: dict[str, Any], text: str) -> None:
-        """A few facts: as a JSON object, or as text."""
-        print(json.dumps(facts, indent=1, default=str) if self.as_json else text)
-
-
 def _load(study: str) -> Study:
     from bayesasthma.bundle import load_study
 
@@ -78,9 +54,7 @@ def _folder(out: Path | None, study: Study) -> Path:
     return folder
 
 
-def _options(
-    draws: int, tune: int, chains: int, seed: int, console: Console
-) -> SamplerOptions:
+def _options(draws: int, tune: int, chains: int, seed: int, console: Console) -> SamplerOptions:
     from bayesasthma.sampling import SamplerOptions
 
     bar = not console.quiet and not console.as_json and sys.stderr.isatty()
@@ -107,7 +81,8 @@ def reanalyse(
     options = _options(draws, tune, chains, seed, console)
     results = run(bundle, folder, options=options, progress=console.progress)
     failed = results.diagnostics[results.diagnostics["gate"] != "pass"]
-    lines = [f"{row.fit}: {row.failures or 'gate passed'}" for row in results.diagnostics.itertuples()]
+    checked = zip(results.diagnostics["fit"], results.diagnostics["failures"], strict=True)
+    lines = [f"{fit}: {failures or 'gate passed'}" for fit, failures in checked]
     lines.append(f"report: {folder / 'report.html'}")
     console.facts(
         {
@@ -155,7 +130,6 @@ def fit(
     """Fit one model; keep its posterior and print its effects."""
     from bayesasthma.analysis import fit as run
     from bayesasthma.analysis import write_csv
-    from bayesasthma.errors import UsageError
 
     if variance not in (None, "common", "by_arm"):
         raise UsageError(f"unknown variance {variance!r}; there are common, by_arm")
@@ -182,8 +156,11 @@ def fit(
         table = pd.concat([adverse_effects(item) for item in fits], ignore_index=True)
         passed = all(item.gate.passed for item in fits)
         name = f"adverse-{prior or 'weak'}.csv"
-        failures = [f"{item.label}: {'; '.join(item.gate.failures)}" for item in fits if
-                    not item.gate.passed]
+        failures = [
+            f"{item.label}: {'; '.join(item.gate.failures)}"
+            for item in fits
+            if not item.gate.passed
+        ]
     else:
         from bayesasthma.effects import effects
 
@@ -192,19 +169,11 @@ def fit(
         name = f"effects-{fits.label}.csv"
         failures = [f"{fits.label}: {reason}" for reason in fits.gate.failures]
     write_csv(table, folder / name)
-    console.data(table, _effect_text(table, folder / name))
+    console.data(table, effect_text(table, folder / name))
     for failure in failures:
         print(f"gate failed: {failure}", file=sys.stderr)
     if not passed or (table["gate"] != "pass").any():
         raise typer.Exit(GATE_FAILED)
-
-
-def _effect_text(table: pd.DataFrame, path: Path) -> str:
-    keys = [k for k in ("outcome", "reaction", "arm", "visit", "reading", "model", "estimand")
-            if k in table]
-    numbers = ["mean", "ci_low", "ci_high", "p_benefit", "gate"]
-    shown = table[[*keys, *numbers]].to_string(index=False, float_format="{:.3g}".format)
-    return f"{shown}\nwritten to {path}"
 
 
 @app.command()
@@ -232,7 +201,6 @@ def quote(
     quiet: QuietOption = False,
 ) -> None:
     """Ready-to-paste statements with interval, probability of benefit, prior and gate."""
-    from bayesasthma.errors import UsageError
     from bayesasthma.fitting import fit_table
     from bayesasthma.models.specification import table_spec
     from bayesasthma.quotes import quote as statements
@@ -289,40 +257,12 @@ def audit(
         }
         console.facts(facts, "")
     else:
-        _print_audit(result)
+        print_audit(result)
         console.progress(f"written to {folder / 'audit.csv'} and {folder / 'findings.csv'}")
     tests = result.tests
     serious = (tests["verdict"] == IMPOSSIBLE) | tests["significance_changes"].astype(bool)
     if strict and serious.any():
         raise typer.Exit(GATE_FAILED)
-
-
-def _print_audit(result: Any) -> None:
-    from rich.console import Console as RichConsole
-    from rich.table import Table
-
-    screen = RichConsole()
-    tests = Table(title="Printed p-values, recomputed", show_lines=False)
-    for column in ("where", "printed", "recomputed", "reachable", "verdict", "why"):
-        tests.add_column(column, overflow="fold")
-    for row in result.tests.itertuples():
-        place = " ".join(filter(None, [row.table, row.outcome, row.arm, row.visit]))
-        tests.add_row(
-            place,
-            str(row.p_printed),
-            f"{row.p_recomputed:.3g}",
-            f"{row.p_low:.2g}–{row.p_high:.2g}",
-            str(row.verdict),
-            str(row.explanation),
-        )
-    screen.print(tests)
-    found = Table(title="Consistency of the tables")
-    for column in ("kind", "where", "finding"):
-        found.add_column(column, overflow="fold")
-    for row in result.findings.itertuples():
-        place = " ".join(filter(None, [row.table, row.outcome, row.arm, row.visit]))
-        found.add_row(str(row.kind), place, str(row.finding))
-    screen.print(found)
 
 
 @app.command()
@@ -360,8 +300,15 @@ def study_list(as_json: JsonOption = False) -> None:
     for name in bundled_studies():
         item = load_study(name)
         arms = ", ".join(f"{arm.label} (n = {arm.n})" for arm in item.arms.itertuples())
-        rows.append({"study": name, "arms": arms, "outcomes": len(item.outcomes),
-                     "visits": len(item.visits), "citation": item.citation})
+        rows.append(
+            {
+                "study": name,
+                "arms": arms,
+                "outcomes": len(item.outcomes),
+                "visits": len(item.visits),
+                "citation": item.citation,
+            }
+        )
     Console(False, as_json).data(pd.DataFrame(rows))
 
 
@@ -412,8 +359,6 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except BayesAsthmaError as error:
-        from bayesasthma.errors import GateError
-
         print(f"error: {error}", file=sys.stderr)
         sys.exit(GATE_FAILED if isinstance(error, GateError) else BAD_INPUT)
     except ValueError as error:

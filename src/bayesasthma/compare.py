@@ -33,12 +33,13 @@ def frequentist_table(study: Study) -> pd.DataFrame:
     frames = []
     for arm in study.treatments:
         treated = level.sel(arm=arm, drop=True)
-        numbers = [
+        mean1, sd1, n1, mean2, sd2, n2 = (
             table[name].transpose("outcome", "visit").to_numpy()
             for table in (treated, control)
             for name in ("mean", "sd", "n")
-        ]
-        student, welch = two_sample_t(*numbers), two_sample_t(*numbers, equal_var=False)
+        )
+        student = two_sample_t(mean1, sd1, n1, mean2, sd2, n2)
+        welch = two_sample_t(mean1, sd1, n1, mean2, sd2, n2, equal_var=False)
         index = pd.MultiIndex.from_product(
             [level["outcome"].to_numpy(), level["visit"].to_numpy()], names=["outcome", "visit"]
         )
@@ -54,7 +55,8 @@ def frequentist_table(study: Study) -> pd.DataFrame:
         ).reset_index()
         frames.append(frame[np.isfinite(frame["estimate"])].assign(arm=arm))
     table = pd.concat(frames, ignore_index=True)
-    return table.merge(_printed(study), on=KEYS, how="left")
+    merged: pd.DataFrame = table.merge(_printed(study), on=KEYS, how="left")
+    return merged
 
 
 def _printed(study: Study) -> pd.DataFrame:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +30,7 @@ class Gate:
     bfmi : float
         Smallest energy Bayesian fraction of missing information over chains (Betancourt 2016).
     r_hat : float
-        Largest rank-normalised split R-hat over parameters (Vehtari et al. 2021, Bayesian Anal 16:667).
+        Largest rank-normalised split R-hat (Vehtari et al. 2021, Bayesian Anal 16:667).
     ess_bulk, ess_tail : float
         Smallest over parameters.
     worst : str
@@ -111,7 +113,7 @@ def check(label: str, data: xr.DataTree) -> Gate:
     )
 
 
-def _extreme(array: xr.DataArray, function: np.ufunc) -> float:  # type: ignore[type-arg]
+def _extreme(array: xr.DataArray, function: Callable[[np.ndarray], Any]) -> float:
     values = array.to_numpy()
     return float(function(values)) if np.isfinite(values).any() else float("inf")
 

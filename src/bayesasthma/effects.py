@@ -16,6 +16,11 @@ from bayesasthma.summaries import summarise
 #: The estimand that reports lead with, by model.
 HEADLINE = {"longitudinal": "adjusted_difference", "independent": "difference"}
 
+#: Contrasts in outcome units, which an MCID can be held against.
+JUDGED = ("difference", "adjusted_difference", "difference_in_change", "area_under_follow_up")
+
+SHARES = ("share_improved", "difference_in_share_improved")
+
 COLUMNS = [
     "study", "outcome", "arm", "visit", "week", "model", "prior", "estimand", "unit",
     "mean", "sd", "median", "ci_low", "ci_high", "ci_prob", "mcse_mean",
@@ -51,7 +56,7 @@ def estimand_draws(fit: Fit) -> dict[str, xr.DataArray]:
     """Posterior draws (chain, draw, outcome, arm, visit) of every estimand the model supports."""
     moments, study = fit.moments, fit.study
     direction, mcid, relative = outcome_arrays(study, moments["outcome"].to_numpy())
-    n = fit.data["constant_data"]["n"]
+    n = fit.data["constant_data"].to_dataset()["n"]
     weeks = xr.DataArray(
         study.visits.loc[list(moments["visit"].to_numpy()), "week"].to_numpy(dtype=float),
         {"visit": moments["visit"]},
@@ -111,13 +116,11 @@ def effects(
     for estimand, draws in estimand_draws(fit).items():
         sign: xr.DataArray | float = direction
         bound: xr.DataArray | float = float("nan")
-        if estimand in ("difference", "adjusted_difference", "difference_in_change"):
-            bound = limit.sel(visit=draws["visit"])
-        elif estimand == "area_under_follow_up":
+        if estimand in JUDGED:
             bound = limit.sel(visit=draws["visit"])
         elif estimand == "change" and base is not None:
             own = np.abs(moments["mean"].sel(visit=base, drop=True))
-            bound = xr.where(relative, mcid * own, mcid)
+            bound = (mcid * own).where(relative, mcid)
         elif estimand == "share_improved":
             sign = 0.0
         elif estimand == "difference_in_share_improved":
@@ -128,9 +131,11 @@ def effects(
     table = pd.concat(frames, ignore_index=True)
     table = table[_printed(table, study)]
     meta = study.outcomes.loc[table["outcome"]]
-    unit = meta["unit"].to_numpy(dtype=object)
-    unit = np.where(table["estimand"] == "standardised_difference", "SD", unit)
-    unit = np.where(table["estimand"].str.contains("share_improved"), "proportion", unit)
+    fixed = {"standardised_difference": "SD"} | dict.fromkeys(SHARES, "proportion")
+    unit = [
+        fixed.get(estimand, own)
+        for estimand, own in zip(table["estimand"], meta["unit"], strict=True)
+    ]
     judged = table["p_benefit_gt_mcid"].notna().to_numpy()
     chosen = mcid.sel(outcome=xr.DataArray(table["outcome"].to_numpy(), dims="row")).to_numpy()
     kind = meta["mcid_kind"].to_numpy(dtype=object) if threshold is None else "absolute"
@@ -155,7 +160,7 @@ def effects(
 
 def _printed(table: pd.DataFrame, study: Study) -> pd.Series:
     """Rows whose own arm and control arm have data at that visit."""
-    seen = np.isfinite(study.table["mean"]).any("statistic")
+    seen = study.table["mean"].notnull().any("statistic")
     own = xr.DataArray(table["arm"].to_numpy(), dims="row")
     outcome = xr.DataArray(table["outcome"].to_numpy(), dims="row")
     visit = xr.DataArray(table["visit"].to_numpy(), dims="row")
@@ -200,10 +205,8 @@ def benefit_draws(
     UsageError
         As :func:`select_draws`, or if neither direction of the outcome is a benefit.
     """
-    direction = int(fit.study.outcomes.loc[outcome, "direction"]) if (
-        outcome in fit.study.outcomes.index
-    ) else 0
     draws = select_draws(fit, outcome, visit, estimand, arm)
+    direction = int(fit.study.outcomes["direction"].to_dict()[outcome])
     if direction == 0:
         raise UsageError(
             f"no direction of {outcome!r} is a benefit; ask for the probability of each direction"

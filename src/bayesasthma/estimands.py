@@ -1,9 +1,9 @@
-"""Posterior draws of population moments to treatment effects: labelled arrays in, labelled arrays out.
+"""Posterior draws of population moments to treatment effects, on labelled arrays.
 
 Every function is vectorised over draws, outcomes, arms and visits. ``moments`` is a Dataset with
-``mean`` and ``sd`` (chain, draw, outcome, arm, visit) in the outcomes' own units, and, for models that
-have them, ``correlation`` (chain, draw, outcome, visit, visit_b). The control arm comes first, the
-visits by week. ``effect`` is always treated minus control.
+``mean`` and ``sd`` (chain, draw, outcome, arm, visit) in the outcomes' own units, and, for models
+that have them, ``correlation`` (chain, draw, outcome, visit, visit_b). The control arm comes first,
+the visits by week. ``effect`` is always treated minus control.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def difference_in_change(moments: xr.Dataset, baseline: str) -> xr.DataArray:
 def slope_on_baseline(moments: xr.Dataset, baseline: str, n: xr.DataArray) -> xr.DataArray:
     """Regression slope of each visit on baseline within arms (..., outcome, visit).
 
-    Pooled covariance over pooled variance, weighted by ``n - 1``, as an analysis of covariance has it.
+    Pooled covariance over pooled variance, weighted by ``n - 1``, as analysis of covariance does.
     """
     sd, weight = moments["sd"], (n - 1) / (n - 1).sum()
     base = sd.sel(visit=baseline, drop=True)
@@ -91,7 +91,10 @@ def area_under_follow_up(effect: xr.DataArray, weeks: xr.DataArray, start: float
 
 
 def share_improved(
-    moments: xr.Dataset, baseline: str, direction: xr.DataArray, mcid: xr.DataArray,
+    moments: xr.Dataset,
+    baseline: str,
+    direction: xr.DataArray,
+    mcid: xr.DataArray,
     relative: xr.DataArray,
 ) -> xr.DataArray:
     """Predicted share of patients who improve by at least the MCID (..., outcome, arm, visit).
@@ -103,23 +106,19 @@ def share_improved(
     rho = moments["correlation"].sel(visit_b=baseline, drop=True)
     base_mean, base_sd = (x.sel(visit=baseline, drop=True) for x in (mean, sd))
     # improvement beyond the MCID is a linear function  direction * y_t - weight * y_0 - absolute
-    weight = direction + xr.where(relative, mcid, 0.0)
-    absolute = xr.where(relative, 0.0, mcid)
+    weight = direction + mcid.where(relative, 0.0)
+    absolute = mcid.where(~relative, 0.0)
     location = direction * mean - weight * base_mean - absolute
-    variance = (
-        sd**2 + weight**2 * base_sd**2 - 2 * direction * weight * rho * sd * base_sd
-    )
+    variance = sd**2 + weight**2 * base_sd**2 - 2 * direction * weight * rho * sd * base_sd
     share = xr.apply_ufunc(special.ndtr, location / np.sqrt(variance))
     share = share.where(np.isfinite(mcid) & (direction != 0)).transpose(*mean.dims)
     return _follow_up(share, baseline).rename("share_improved")
 
 
-def threshold(
-    moments: xr.Dataset, mcid: xr.DataArray, relative: xr.DataArray
-) -> xr.DataArray:
+def threshold(moments: xr.Dataset, mcid: xr.DataArray, relative: xr.DataArray) -> xr.DataArray:
     """MCID in outcome units (..., outcome, visit): a relative one is of the control arm's mean."""
-    control = np.abs(moments["mean"].isel(arm=0, drop=True))
-    return xr.where(relative, mcid * control, mcid).rename("threshold")
+    control = abs(moments["mean"].isel(arm=0, drop=True))
+    return (mcid * control).where(relative, mcid).rename("threshold")
 
 
 def _follow_up(array: xr.DataArray, baseline: str) -> xr.DataArray:

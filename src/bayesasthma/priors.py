@@ -24,8 +24,8 @@ class EffectPrior:
     Attributes
     ----------
     location, scale : float
-        Mean and SD of the *benefit* at each visit, in baseline SDs of the outcome (or of the log odds
-        ratio of a reaction, benefit meaning fewer).
+        Mean and SD of the *benefit* at each visit, in baseline SDs of the outcome (or of minus the
+        log odds ratio of a reaction, benefit meaning fewer).
     """
 
     location: float
@@ -53,8 +53,8 @@ class PriorSet:
     log_odds_scale : float or None
         The same for log odds ratios of adverse reactions; None derives it from a halved odds.
     flat : bool
-        Improper priors throughout: flat on means and on log SDs. Correlations keep their prior, since
-        a table without them cannot identify them.
+        Improper priors throughout: flat on means and on log SDs. Correlations keep their prior,
+        since a table without them cannot identify them.
     """
 
     name: str
@@ -116,7 +116,7 @@ _ALL = (
     PriorSet(
         "enthusiastic",
         "benefit ~ Normal(MCID, (MCID/1.645)^2); log OR ~ Normal(-log 2, (log 2/1.645)^2)",
-        "An enthusiast: the MCID (odds halved) is the best guess, and harm has a prior chance of 5 %.",
+        "An enthusiast: the MCID (odds halved) is the best guess; harm has a prior chance of 5 %.",
         "Spiegelhalter, Freedman and Parmar 1994, J R Stat Soc A 157:357",
         centre="target",
     ),

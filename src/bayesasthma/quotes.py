@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -101,7 +103,7 @@ def format_effect(row: pd.Series) -> str:
 
 
 def _statement(row: pd.Series, fit: Fit, with_threshold: bool) -> str:
-    study = fit.study
+    study: Any = fit.study
     label = study.outcomes.loc[row["outcome"], "label"]
     visit = study.visits.loc[row["visit"], "label"]
     arm, control = study.arms.loc[row["arm"], "label"], study.arms.loc[study.control, "label"]

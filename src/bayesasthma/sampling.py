@@ -19,7 +19,17 @@ from bayesasthma.errors import BayesAsthmaError
 
 Progress = Callable[[str], None]
 
-PACKAGES = ("pymc", "pytensor", "nutpie", "numba", "numpy", "scipy", "xarray", "arviz-base", "arviz-stats")
+PACKAGES = (
+    "pymc",
+    "pytensor",
+    "nutpie",
+    "numba",
+    "numpy",
+    "scipy",
+    "xarray",
+    "arviz-base",
+    "arviz-stats",
+)
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,10 @@ def draw_prior(model: Any, draws: int, seed: int) -> xr.Dataset:
         return xr.Dataset()
     values = pm.draw(free, draws=draws, random_seed=seed, mode="FAST_COMPILE")
     variables = {
-        rv.name: (("chain", "draw", *model.named_vars_to_dims.get(rv.name, ())), np.asarray(v)[None])
+        rv.name: (
+            ("chain", "draw", *model.named_vars_to_dims.get(rv.name, ())),
+            np.asarray(v)[None],
+        )
         for rv, v in zip(free, values, strict=True)
     }
     coords = {
@@ -128,7 +141,14 @@ def source_hash() -> str:
     """SHA-256 over the package's statistical source: what a saved fit depends on."""
     digest = hashlib.sha256()
     folder = Path(__file__).parent
-    names = ["correlation.py", "likelihood.py", "priors.py", "series.py", "sampling.py", "fitting.py"]
+    names = [
+        "correlation.py",
+        "likelihood.py",
+        "priors.py",
+        "series.py",
+        "sampling.py",
+        "fitting.py",
+    ]
     for path in [*(folder / name for name in names), *sorted((folder / "models").glob("*.py"))]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
@@ -148,7 +168,7 @@ def fit_key(record: dict[str, Any]) -> str:
 
 
 def load_if_current(path: Path, key: str) -> xr.DataTree | None:
-    """The saved fit at ``path`` if its fingerprint is ``key``; None if absent, stale or unreadable."""
+    """The saved fit at ``path`` if its fingerprint is ``key``, else None."""
     if not path.exists():
         return None
     try:
@@ -173,7 +193,7 @@ def save(tree: xr.DataTree, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         tree.to_netcdf(partial, engine="h5netcdf", encoding=_encoding(tree))
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
         raise BayesAsthmaError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
@@ -198,7 +218,7 @@ class Stopwatch:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
-    def time(self, stage: str, action: Callable[[], Any]) -> Any:
+    def time[T](self, stage: str, action: Callable[[], T]) -> T:
         """Run ``action`` and add its wall time to ``stage``."""
         start = time.perf_counter()
         try:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from bayesasthma.correlation import pairs
 from bayesasthma.errors import UsageError
@@ -205,7 +205,9 @@ def _table_blocks(
 ) -> tuple[TableBlock, ...]:
     """Group the series by the rows they print and the correlations published for them."""
     visits = list(study.visits.index)
-    groups: dict[tuple[object, ...], list[tuple[int, int, dict[str, FloatArray]]]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[tuple[int, int, dict[str, FloatArray]]]] = defaultdict(
+        list
+    )
     for k, name in enumerate(names):
         for g, arm in enumerate(study.arms.index):
             table = study.table.sel(outcome=name, arm=arm)
@@ -295,7 +297,8 @@ def _pins(
                 known[i, position[base]] = (first**2 + last**2 - change**2) / (2 * first * last)
     published = study.correlations
     published = published[(published["outcome"] == outcome) & (published["arm"] == arm)]
-    for record in published.itertuples(index=False):
+    records: Any = published.itertuples(index=False)
+    for record in records:
         if record.visit_1 in position and record.visit_2 in position:
             i, j = sorted((position[record.visit_1], position[record.visit_2]), reverse=True)
             known[i, j] = float(record.correlation)
@@ -331,12 +334,13 @@ def _patient_blocks(
     for k, name in enumerate(names):
         wide = study.patients.pivot(index=["arm", "patient"], columns="visit", values=name)
         values = (wide.reindex(columns=visits).to_numpy(dtype=float) - centre[k]) / scale[k]
-        patterns = pd.DataFrame({"arm": wide.index.get_level_values("arm")})
-        patterns["seen"] = [tuple(np.flatnonzero(row)) for row in np.isfinite(values)]
-        for (arm, seen), members in patterns.groupby(["arm", "seen"], sort=False):
-            if seen:
-                rows = values[members.index][:, list(seen)]
-                groups[tuple(int(t) for t in seen)].append((k, arms.index(arm), rows))
+        arm_of = wide.index.get_level_values("arm")
+        members: dict[tuple[str, tuple[int, ...]], list[int]] = defaultdict(list)
+        for i, row in enumerate(np.isfinite(values)):
+            if row.any():
+                members[str(arm_of[i]), tuple(int(t) for t in np.flatnonzero(row))].append(i)
+        for (arm, seen), positions in members.items():
+            groups[seen].append((k, arms.index(arm), values[positions][:, list(seen)]))
     blocks = []
     for seen, series in sorted(groups.items()):
         means = [rows.mean(axis=0) for _, _, rows in series]

@@ -7,13 +7,28 @@ import difflib
 import hashlib
 import io
 import math
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bayesasthma.errors import Problem
-from bayesasthma.printed_numbers import Number, parse_number, why_not_a_number
+from bayesasthma.printed_numbers import Number, PrintedP, parse_number, parse_p, why_not_a_number
+
+__all__ = [
+    "FREE_COLUMNS",
+    "Collector",
+    "Number",
+    "PrintedP",
+    "Row",
+    "Sheet",
+    "parse_number",
+    "parse_p",
+    "read_sheet",
+    "read_text",
+    "step_of",
+    "suggest",
+    "value_of",
+]
 
 FREE_COLUMNS = frozenset({"note", "source"})
 
@@ -29,10 +44,20 @@ class Collector:
         self.problems.append(Problem(file, row, column, value, expected))
 
 
-def suggestion(value: str, known: Collection[str]) -> str:
+def suggest(value: str, known: Collection[str]) -> str:
     """`` (did you mean ...?)`` where a known word is close; else empty."""
     close = difflib.get_close_matches(value, list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def value_of(number: Number | None) -> float:
+    """Value of a number; NaN if there is none."""
+    return math.nan if number is None else number.value
+
+
+def step_of(number: Number | None) -> float:
+    """Unit of a number's last printed place; 0 if there is none."""
+    return 0.0 if number is None else number.step
 
 
 @dataclass(frozen=True)
@@ -78,7 +103,7 @@ class Row:
             return self.required(column)
         if value in allowed:
             return value
-        self.bad(column, f"one of {', '.join(allowed)}{suggestion(value, allowed)}")
+        self.bad(column, f"one of {', '.join(allowed)}{suggest(value, allowed)}")
         return None
 
     def number(
@@ -162,6 +187,8 @@ def read_sheet(
     optional: tuple[str, ...],
     collector: Collector,
     checksums: dict[str, str],
+    *,
+    open_ended: bool = False,
 ) -> Sheet | None:
     """Read a CSV file and check its header and the width of its lines.
 
@@ -172,12 +199,14 @@ def read_sheet(
         Columns; ``note`` and ``source`` are always free.
     collector, checksums
         Filled in place.
+    open_ended : bool
+        Allow any further column.
 
     Returns
     -------
     Sheet or None
-        None if there is no header to go by. A sheet that lacks a column is returned all the same, so
-        that its other columns are checked.
+        None if there is no header to go by. A sheet that lacks a column is returned all the same,
+        so that its other columns are checked.
     """
     text = read_text(path, collector, checksums)
     if text is None:
@@ -194,7 +223,8 @@ def read_sheet(
     if len(header) == 1 and (separator := next((s for s in ";\t" if s in header[0]), "")):
         collector.add(path.name, first, "", header[0], f"commas between cells, not {separator!r}")
         return None
-    absent = _check_header(path.name, first, header, (required, optional), collector)
+    known = header if open_ended else (*required, *optional)
+    absent = _check_header(path.name, first, header, (required, known), collector)
     rows = []
     for line, cells in lines[1:]:
         while len(cells) > len(header) and not cells[-1]:
@@ -233,7 +263,7 @@ def _check_header(
     collector: Collector,
 ) -> frozenset[str]:
     """Report missing, unknown and repeated columns; return the missing ones."""
-    required, known = columns[0], (*columns[0], *columns[1])
+    required, known = columns
     absent = frozenset(required) - frozenset(header)
     for name in required:
         if name in absent:
@@ -242,6 +272,6 @@ def _check_header(
         if header.count(name) > 1:
             collector.add(file, line, name, name, "each column once")
         if name not in known and name not in FREE_COLUMNS:
-            hint = suggestion(name, known)
+            hint = suggest(name, known)
             collector.add(file, line, name, name, f"a column among {', '.join(known)}{hint}")
     return absent

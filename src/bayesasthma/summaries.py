@@ -1,4 +1,4 @@
-"""Posterior draws to a row of numbers: location, interval, probabilities, and their Monte Carlo error."""
+"""Posterior draws to rows of numbers: location, interval, probabilities, Monte Carlo error."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def summarise(
     -------
     DataFrame
         Indexed by the effect's labels: ``mean, sd, median, ci_low, ci_high, mcse_mean, p_positive,
-        p_benefit, p_benefit_mcse, p_benefit_gt_mcid, p_harm_gt_mcid, p_within_mcid, ess_bulk, ess_tail,
-        r_hat``. Labels whose draws are not finite are left out.
+        p_benefit, p_benefit_mcse, p_benefit_gt_mcid, p_harm_gt_mcid, p_within_mcid, ess_bulk,
+        ess_tail, r_hat``. Labels whose draws are not finite are left out.
     """
     import arviz as az
 
@@ -43,8 +43,8 @@ def summarise(
     sign = xr.DataArray(sign) if not isinstance(sign, xr.DataArray) else sign
     threshold = threshold if isinstance(threshold, xr.DataArray) else xr.DataArray(threshold)
     benefit = (effect * sign).transpose(*SAMPLE, ...)
-    claimed = (sign != 0) & np.isfinite(effect).all(SAMPLE)
-    judged = claimed & np.isfinite(threshold).all([d for d in SAMPLE if d in threshold.dims])
+    claimed = (sign != 0) & effect.notnull().all(SAMPLE)
+    judged = claimed & threshold.notnull().all([d for d in SAMPLE if d in threshold.dims])
     if interval == "hdi":
         bounds = az.hdi(effect, prob=ci_prob)
         low, high = bounds.isel(ci_bound=0, drop=True), bounds.isel(ci_bound=1, drop=True)
@@ -52,7 +52,7 @@ def summarise(
         tail = (1 - ci_prob) / 2
         quantiles = effect.quantile([tail, 1 - tail], dim=SAMPLE)
         low, high = quantiles.isel(quantile=0, drop=True), quantiles.isel(quantile=1, drop=True)
-    positive = (benefit > 0).astype(float)
+    positive: xr.DataArray = (benefit > 0).astype(float)
     columns = {
         "mean": effect.mean(SAMPLE),
         "sd": effect.std(SAMPLE, ddof=1),
@@ -65,7 +65,7 @@ def summarise(
         "p_benefit_mcse": probability_mcse(positive).where(claimed),
         "p_benefit_gt_mcid": (benefit > threshold).mean(SAMPLE).where(judged),
         "p_harm_gt_mcid": (-benefit > threshold).mean(SAMPLE).where(judged),
-        "p_within_mcid": (np.abs(effect) < threshold).mean(SAMPLE).where(judged),
+        "p_within_mcid": (abs(effect) < threshold).mean(SAMPLE).where(judged),
         "ess_bulk": az.ess(effect),
         "ess_tail": az.ess(effect, method="tail"),
         "r_hat": az.rhat(effect),
@@ -81,8 +81,9 @@ def summarise(
 def probability_mcse(indicator: xr.DataArray) -> xr.DataArray:
     """Monte Carlo standard error of a probability estimated by the mean of 0/1 draws.
 
-    ``sqrt(p (1 - p) / ess)`` with the ESS of the indicator and ``p`` moved off 0 and 1 by half a draw
-    (Jeffreys), so that 4000 draws on one side read as an error of about 0.0002, not as certainty.
+    ``sqrt(p (1 - p) / ess)`` with the ESS of the indicator and ``p`` moved off 0 and 1 by half a
+    draw (Jeffreys), so that 4000 draws on one side read as an error of about 0.0002, not as
+    certainty.
     """
     import arviz as az
 
@@ -91,7 +92,8 @@ def probability_mcse(indicator: xr.DataArray) -> xr.DataArray:
     varies = (p > 0) & (p < 1)
     ess = az.ess(indicator, method="mean").where(varies, total).clip(max=total)
     smoothed = (p * ess + 0.5) / (ess + 1)
-    return np.sqrt(smoothed * (1 - smoothed) / ess)
+    error: xr.DataArray = np.sqrt(smoothed * (1 - smoothed) / ess)
+    return error
 
 
 def format_probability(p: float, mcse: float) -> str:

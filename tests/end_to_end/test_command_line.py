@@ -57,7 +57,7 @@ def test_main_job_leaves_every_file(reanalysis: tuple[Path, str]) -> None:
     run_record = json.loads((out / "run.json").read_text())
     assert run_record["checksums"]["summaries.csv"]
     html = (out / "report.html").read_text(encoding="utf-8")
-    assert "src=\"http" not in html
+    assert 'src="http' not in html
     assert "<script src" not in html
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from pytensor.tensor.shape import specify_shape
 
 from bayesasthma.correlation import Array
 from bayesasthma.errors import UsageError
@@ -96,9 +97,8 @@ def counts(study: Study, reading: str) -> Counts:
     reactions = tuple(dict.fromkeys(table["reaction"]))
     visits = tuple(v for v in study.visits.index if v in set(table["visit"]))
     arms = tuple(study.arms.index)
-    cells = {
-        (r.reaction, r.arm, r.visit): (int(r.events), int(r.n)) for r in table.itertuples(index=False)
-    }
+    printed: Any = table.itertuples(index=False)
+    cells = {(r.reaction, r.arm, r.visit): (int(r.events), int(r.n)) for r in printed}
     rows = []
     for i, reaction in enumerate(reactions):
         for g, arm in enumerate(arms):
@@ -121,7 +121,7 @@ def counts(study: Study, reading: str) -> Counts:
     return Counts(reactions, visits, arms, *array.T)
 
 
-def rates(parameters: dict[str, Array], data: Counts, prior: PriorSet, xp: Any = np) -> Array:
+def rates(parameters: dict[str, Array], prior: PriorSet, xp: Any = np) -> Array:
     """Control arm's and treated arms' event rates (..., reaction, arm), from the parameters."""
     fewer = prior.log_odds()
     share = parameters["pooling"][..., None, :]
@@ -136,12 +136,14 @@ def rates(parameters: dict[str, Array], data: Counts, prior: PriorSet, xp: Any =
 
 def concentration(parameters: dict[str, Array]) -> Array:
     """``alpha + beta`` of the beta distribution of a cell's rate about its arm's rate."""
-    correlation = OVERDISPERSION_FLOOR + (1 - 2 * OVERDISPERSION_FLOOR) * parameters["overdispersion"]
+    correlation = (
+        OVERDISPERSION_FLOOR + (1 - 2 * OVERDISPERSION_FLOOR) * parameters["overdispersion"]
+    )
     return 1 / correlation - 1
 
 
 def build(data: Counts, prior: PriorSet) -> pm.Model:
-    """The hierarchical beta-binomial model; ``events`` and ``at_risk`` can be swapped without compiling."""
+    """The hierarchical beta-binomial model; ``events`` and ``at_risk`` swap without compiling."""
     coords = {
         "reaction": list(data.reactions),
         "treated": list(data.arms[1:]),
@@ -150,7 +152,7 @@ def build(data: Counts, prior: PriorSet) -> pm.Model:
     with pm.Model(coords=coords) as model:
         size = (len(data.events),)
         events = pm.Data("events", data.events, dims="cell")
-        at_risk = pt.specify_shape(pm.Data("at_risk", data.at_risk, dims="cell"), size)
+        at_risk = specify_shape(pm.Data("at_risk", data.at_risk, dims="cell"), size)
         parameters = {
             "level": pm.Normal("level", LEVEL_LOCATION, LEVEL_SCALE, dims="reaction"),
             "pooling": pm.Beta("pooling", 2, 2, dims="treated"),
@@ -158,9 +160,14 @@ def build(data: Counts, prior: PriorSet) -> pm.Model:
             "effect_own": pm.Normal("effect_own", 0, 1, dims=("reaction", "treated")),
             "overdispersion": pm.Beta("overdispersion", *OVERDISPERSION),
         }
-        rate = rates(parameters, data, prior, pt)[data.reaction, data.arm]
+        rate = rates(parameters, prior, pt)[data.reaction, data.arm]
         total = concentration(parameters)
         pm.BetaBinomial(
-            "count", alpha=rate * total, beta=(1 - rate) * total, n=at_risk, observed=events, dims="cell"
+            "count",
+            alpha=rate * total,
+            beta=(1 - rate) * total,
+            n=at_risk,
+            observed=events,
+            dims="cell",
         )
     return model

@@ -1,4 +1,4 @@
-"""The prior of effects that share strength over visits, as a ``CustomDist`` with density and draws."""
+"""The prior of effects that share strength over visits, with its density and its draws."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+
 
 def _pooled_logp(value: Any, location: Any, scale: Any, share: Any) -> Any:
     count = value.type.shape[-1]
@@ -39,14 +40,12 @@ def _pooled_random(
     )
 
 
-def pooled_normal(
-    name: str, location: Any, scale: Any, share: Any, dims: tuple[str, ...]
-) -> Any:
+def pooled_normal(name: str, location: Any, scale: Any, share: Any, dims: tuple[str, ...]) -> Any:
     """Effects at several visits that share strength: normal with equal correlations ``share``.
 
-    Each effect is marginally ``Normal(location, scale^2)`` whatever ``share`` is, so a named prior set
-    means at every visit what its formula says; ``scale * sqrt(1 - share)`` is the spread between
-    visits, learned from the data.
+    Each effect is marginally ``Normal(location, scale^2)`` whatever ``share`` is, so a named prior
+    set means at every visit what its formula says; ``scale * sqrt(1 - share)`` is the spread
+    between visits, learned from the data.
     """
     return pm.CustomDist(
         name,
@@ -55,8 +54,9 @@ def pooled_normal(
         share,
         logp=_pooled_logp,
         random=_pooled_random,
-        support_point=lambda _rv, _size, location, scale, share: location
-        + 0.0 * (scale + share)[..., None],
+        support_point=lambda _rv, _size, location, scale, share: (
+            location + 0.0 * (scale + share)[..., None]
+        ),
         signature="(k),(),()->(k)",
         dims=dims,
     )

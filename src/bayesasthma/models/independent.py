@@ -16,12 +16,8 @@ import pytensor.tensor as pt
 from bayesasthma.correlation import Array
 from bayesasthma.errors import UsageError
 from bayesasthma.likelihood import log_constant, table_logp
-from bayesasthma.models.longitudinal import (
-    IMBALANCE_SCALE,
-    LEVEL_SCALE,
-    LOG_SD_SCALE,
-    effect_prior,
-)
+from bayesasthma.models.longitudinal import IMBALANCE_SCALE, LEVEL_SCALE, LOG_SD_SCALE
+from bayesasthma.models.moments import effect_prior
 from bayesasthma.models.specification import TableSpec
 from bayesasthma.series import Design
 
@@ -66,7 +62,11 @@ def cells(design: Design) -> Cells:
                 found[int(k), int(g), visit] = tuple(
                     float(field[s, row])
                     for field in (
-                        table.mean, table.sd, table.mean_step, table.sd_step, table.n,
+                        table.mean,
+                        table.sd,
+                        table.mean_step,
+                        table.sd_step,
+                        table.n,
                     )
                 )
     if not found:
@@ -96,9 +96,7 @@ def sd_groups(printed: Cells, spec: TableSpec) -> np.ndarray:
     return np.unique(key, axis=0, return_inverse=True)[1].reshape(-1)
 
 
-def moments(
-    parameters: dict[str, Array], printed: Cells, spec: TableSpec
-) -> tuple[Array, Array]:
+def moments(parameters: dict[str, Array], printed: Cells, spec: TableSpec) -> tuple[Array, Array]:
     """Mean and log SD of every cell, standardised; works on draws and on PyTensor variables."""
     location, log_sd = parameters["location"], parameters["log_sd"]
     contrast = printed.reference >= 0
@@ -108,11 +106,15 @@ def moments(
 
 
 def build(design: Design, spec: TableSpec) -> pm.Model:
-    """The PyMC model: ``location`` is a mean, or for treated cells a difference from the control."""
+    """The PyMC model: ``location`` is a mean, or for treated cells a difference from control."""
     printed = cells(design)
     groups = sd_groups(printed, spec)
     size = len(printed.mean)
-    coords = {"cell": range(size), "sd_group": range(int(groups.max()) + 1), "moment": ["mean", "sd"]}
+    coords = {
+        "cell": range(size),
+        "sd_group": range(int(groups.max()) + 1),
+        "moment": ["mean", "sd"],
+    }
     with pm.Model(coords=coords) as model:
         if spec.prior.flat:
             parameters: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The default model: each outcome's trajectory, treatment effects, SDs and correlations over visits.
+"""The default model: each outcome's trajectory, treatment effects, SDs and correlations.
 
 ``docs/models.md`` writes out the mathematics. Outcomes share no parameter: a fit of ten outcomes is
 ten analyses sampled in one compiled batch.
@@ -6,28 +6,25 @@ ten analyses sampled in one compiled batch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from pytensor.tensor.shape import specify_shape
 
 from bayesasthma.correlation import (
-    Array,
-    Lower,
     cholesky,
     cholesky_from_z,
     multiply_transpose,
     pairs,
-    structured_z,
     z_from_cholesky,
 )
 from bayesasthma.errors import UsageError
-from bayesasthma.likelihood import fisher_scale, log_constant, patient_logp, table_logp
+from bayesasthma.likelihood import draw_table, fisher_scale, log_constant, patient_logp, table_logp
 from bayesasthma.models.distributions import pooled_normal
+from bayesasthma.models.moments import Moments, effect_prior, flatten, moments, row_moments
 from bayesasthma.models.specification import TableSpec
-from bayesasthma.priors import FALLBACK_TARGET_SD
 from bayesasthma.series import Design, PatientBlock, TableBlock
 
 # Prior scales in baseline SDs, or on the log scale for SDs; docs/models.md gives the reasons.
@@ -40,99 +37,6 @@ LOG_SD_CELL_SCALE = 0.15
 # The three scales above are medians; each outcome learns its own, log-normal about them.
 LOG_SCALE_SD = 0.4
 STEP_WEEKS = 24.0
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Population moments, standardised: what every estimand is computed from.
-
-    Attributes
-    ----------
-    mean, log_sd : array, shape (..., outcome, arm, visit)
-    z : list of list of array, shape (..., outcome)
-        Partial correlations over visits on Fisher's z scale.
-    """
-
-    mean: Array
-    log_sd: Array
-    z: Lower
-
-
-def effect_prior(design: Design, spec: TableSpec) -> tuple[np.ndarray, np.ndarray]:
-    """Location and scale of each outcome's treatment effect (not benefit), in baseline SDs."""
-    target = np.where(np.isfinite(design.target), design.target, FALLBACK_TARGET_SD)
-    priors = [spec.prior.effect(float(value)) for value in target]
-    location = np.array([prior.location for prior in priors]) * design.direction
-    return location, np.array([prior.scale for prior in priors])
-
-
-def moments(parameters: dict[str, Array], design: Design, spec: TableSpec, xp: Any = np) -> Moments:
-    """Means, SDs and correlations from the parameters of the model.
-
-    Parameters
-    ----------
-    parameters : dict of array
-        By name; posterior draws with any leading axes (NumPy) or the model's variables (PyTensor).
-    design : Design
-    spec : TableSpec
-    xp : module
-        ``numpy`` or ``pytensor.tensor``.
-
-    Returns
-    -------
-    Moments
-    """
-    visit_count, arm_count = len(design.visits), len(design.arms)
-    level = parameters["baseline_level"]
-    control = [level]
-    for t in range(visit_count - 1):
-        control.append(control[-1] + parameters["visit_step"][..., t])
-
-    log_sd = _log_sd(parameters, spec, arm_count, visit_count)
-    z = structured_z(spec.correlation, parameters, design.weeks, xp)
-    if spec.correlation.structure == "fixed":
-        z = [[entry + 0.0 * level for entry in row] for row in z]
-    factor = cholesky_from_z(z, xp)
-
-    weight = (design.n_arm - 1) / np.sum(design.n_arm - 1)
-    base_variance = sum(weight[g] * xp.exp(2 * log_sd[g][0]) for g in range(arm_count))
-    arms = [control]
-    for c in range(arm_count - 1):
-        effect = parameters["effect"][..., c, :]
-        if design.baseline is None:
-            arms.append([control[t] + effect[..., t] for t in range(visit_count)])
-            continue
-        imbalance = parameters["imbalance"][..., c]
-        means = [control[0] + imbalance]
-        for t in range(1, visit_count):
-            slope = (
-                factor[t][0]
-                * sum(
-                    weight[g] * xp.exp(log_sd[g][0] + log_sd[g][t]) for g in range(arm_count)
-                )
-                / base_variance
-            )
-            means.append(control[t] + slope * imbalance + effect[..., t - 1])
-        arms.append(means)
-    return Moments(
-        mean=xp.stack([xp.stack(row, axis=-1) for row in arms], axis=-2),
-        log_sd=xp.stack([xp.stack(row, axis=-1) for row in log_sd], axis=-2),
-        z=z,
-    )
-
-
-def _log_sd(
-    parameters: dict[str, Array], spec: TableSpec, arm_count: int, visit_count: int
-) -> list[list[Array]]:
-    """Log SDs by arm and visit, each an array over the batch and outcomes."""
-    arms, visits = range(arm_count), range(visit_count)
-    if spec.prior.flat and spec.variance == "by_arm":
-        return [[parameters["log_sd"][..., g, t] for t in visits] for g in arms]
-    shared = parameters["log_sd"] if spec.prior.flat else parameters["log_sd_visit"]
-    if spec.variance == "common":
-        return [[shared[..., t] for t in visits]] * arm_count
-    scale, cell = parameters["log_sd_cell_scale"], parameters["log_sd_cell"]
-    return [[shared[..., t] + scale * cell[..., g, t] for t in visits] for g in arms]
 
 
 def build(design: Design, spec: TableSpec) -> pm.Model:
@@ -165,58 +69,72 @@ def build(design: Design, spec: TableSpec) -> pm.Model:
 
 def _parameters(design: Design, spec: TableSpec) -> dict[str, Any]:
     """Declare the free parameters with their priors."""
-    size = len(design.outcomes)
-    visit_count, arm_count = len(design.visits), len(design.arms)
-    parameters: dict[str, Any] = {}
-    location, scale = effect_prior(design, spec)
-    effects = (size, arm_count - 1, len(design.follow_up))
     if spec.prior.flat:
         _require_complete(design)
-        parameters["baseline_level"] = pm.Flat("baseline_level", dims="outcome")
-        if visit_count > 1:
-            parameters["visit_step"] = pm.Flat("visit_step", dims=("outcome", "step"))
-        if design.baseline is not None:
-            parameters["imbalance"] = pm.Flat("imbalance", dims=("outcome", "treated"))
-        if effects[-1]:
-            parameters["effect"] = pm.Flat("effect", dims=("outcome", "treated", "follow_up"))
-        by_arm = ("outcome", "arm", "visit")
-        dims = by_arm if spec.variance == "by_arm" else ("outcome", "visit")
-        parameters["log_sd"] = pm.Flat("log_sd", dims=dims)
+        parameters = _flat_parameters(design, spec)
     else:
-        parameters["baseline_level"] = pm.Normal("baseline_level", 0, LEVEL_SCALE, dims="outcome")
-        if visit_count > 1:
-            walk = np.sqrt(np.diff(design.weeks) / STEP_WEEKS)
-            spread = _learned_scale("step_scale", STEP_SCALE)[:, None] * walk
-            parameters["visit_step"] = pm.Normal(
-                "visit_step", 0, spread, dims=("outcome", "step")
-            )
-        if design.baseline is not None:
-            parameters["imbalance"] = pm.Normal(
-                "imbalance", 0, IMBALANCE_SCALE, dims=("outcome", "treated")
-            )
-        dims = ("outcome", "treated", "follow_up")
-        centre = pm.Data("effect_location", np.broadcast_to(location[:, None, None], effects))
-        spread = pm.Data("effect_scale", np.broadcast_to(scale[:, None], effects[:-1]))
-        centre, spread = pt.specify_shape(centre, effects), pt.specify_shape(spread, effects[:-1])
-        if effects[-1] > 1:
-            share = pm.Beta("pooling", 2, 2, dims=("outcome", "treated"))
-            parameters["effect"] = pooled_normal("effect", centre, spread, share, dims)
-        elif effects[-1] == 1:
-            parameters["effect"] = pm.Normal("effect", centre, spread[..., None], dims=dims)
-        parameters["log_sd_level"] = pm.Normal("log_sd_level", 0, LOG_SD_SCALE, dims="outcome")
-        parameters["log_sd_visit"] = pm.Normal(
+        parameters = _hierarchical_means(design) | _hierarchical_sds(spec)
+        parameters["effect"] = _effects(design, spec)
+    if len(design.visits) > 1:
+        parameters |= _correlation_parameters(spec)
+    return parameters
+
+
+def _flat_parameters(design: Design, spec: TableSpec) -> dict[str, Any]:
+    by_arm = ("outcome", "arm", "visit")
+    parameters = {
+        "baseline_level": pm.Flat("baseline_level", dims="outcome"),
+        "visit_step": pm.Flat("visit_step", dims=("outcome", "step")),
+        "effect": pm.Flat("effect", dims=("outcome", "treated", "follow_up")),
+        "log_sd": pm.Flat(
+            "log_sd", dims=by_arm if spec.variance == "by_arm" else ("outcome", "visit")
+        ),
+    }
+    if design.baseline is not None:
+        parameters["imbalance"] = pm.Flat("imbalance", dims=("outcome", "treated"))
+    return parameters
+
+
+def _hierarchical_means(design: Design) -> dict[str, Any]:
+    parameters = {"baseline_level": pm.Normal("baseline_level", 0, LEVEL_SCALE, dims="outcome")}
+    if len(design.visits) > 1:
+        walk = np.sqrt(np.diff(design.weeks) / STEP_WEEKS)
+        spread = _learned_scale("step_scale", STEP_SCALE)[:, None] * walk
+        parameters["visit_step"] = pm.Normal("visit_step", 0, spread, dims=("outcome", "step"))
+    if design.baseline is not None:
+        parameters["imbalance"] = pm.Normal(
+            "imbalance", 0, IMBALANCE_SCALE, dims=("outcome", "treated")
+        )
+    return parameters
+
+
+def _effects(design: Design, spec: TableSpec) -> Any:
+    """The treatment effects; their prior's location and scale are data, to be swapped at will."""
+    location, scale = effect_prior(design, spec)
+    shape = (len(design.outcomes), len(design.arms) - 1, len(design.follow_up))
+    dims = ("outcome", "treated", "follow_up")
+    centre = pm.Data("effect_location", np.broadcast_to(location[:, None, None], shape).copy())
+    spread = pm.Data("effect_scale", np.broadcast_to(scale[:, None], shape[:-1]).copy())
+    centre, spread = specify_shape(centre, shape), specify_shape(spread, shape[:-1])
+    if shape[-1] < 2:
+        return pm.Normal("effect", centre, spread[..., None], dims=dims)
+    share = pm.Beta("pooling", 2, 2, dims=("outcome", "treated"))
+    return pooled_normal("effect", centre, spread, share, dims)
+
+
+def _hierarchical_sds(spec: TableSpec) -> dict[str, Any]:
+    level = pm.Normal("log_sd_level", 0, LOG_SD_SCALE, dims="outcome")
+    parameters = {
+        "log_sd_visit": pm.Normal(
             "log_sd_visit",
-            parameters["log_sd_level"][:, None],
+            level[:, None],
             _learned_scale("log_sd_visit_scale", LOG_SD_VISIT_SCALE)[:, None],
             dims=("outcome", "visit"),
         )
-        if spec.variance == "by_arm":
-            parameters["log_sd_cell_scale"] = _learned_scale("log_sd_cell_scale", LOG_SD_CELL_SCALE)
-            parameters["log_sd_cell"] = pm.Normal(
-                "log_sd_cell", 0, 1, dims=("outcome", "arm", "visit")
-            )
-    if visit_count > 1:
-        parameters |= _correlation_parameters(spec)
+    }
+    if spec.variance == "by_arm":
+        parameters["log_sd_cell_scale"] = _learned_scale("log_sd_cell_scale", LOG_SD_CELL_SCALE)
+        parameters["log_sd_cell"] = pm.Normal("log_sd_cell", 0, 1, dims=("outcome", "arm", "visit"))
     return parameters
 
 
@@ -229,9 +147,7 @@ def _correlation_parameters(spec: TableSpec) -> dict[str, Any]:
     prior = spec.correlation
     if prior.structure == "fixed":
         return {"rho": pm.Data("rho", np.asarray(prior.rho))}
-    parameters = {
-        "logit_rho": pm.Normal("logit_rho", prior.location, prior.scale, dims="outcome")
-    }
+    parameters = {"logit_rho": pm.Normal("logit_rho", prior.location, prior.scale, dims="outcome")}
     if prior.structure == "unstructured":
         parameters["z_deviation"] = pm.Normal("z_deviation", 0, 1, dims=("outcome", "pair"))
     if prior.structure == "exchangeable_ar1":
@@ -255,60 +171,9 @@ def _require_complete(design: Design) -> None:
         )
 
 
-def _row_moments(
-    table: TableBlock, moment: Moments, xp: Any = np
-) -> tuple[Array, Array, Array]:
-    """Mean, log SD and partial correlations of the rows a block prints, one entry per series."""
-    mean = moment.mean[..., table.outcome, table.arm, :]
-    log_sd = moment.log_sd[..., table.outcome, table.arm, :]
-    visit_count = len(moment.z)
-    z = [[entry[..., table.outcome] for entry in row] for row in moment.z]
-    if table.levels_only:
-        return mean, log_sd, _flatten(z, mean, xp)
-    correlation = multiply_transpose(cholesky_from_z(z, xp))
-    sd = xp.exp(log_sd)
-    used = [np.flatnonzero(row) for row in table.functional]
-
-    def covariance(a: int, b: int) -> Array:
-        return sum(
-            table.functional[a, s]
-            * table.functional[b, t]
-            * sd[..., s]
-            * sd[..., t]
-            * correlation[max(s, t)][min(s, t)]
-            for s in used[a]
-            for t in used[b]
-        )
-
-    assert visit_count == table.functional.shape[1]
-    row_sd = [xp.sqrt(covariance(a, a)) for a in range(table.rows)]
-    row_mean = [
-        sum(table.functional[a, t] * mean[..., t] for t in used[a]) for a in range(table.rows)
-    ]
-    matrix = [
-        [covariance(a, b) / (row_sd[a] * row_sd[b]) for b in range(a)] + [row_sd[a] * 0 + 1.0]
-        for a in range(table.rows)
-    ]
-    row_mean = xp.stack(row_mean, axis=-1)
-    row_z = z_from_cholesky(cholesky(matrix, xp), xp)
-    return row_mean, xp.log(xp.stack(row_sd, axis=-1)), _flatten(row_z, row_mean, xp)
-
-
-def _flatten(z: Lower, like: Array, xp: Any) -> Array:
-    entries = [entry for row in z for entry in row]
-    return xp.stack(entries, axis=-1) if entries else like[..., :0]
-
-
-def table_inputs(
-    table: TableBlock, moment: Moments, xp: Any = np
-) -> tuple[Array, Array, Array]:
-    """What :func:`bayesasthma.likelihood.table_logp` and ``draw_table`` need of the population."""
-    return _row_moments(table, moment, xp)
-
-
 def _observe_table(index: int, table: TableBlock, moment: Moments, spec: TableSpec) -> None:
     """Observe one block of printed means and SDs."""
-    mean, log_sd, z = _row_moments(table, moment, pt)
+    mean, log_sd, z = row_moments(table, moment, pt)
     count = len(table.outcome)
     names = {name: f"{name}_{index}" for name in ("series", "row", "free_pair")}
     model = pm.modelcontext(None)
@@ -349,10 +214,9 @@ def _observe_table(index: int, table: TableBlock, moment: Moments, spec: TableSp
         )
 
     def random(
-        mean: Any, log_sd: Any, z: Any, epsilon: Any, error: Any, rng: Any, size: Any
+        mean: Any, log_sd: Any, z: Any, _epsilon: Any, _error: Any, rng: Any, size: Any
     ) -> np.ndarray:
-        from bayesasthma.likelihood import draw_table
-
+        assert size is None  # one block, one shape
         return np.stack(draw_table(rng, mean, log_sd, z, table.n), axis=-1)
 
     pm.CustomDist(
@@ -379,7 +243,7 @@ def _observe_patients(index: int, patients: PatientBlock, moment: Moments) -> No
     matrix = multiply_transpose(cholesky_from_z(z, pt))
     chosen = [[matrix[s][t] for t in visits[: i + 1]] for i, s in enumerate(visits)]
     row_z = z_from_cholesky(cholesky(chosen, pt), pt)
-    flat = _flatten(row_z, mean, pt)
+    flat = flatten(row_z, mean, pt)
     observed = np.concatenate([patients.mean[..., None], patients.root], axis=-1)
 
     def logp(value: Any, mean: Any, log_sd: Any, z: Any) -> Any:
