@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from bayesasthma.audit import (
     CONTRADICTION,
     NOT_CHECKABLE,
     NOT_REPRODUCED,
+    NOTE,
     REPRODUCED,
     WITHIN_ROUNDING,
     AuditResult,
@@ -28,7 +30,7 @@ def write(
     *,
     arms: tuple[tuple[str, int], ...] = (("placebo", 20), ("drug", 22)),
     visits: tuple[tuple[str, int], ...] = (("start", 0), ("end", 12)),
-    baseline: str | None = "start",
+    first: str | None = "start",
     extra: str = "",
     **files: str,
 ) -> AuditResult:
@@ -37,7 +39,7 @@ def write(
     for i, (arm, n) in enumerate(arms):
         toml += ARM.format(arm, "treatment" if i else "control", n)
     for visit, week in visits:
-        toml += VISIT.format(visit, week, str(visit == baseline).lower())
+        toml += VISIT.format(visit, week, str(visit == first).lower())
     (folder / "study.toml").write_text(toml)
     files.setdefault("outcomes", "outcome,label,unit,direction\nscore,Score,points,higher")
     for name, text in files.items():
@@ -80,7 +82,7 @@ def test_three_arms(tmp_path: Path) -> None:
         tmp_path,
         arms=(("placebo", 20), ("low", 21), ("high", 22)),
         visits=(("end", 12),),
-        baseline=None,
+        first=None,
         summaries=summaries,
         tests=f"""table,kind,outcome,arm,visit,p
         T,between,score,,end,{overall:.5f}
@@ -113,7 +115,7 @@ def test_missing_cells_cannot_be_checked(tmp_path: Path) -> None:
         T,between,score,,start,0.76
         T,between,score,,end,0.01
         T,within,score,drug,end,0.01
-        T,between,nothing,,end,0.3""",
+        T,between,exacerbations,,end,0.3""",
     )
     assert result.tests["verdict"].tolist()[1:] == [NOT_CHECKABLE] * 3
     assert result.tests["verdict"][0] in {REPRODUCED, WITHIN_ROUNDING}
@@ -185,7 +187,7 @@ def test_patients_leave_no_rounding(tmp_path: Path) -> None:
         tmp_path,
         arms=(("placebo", 8), ("drug", 8)),
         visits=(("end", 12),),
-        baseline=None,
+        first=None,
         patients="\n".join(rows),
     )
     expected = stats.ttest_ind(data["drug"], data["placebo"]).pvalue
@@ -224,7 +226,7 @@ def test_tallies(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("mean", "sd", "kind"),
-    [("26.0", "1.0", "range"), ("24.5", "9.0", "range"), ("7.25", "1.0", None)],
+    [("24.5", "9.0", "range"), ("25.0", "1.5", "range"), ("7.25", "1.0", None)],
 )
 def test_scales(tmp_path: Path, mean: str, sd: str, kind: str | None) -> None:
     outcomes = "outcome,label,unit,direction,minimum,maximum\nscore,Score,points,higher,5,25"
@@ -258,3 +260,74 @@ def test_reference_sd_marks_standard_errors(tmp_path: Path) -> None:
     found = result.findings[result.findings["kind"] == "dispersion"]
     assert found["arm"].tolist() == ["placebo", "drug"]
     assert found["finding"].str.contains("Read as a standard error").all()
+
+
+def test_mean_outside_the_scale() -> None:
+    study = load_study("liu2025")
+    table = study.table.copy(deep=True)
+    table["mean"].loc[{"outcome": "act", "arm": "AIT", "visit": "week48"}] = 26.0
+    found = audit(replace(study, table=table)).findings
+    outside = found[(found["kind"] == "range") & (found["weight"] == CONTRADICTION)]
+    assert outside["outcome"].tolist() == ["act"]
+    assert outside["visit"].tolist() == ["week48"]
+
+
+def test_claims(tmp_path: Path) -> None:
+    adverse = """visit,reaction,arm,events,percent
+    end,rash,placebo,5,25.0
+    end,rash,drug,1,4.5"""
+    claims = """where,refers_to,value,outcome,arm,visit,statistic
+    text,right,42,,,,n
+    text,wrong,23,,drug,,n
+    text,right,10.5,score,placebo,end,mean
+    text,right,11,score,placebo,end,mean
+    text,wrong,10.7,score,placebo,end,mean
+    text,right,2.4,score,drug,end,sd
+    text,right,25,rash,placebo,end,percent
+    text,wrong,6,rash,placebo,end,events
+    text,right,increase,score,drug,end,direction
+    text,wrong,decrease,score,drug,end,direction
+    text,right,0.01,score,,end,p
+    text,right,<0.05,score,,end,p
+    text,wrong,0.02,score,,end,p
+    text,right,0.20,score,drug,end,p
+    text,right,significant,score,,end,significance
+    text,wrong,significant,score,drug,end,significance
+    text,unknown,0.5,score,placebo,end,p"""
+    result = write(
+        tmp_path,
+        summaries=LEVELS,
+        adverse=adverse,
+        claims=claims,
+        tests="""table,kind,outcome,arm,visit,p
+        T,between,score,,end,*0.01
+        T,within,score,drug,end,0.2""",
+    )
+    text = result.findings[result.findings["kind"] == "text"]
+    wrong = [line.split(",")[2] for line in claims.splitlines() if ",wrong," in line]
+    assert text[text["weight"] == CONTRADICTION]["printed"].tolist() == wrong
+    assert text[text["weight"] == NOTE]["printed"].tolist() == ["0.5"]
+
+
+def test_stars(tmp_path: Path) -> None:
+    result = write(
+        tmp_path,
+        summaries=LEVELS,
+        tests="""table,kind,outcome,arm,visit,p
+        T,between,score,,start,*0.76
+        T,between,score,,end,<0.01
+        U,between,score,,end,<0.01""",
+    )
+    marks = result.findings[result.findings["kind"] == "text"]
+    assert marks["printed"].tolist() == ["*0.76", "<0.01"]
+    # A star declares significance: 0.76 starred, recomputed not significant.
+    assert result.tests["significance_changes"].tolist() == [True, False, False]
+
+
+def test_imbalance(tmp_path: Path) -> None:
+    result = write(tmp_path, summaries=LEVELS.replace("10.2", "11.5"))
+    imbalance = result.findings[result.findings["kind"] == "imbalance"]
+    assert imbalance["outcome"].tolist() == ["score"]
+    expected = 1.5 / np.sqrt((2.0**2 + 2.2**2) / 2)
+    assert result.balance["standardised"].tolist() == pytest.approx([expected])
+    assert "not randomised" not in imbalance["finding"].iloc[0]

@@ -13,8 +13,8 @@ ROOT = Path(bayesasthma.__file__).parent
 
 #: From the bottom up; a module imports only modules to its left (or its own package).
 FLOORS = [
-    "errors", "study", "printed_numbers", "sheets", "bundle_table", "bundle_header",
-    "bundle_records", "bundle", "template",
+    "errors", "study", "printed_numbers", "sheets", "bundle_records", "bundle_table",
+    "bundle_header", "bundle", "template",
     "correlation", "likelihood", "priors", "series", "models", "sampling", "diagnostics",
     "assembly", "fitting", "adverse_fits", "estimands", "summaries", "effects", "frequentist",
     "audit", "compare", "quotes", "plots", "report", "analysis", "console", "cli", "__main__",

@@ -20,30 +20,25 @@ CLAIMED_WORDS = {
 }
 
 _TEXT, _FLOAT, _INT, _BOOL = "str", "float64", "int64", "bool"
-TESTS = {
-    **dict.fromkeys(("table", "kind", "outcome", "arm", "visit", "test", "p"), _TEXT),
-    **{"p_value": _FLOAT, "p_operator": _TEXT, "starred": _BOOL, "decimals": _INT},
-    **{"note": _TEXT, "source": _TEXT},
-}
-BASELINE = {
-    **dict.fromkeys(("variable", "level", "arm"), _TEXT),
-    **dict.fromkeys(("mean", "sd", "count", "percent", "n"), _FLOAT),
-    **dict.fromkeys(("mean_step", "sd_step", "percent_step"), _FLOAT),
-    **{"note": _TEXT, "source": _TEXT},
-}
-ADVERSE = {
-    **dict.fromkeys(("visit", "reaction", "severity", "arm"), _TEXT),
-    **{"events": _INT, "n": _INT, "percent": _FLOAT, "percent_step": _FLOAT},
-    **{"note": _TEXT, "source": _TEXT},
-}
-CLAIMS = dict.fromkeys(
-    ("where", "refers_to", "value", "outcome", "arm", "visit", "statistic", "quote"), _TEXT
-) | {"note": _TEXT, "source": _TEXT}
-EXTERNAL = {
-    **{"outcome": _TEXT, "reaction": _TEXT},
-    **dict.fromkeys(("estimate", "se", "ci_low", "ci_high"), _FLOAT),
-    **dict.fromkeys(("scale", "citation", "note", "source"), _TEXT),
-}
+
+
+def _types(texts: str, floats: str = "", ints: str = "", bools: str = "") -> dict[str, str]:
+    """Type of every column, from blank-separated names; note and source come last."""
+    groups = (
+        (texts, _TEXT),
+        (floats, _FLOAT),
+        (ints, _INT),
+        (bools, _BOOL),
+        ("note source", _TEXT),
+    )
+    return {name: kind for names, kind in groups for name in names.split()}
+
+
+TESTS = _types("table kind outcome arm visit test p p_operator", "p_value", "decimals", "starred")
+BASELINE = _types("variable level arm", "mean sd count percent n mean_step sd_step percent_step")
+ADVERSE = _types("visit reaction severity arm", "percent percent_step", "events n")
+CLAIMS = _types("where refers_to value outcome arm visit statistic quote")
+EXTERNAL = _types("outcome reaction scale citation", "estimate se ci_low ci_high")
 
 
 @dataclass(frozen=True)
@@ -72,23 +67,37 @@ class Ids:
         return math.inf if math.isnan(size) else size
 
     def check_subject(self, row: Row) -> None:
-        """Note an ``outcome`` cell that names nothing of the bundle; blank is fine.
+        """Note an ``outcome`` cell that looks like a misspelled id; blank is fine.
 
-        A row whose ``note`` says why may name something of which no data are printed.
+        Papers also print p-values of things whose data they do not show, so that a name unlike any
+        id is allowed, and one close to an id is if the row has a ``note``.
         """
         subject = row.text("outcome")
         known = [*self.outcomes, *self.reactions, *self.variables]
-        if subject and subject not in known and not row.text("note"):
-            row.bad(
-                "outcome",
-                f"an outcome, reaction, baseline variable or variable:level{suggest(subject, known)},"
-                " or a note that says why there is none",
-            )
+        hint = suggest(subject, known)
+        if subject and subject not in known and hint and not row.text("note"):
+            what = "an outcome, reaction, baseline variable or variable:level"
+            row.bad("outcome", f"{what}{hint}, or a note on why another")
 
 
 def frame(records: list[dict[str, Any]], types: Mapping[str, str]) -> pd.DataFrame:
     """Records as a typed frame; an empty one has the same columns and types."""
     return pd.DataFrame(records, columns=list(types)).astype(dict(types))
+
+
+def check_interval(
+    row: Row, low: Number | None, middle: Number | None, high: Number | None, column: str
+) -> bool:
+    """Note an interval that is upside down or does not hold its estimate; True if it is fine."""
+    if low is None or high is None:
+        return True
+    if high.value <= low.value:
+        row.bad("ci_high", f"a number above ci_low, {low.value:g}")
+        return False
+    if middle is not None and not low.value <= middle.value <= high.value:
+        row.bad(column, f"a number inside its interval, {low.value:g} to {high.value:g}")
+        return False
+    return True
 
 
 def _texts(row: Row, columns: Mapping[str, str]) -> dict[str, Any]:
@@ -107,8 +116,7 @@ def read_tests(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
         row.choice("visit", ids.visits, blank=True)
         if row.text("kind") == "within" and not row.text("arm"):
             row.bad("arm", "the arm of a within-arm test")
-        key = tuple(row.text(c) for c in ("table", "kind", "outcome", "arm", "visit", "test"))
-        _once(row, "outcome", "each table, kind, outcome, arm, visit and test once", key, seen)
+        _once(row, ("outcome", "table", "kind", "arm", "visit", "test", "p"), seen)
         printed = parse_p(row.text("p"))
         if printed is None:
             row.bad("p", "a p-value from 0 to 1 such as 0.02, <0.01 or *0.02")
@@ -121,14 +129,14 @@ def read_tests(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
     return frame(records, TESTS)
 
 
-def _once(
-    row: Row, column: str, expected: str, key: tuple[str, ...], seen: dict[tuple[str, ...], int]
-) -> None:
-    """Note a row whose key an earlier row had."""
-    if key in seen:
-        row.bad(column, f"{expected}; row {seen[key]} has it too")
-    else:
-        seen[key] = row.line
+def _once(row: Row, columns: tuple[str, ...], seen: dict[tuple[str, ...], int]) -> None:
+    """Note a row that agrees with an earlier one in all of ``columns``."""
+    if row.absent.intersection(columns):
+        return
+    key = tuple(row.text(column) for column in columns)
+    first = seen.setdefault(key, row.line)
+    if first != row.line:
+        row.bad(columns[0], f"each {', '.join(columns)} once; row {first} has it too")
 
 
 def _patients(row: Row, ids: Ids, arm: str | None) -> float:
@@ -152,8 +160,7 @@ def read_baseline(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
             row.bad("", "a mean, a count or a percentage")
         elif row.text("sd") and not row.text("mean"):
             row.bad("mean", "the mean that this SD belongs to")
-        key = (row.text("variable"), row.text("level"), row.text("arm"))
-        _once(row, "variable", "each variable, level and arm once", key, seen)
+        _once(row, ("variable", "level", "arm"), seen)
         records.append(
             _texts(row, BASELINE)
             | {"mean": value_of(mean), "sd": value_of(sd)}
@@ -175,8 +182,7 @@ def read_adverse(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
         row.required("events")
         events = row.number("events", low=0, high=size, whole=True)
         percent = row.number("percent", low=0, high=100)
-        key = (row.text("reaction"), row.text("visit"), row.text("arm"))
-        _once(row, "reaction", "each visit, reaction and arm once", key, seen)
+        _once(row, ("reaction", "visit", "arm"), seen)
         if events is None or math.isinf(size):
             continue
         records.append(
@@ -205,9 +211,8 @@ def read_claims(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
         row.choice("statistic", (*CLAIMED_NUMBERS, *CLAIMED_WORDS), blank=True)
         if row.required("value"):
             _check_claim(row, row.text("statistic"))
-        record = _texts(row, CLAIMS)
-        _once(row, "value", "each statement once", tuple(map(str, record.values())), seen)
-        records.append(record)
+        _once(row, ("value", *(name for name in CLAIMS if name != "value")), seen)
+        records.append(_texts(row, CLAIMS))
     return frame(records, CLAIMS)
 
 
@@ -234,28 +239,14 @@ def read_external(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
             row.required(name)
         numbers = {name: row.number(name) for name in ("estimate", "ci_low", "ci_high")}
         numbers["se"] = row.number("se", above=0)
-        if not row.text("se") and not (row.text("ci_low") and row.text("ci_high")):
+        uncertain = row.text("se") or (row.text("ci_low") and row.text("ci_high"))
+        if not uncertain and row.text("scale") != "sd":
             row.bad("se", "a standard error, or both ends of an interval")
         check_interval(row, numbers["ci_low"], numbers["estimate"], numbers["ci_high"], "estimate")
         records.append(
             _texts(row, EXTERNAL) | {name: value_of(number) for name, number in numbers.items()}
         )
     return frame(records, EXTERNAL)
-
-
-def check_interval(
-    row: Row, low: Number | None, middle: Number | None, high: Number | None, column: str
-) -> bool:
-    """Note an interval that is upside down or does not hold its estimate; True if it is fine."""
-    if low is None or high is None:
-        return True
-    if high.value <= low.value:
-        row.bad("ci_high", f"a number above ci_low, {low.value:g}")
-        return False
-    if middle is not None and not low.value <= middle.value <= high.value:
-        row.bad(column, f"a number inside its interval, {low.value:g} to {high.value:g}")
-        return False
-    return True
 
 
 def subjects(

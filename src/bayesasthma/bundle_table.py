@@ -1,4 +1,4 @@
-"""The numeric heart of a bundle: summaries, correlations and patients, checked and put on arrays."""
+"""The numbers of a bundle: summaries, correlations and patients, checked and put on arrays."""
 
 from __future__ import annotations
 
@@ -21,8 +21,13 @@ CI_LEVEL = 0.95
 #: What a patient's missing value may be written as, in any case.
 MISSING = ("", "NA", "NAN")
 CORRELATIONS = {
-    **dict.fromkeys(("outcome", "arm", "visit_1", "visit_2"), "str"),
-    **{"correlation": "float64", "note": "str", "source": "str"},
+    "outcome": "str",
+    "arm": "str",
+    "visit_1": "str",
+    "visit_2": "str",
+    "correlation": "float64",
+    "note": "str",
+    "source": "str",
 }
 
 
@@ -48,8 +53,8 @@ def summary_table(
 ) -> tuple[xr.Dataset, dict[tuple[str, str, str], int]]:
     """Means, SDs, sizes and rounding steps of ``summaries.csv``; problems go to the collector.
 
-    A standard error is turned into an SD by ``sqrt(n)``; a 95 % interval by Student's t on ``n - 1``
-    (Cochrane Handbook 6.5.2.2). Their rounding steps follow.
+    A standard error is turned into an SD by ``sqrt(n)``; a 95 % interval by Student's t on
+    ``n - 1`` (Cochrane Handbook 6.5.2.2). Their rounding steps follow.
 
     Returns
     -------
@@ -60,6 +65,7 @@ def summary_table(
     """
     table = _empty(outcomes, arms, visits)
     lines: dict[tuple[str, str, str, str], Row] = {}
+    sizes = {str(arm): float(n) for arm, n in arms["n"].items()}
     for row in sheet:
         outcome = row.choice("outcome", list(outcomes.index))
         arm = row.choice("arm", list(arms.index))
@@ -68,7 +74,7 @@ def summary_table(
         row.required("mean")
         mean = row.number("mean")
         n = row.number("n", low=2, whole=True)
-        size = n.value if n is not None else float(arms.loc[arm, "n"]) if arm else float("nan")
+        size = n.value if n is not None else sizes.get(arm or "", float("nan"))
         sd = _dispersion(row, mean, size)
         if outcome is None or arm is None or visit is None or statistic is None:
             continue
@@ -82,11 +88,14 @@ def summary_table(
             row.bad("outcome", f"each cell once; row {lines[key].line} has it too")
             continue
         lines[key] = row
-        if mean is not None and statistic == "level":
-            _check_range(row, "mean", "a mean", mean.value, outcomes, outcome)
+        ends = _missed_range(mean.value, outcomes, outcome) if mean and statistic == "level" else ""
+        if ends and not row.text("note"):
+            row.bad(
+                "mean", f"a mean in the instrument's range, {ends}, or a note that it is printed so"
+            )
         if mean is None or sd is None:
             continue
-        where = dict(outcome=outcome, arm=arm, visit=visit, statistic=statistic)
+        where = {"outcome": outcome, "arm": arm, "visit": visit, "statistic": statistic}
         for name, value in zip(
             FIELDS, (mean.value, sd.value, size, mean.step, sd.step), strict=True
         ):
@@ -94,15 +103,14 @@ def summary_table(
     return table, _check_changes(table, lines, baseline_visit)
 
 
-def _check_range(
-    row: Row, column: str, what: str, value: float, outcomes: pd.DataFrame, outcome: str
-) -> None:
-    """Note a value that the instrument cannot give."""
-    low, high = (float(outcomes.loc[outcome, name]) for name in ("minimum", "maximum"))
-    if value < low or value > high:
-        ends = f"{low:g} to {high:g}" if low <= high else f"{low:g} up" if value < low else ""
-        ends = ends or f"up to {high:g}"
-        row.bad(column, f"{what} within the instrument's range, {ends}")
+def _missed_range(value: float, outcomes: pd.DataFrame, outcome: str) -> str:
+    """The instrument's range if the value is outside of it, else empty."""
+    low, high = (float(outcomes[name][outcome]) for name in ("minimum", "maximum"))
+    if not (value < low or value > high):
+        return ""
+    if np.isnan(low) or np.isnan(high):
+        return f"at least {low:g}" if value < low else f"at most {high:g}"
+    return f"{low:g} to {high:g}"
 
 
 def _dispersion(row: Row, mean: Number | None, n: float) -> Number | None:
@@ -258,32 +266,34 @@ def read_patients(
     for name in outcomes.index:
         if name not in sheet.columns:
             sheet.collector.add(sheet.file, 1, name, "", "a column for this outcome")
-    records = []
+    records: list[dict[str, Any]] = []
     arm_of: dict[str, str] = {}
     seen: dict[tuple[str, str], int] = {}
     for row in sheet:
-        patient = row.required("patient")
-        arm, visit = row.choice("arm", list(arms.index)), row.choice("visit", list(visits.index))
-        if patient is not None and visit is not None:
-            first = seen.setdefault((patient, visit), row.line)
-            if first != row.line:
-                row.bad("patient", f"each patient and visit once; row {first} has it too")
-        if patient is not None and arm is not None and arm_of.setdefault(patient, arm) != arm:
+        patient = row.required("patient") or ""
+        arm = row.choice("arm", list(arms.index)) or ""
+        visit = row.choice("visit", list(visits.index)) or ""
+        first = seen.setdefault((patient, visit), row.line)
+        if first != row.line and patient and visit:
+            row.bad("patient", f"each patient and visit once; row {first} has it too")
+        if patient and arm and arm_of.setdefault(patient, arm) != arm:
             row.bad("arm", f"the arm this patient has elsewhere, {arm_of[patient]}")
-        values = {}
-        for name in present:
-            number = None if row.text(name).upper() in MISSING else row.number(name)
-            values[name] = value_of(number)
-            if number is not None:
-                _check_range(row, name, "a value", number.value, outcomes, name)
-        records.append({"patient": patient or "", "arm": arm or "", "visit": visit or ""} | values)
+        values = {name: _patient_value(row, name, outcomes) for name in present}
+        records.append({"patient": patient, "arm": arm, "visit": visit} | values)
     members = pd.Series(arm_of, dtype="str").value_counts()
-    for arm, size in arms["n"].items():
-        if (found := int(members.get(arm, 0))) > size:
+    for arm_id, size in arms["n"].items():
+        if (found := int(members.get(arm_id, 0))) > size:
             expected = f"no more patients than the arm's n in study.toml, {size:g}"
-            sheet.collector.add(sheet.file, None, "arm", f"{found} in {arm}", expected)
+            sheet.collector.add(sheet.file, None, "arm", f"{found} in {arm_id}", expected)
     types = dict.fromkeys(("patient", "arm", "visit"), "str") | dict.fromkeys(present, "float64")
     return frame(records, types)
+
+
+def _patient_value(row: Row, outcome: str, outcomes: pd.DataFrame) -> float:
+    number = None if row.text(outcome).upper() in MISSING else row.number(outcome)
+    if number is not None and (ends := _missed_range(number.value, outcomes, outcome)):
+        row.bad(outcome, f"a value in the instrument's range, {ends}")
+    return value_of(number)
 
 
 def patient_table(
@@ -295,7 +305,7 @@ def patient_table(
     for (arm, visit), cell in patients.groupby(["arm", "visit"]):
         for name in names:
             values = cell[name].dropna()
-            where = dict(outcome=name, arm=arm, visit=visit, statistic="level")
+            where = {"outcome": name, "arm": arm, "visit": visit, "statistic": "level"}
             if len(values) < 2:
                 continue
             numbers = (values.mean(), values.std(ddof=1), len(values), 0.0, 0.0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,13 @@ import pandas as pd
 import xarray as xr
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Study:
     """One study's printed numbers.
+
+    A study does not change: every access hands out a copy of its frames and dictionaries (a frame's
+    data are copied only when written to), and the arrays of ``table`` are read-only. For a variant
+    use `dataclasses.replace`. Studies are compared by identity.
 
     Attributes
     ----------
@@ -26,11 +31,12 @@ class Study:
         Index ``visit``; columns ``label``, ``week``. Ascending.
     baseline_visit : str or None
     outcomes : DataFrame
-        Index ``outcome``; ``label, unit, domain, direction`` (+1, -1, 0), ``mcid, mcid_kind, mcid_source,
-        minimum, maximum, items``.
+        Index ``outcome``; ``label, unit, domain, direction`` (+1, -1, 0), ``mcid, mcid_kind,
+        mcid_source, minimum, maximum, items``.
     table : Dataset (outcome, arm, visit, statistic)
-        ``mean``, ``sd``, ``n`` (NaN where not printed) and ``mean_step``, ``sd_step``, the units in the
-        last printed place (0 if not rounded). ``statistic`` is ``level`` or ``change`` from baseline.
+        ``mean``, ``sd``, ``n`` (NaN where not printed) and ``mean_step``, ``sd_step``, the units in
+        the last printed place (0 if not rounded). ``statistic`` is ``level`` or ``change`` from
+        baseline.
     correlations, tests, baseline, adverse, claims, external : DataFrame
         As in the bundle's files, typed; empty if the file is absent.
     patients : DataFrame or None
@@ -64,6 +70,28 @@ class Study:
     methods: dict[str, Any] = field(default_factory=dict)
     exclusions: pd.DataFrame = field(default_factory=pd.DataFrame)
 
+    def __post_init__(self) -> None:
+        """Keep own copies, so that nobody else holds what the study holds."""
+        for item in fields(self):
+            value = object.__getattribute__(self, item.name)
+            if isinstance(value, xr.Dataset):
+                value = value.copy(deep=True)
+                for variable in value.variables.values():
+                    if isinstance(variable.data, np.ndarray):
+                        variable.data.setflags(write=False)
+            object.__setattr__(self, item.name, _copy(value))
+
+    def __getattribute__(self, name: str) -> Any:
+        """Look up an attribute; what could be changed in place is handed out as a copy."""
+        value = object.__getattribute__(self, name)
+        return value if name.startswith("__") else _copy(value)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickled study; unpickled arrays have to be made read-only again."""
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+        self.__post_init__()
+
     @property
     def control(self) -> str:
         """Id of the control arm."""
@@ -95,3 +123,14 @@ class Study:
             f"  {len(self.outcomes)} outcomes from {source}; {len(self.tests)} printed p-values; "
             f"{len(self.adverse)} adverse-reaction counts"
         )
+
+
+def _copy(value: Any) -> Any:
+    """Own copy of a frame (lazily, pandas copies on write), dataset (same arrays) or dictionary."""
+    if isinstance(value, pd.DataFrame):
+        copy = value.copy(deep=False)
+        copy.index, copy.columns = value.index.view(), value.columns.view()
+        return copy
+    if isinstance(value, xr.Dataset):
+        return value.copy(deep=False)
+    return deepcopy(value) if isinstance(value, dict) else value

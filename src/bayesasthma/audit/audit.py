@@ -11,6 +11,7 @@ from bayesasthma.audit.alternatives import STANDARD_ERRORS
 from bayesasthma.audit.balance import balance_findings, balance_table
 from bayesasthma.audit.claims import claim_findings
 from bayesasthma.audit.contrasts import anova_table, contrast_table
+from bayesasthma.audit.correlations import correlation_findings
 from bayesasthma.audit.dispersion import dispersion_findings
 from bayesasthma.audit.explanations import readings_table, tried_readings
 from bayesasthma.audit.findings import UNUSUAL, Finding, findings_frame
@@ -53,7 +54,7 @@ def audit(study: Study) -> AuditResult:
         *claim_findings(study, cells, tests),
         *dispersion_findings(study, cells),
         *balance_findings(study, cells, balance),
-        *_correlation_findings(table),
+        *correlation_findings(study, table),
         *_standard_error_findings(readings),
     ]
     return AuditResult(
@@ -66,24 +67,6 @@ def audit(study: Study) -> AuditResult:
         balance=balance,
         readings=readings,
     )
-
-
-def _correlation_findings(table: pd.DataFrame) -> Iterator[Finding]:
-    """Within-arm p-values that need a negative within-patient correlation."""
-    for row in table[table["rho_high"] < 0].to_dict("records"):
-        yield Finding(
-            "correlation",
-            UNUSUAL,
-            f"The printed p needs a within-patient correlation of {row['rho_low']:.2f} to "
-            f"{row['rho_high']:.2f}: patients with higher values before would have had lower ones "
-            "after.",
-            table=row["table"],
-            outcome=row["outcome"],
-            arm=row["arm"],
-            visit=row["visit"],
-            printed=row["p_printed"],
-            expected="a positive correlation",
-        )
 
 
 def _standard_error_findings(readings: pd.DataFrame) -> Iterator[Finding]:

@@ -10,13 +10,15 @@ from scipy import special
 
 from bayesasthma.audit.findings import NOTE, UNUSUAL, Finding
 from bayesasthma.audit.labels import text_of
-from bayesasthma.audit.subjects import Cells, Summary
+from bayesasthma.audit.subjects import Cells, Summary, shown
 
 if TYPE_CHECKING:
     from bayesasthma.study import Study
 
 # An SD this many times smaller or larger than a reference is worth a question.
 FACTOR = 2.0
+# This close it is in keeping with it.
+CLOSE = 1.5
 # Series of SDs before their common course is remarked on.
 SERIES = 4
 # Scales of `external.csv` that mark a reference SD.
@@ -30,27 +32,26 @@ def dispersion_findings(study: Study, cells: Cells) -> Iterator[Finding]:
     yield from _falling(study, cells)
 
 
-def reference_sds(study: Study) -> list[tuple[str, float, float, str]]:
-    """Find the bundle's reference SDs: outcome, least, greatest, citation.
+def reference_ranges(study: Study, scales: tuple[str, ...]) -> list[tuple[str, float, float, str]]:
+    """Find published references: outcome, least, greatest, citation.
 
-    Rows of `external.csv` whose scale is one of `SD_SCALES`; the interval, where given, is the
-    range of published SDs.
+    Rows of `external.csv` with one of the `scales`; the interval, where given, is the range of
+    published values.
     """
     frame = study.external
-    if frame.empty or "scale" not in frame:
+    if frame.empty:
         return []
     found = []
-    named = frame["scale"].map(text_of).str.lower().isin(SD_SCALES)
-    for row in frame[named].to_dict("records"):
+    for row in frame[frame["scale"].map(text_of).str.lower().isin(scales)].to_dict("records"):
         middle = float(row["estimate"])
-        ends = [float(row.get(c, np.nan)) for c in ("ci_low", "ci_high")]
+        ends = [float(row[c]) for c in ("ci_low", "ci_high")]
         low, high = (e if np.isfinite(e) else middle for e in ends)
-        found.append((text_of(row["outcome"]), low, high, text_of(row.get("citation"))))
+        found.append((text_of(row["outcome"]), low, high, text_of(row["citation"])))
     return found
 
 
 def _references(study: Study, cells: Cells) -> Iterator[Finding]:
-    for outcome, low, high, citation in reference_sds(study):
+    for outcome, low, high, citation in reference_ranges(study, SD_SCALES):
         for arm in cells.arms:
             visit = cells.baseline or cells.visits[0]
             cell = cells.get(outcome, arm, visit)
@@ -61,15 +62,17 @@ def _references(study: Study, cells: Cells) -> Iterator[Finding]:
                 continue
             span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
             as_se = ""
-            if low / FACTOR <= stretched <= high * FACTOR:
+            if sd < low:
+                close = low / CLOSE <= stretched <= high * CLOSE
                 as_se = (
-                    f" Read as a standard error it would mean an SD of {stretched:.1f} "
-                    f"({sd:g} × √{cell.n:g}), which is in keeping with them."
+                    f" Read as a standard error it would mean an SD of {stretched:.3g} "
+                    f"({shown(cell.sd)} × √{cell.n:g})"
+                    + (", which is in keeping with them." if close else ".")
                 )
             yield Finding(
                 "dispersion",
                 UNUSUAL,
-                f"SD {sd:g} where published ones are {span} ({citation}).{as_se}",
+                f"SD {shown(cell.sd)} where published ones are {span} ({citation}).{as_se}",
                 outcome=outcome,
                 arm=arm,
                 visit=visit,

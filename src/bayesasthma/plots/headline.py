@@ -1,0 +1,73 @@
+"""Draws of a fit's headline effect, signed and scaled for plotting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from bayesasthma import estimands as est
+from bayesasthma.effects import DESCRIPTIONS, HEADLINE, estimand_draws, outcome_arrays
+from bayesasthma.fitting import Fit
+
+SAMPLE = ("chain", "draw")
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The effect that a fit leads with.
+
+    Attributes
+    ----------
+    estimand : str
+    draws : DataArray (chain, draw, outcome, arm, visit)
+        Treated minus control, in outcome units; NaN where either arm prints nothing.
+    sign : DataArray (outcome)
+        +1 or -1 turns a difference into a benefit; 0 where no direction is claimed.
+    threshold : DataArray (outcome, visit)
+        MCID in outcome units: a relative one at the control arm's posterior mean. NaN: none.
+    """
+
+    estimand: str
+    draws: xr.DataArray
+    sign: xr.DataArray
+    threshold: xr.DataArray
+
+    @property
+    def description(self) -> str:
+        """The estimand in words."""
+        return DESCRIPTIONS[self.estimand]
+
+    @property
+    def oriented(self) -> xr.DataArray:
+        """Draws of the benefit, or of the plain difference where no direction is claimed."""
+        return self.draws * xr.where(self.sign == 0, 1.0, self.sign)
+
+
+def headline(fit: Fit) -> Headline:
+    """The headline effect of a fit at its follow-up visits."""
+    study = fit.study
+    available = estimand_draws(fit)
+    estimand = HEADLINE.get(fit.model, "difference")
+    if estimand not in available:
+        estimand = "difference"
+    draws = available[estimand]
+    visits = [str(v) for v in draws["visit"].to_numpy() if v in study.follow_up]
+    draws = draws.sel(visit=visits).transpose(*SAMPLE, "outcome", "arm", "visit")
+    sign, mcid, relative = outcome_arrays(study, draws["outcome"].to_numpy())
+    limit = est.threshold(fit.moments, mcid, relative)
+    limit = limit.mean([dim for dim in SAMPLE if dim in limit.dims])
+    if "visit" in limit.dims:
+        limit = limit.sel(visit=visits)
+    else:
+        limit = limit.expand_dims(visit=visits)
+    printed = np.isfinite(study.table["mean"]).any("statistic")
+    both = printed & printed.sel(arm=study.control, drop=True)
+    labels = {dim: draws[dim].to_numpy() for dim in ("outcome", "arm", "visit")}
+    return Headline(
+        estimand,
+        draws.where(both.sel(labels)),
+        sign,
+        limit.transpose("outcome", "visit"),
+    )
