@@ -262,6 +262,7 @@ def read_outcomes(sheet: Sheet) -> pd.DataFrame:
         low, high = row.number("minimum"), row.number("maximum")
         if low is not None and high is not None and low.value >= high.value:
             row.bad("maximum", f"a number above the minimum, {low.value:g}")
+            low = high = None  # no mean lies inside: one problem is enough
         items = row.number("items", low=1, whole=True)
         if outcome is None:
             continue

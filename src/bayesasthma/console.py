@@ -63,7 +63,7 @@ def print_audit(result: AuditResult) -> None:
         tests.add_row(
             place,
             str(row.p_printed),
-            f"{row.p_recomputed:.3g}",
+            "–" if row.p_recomputed != row.p_recomputed else f"{row.p_recomputed:.3g}",
             f"{row.p_low:.2g}–{row.p_high:.2g}",
             str(row.verdict),
             str(row.explanation),

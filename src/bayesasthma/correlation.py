@@ -2,7 +2,7 @@
 
 A correlation matrix is handled as nested lists of its lower triangle, ``m[i][j]`` with ``j <= i``,
 whose entries are arrays over any batch. The same functions therefore serve NumPy draws and PyTensor
-graphs: the caller names the array module (``xp``). Loops run over visits only, never over the batch.
+graphs: the caller names the array module (``xp``). Loops run over visits, never over the batch.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ class CorrelationPrior:
     """Prior of the within-patient correlation of one outcome.
 
     The typical correlation is logit-normal, ``logit(rho) ~ Normal(location, scale)``: positive, as
-    repeated measures of one patient are. The default puts its median at 0.61 and 97 % of its mass on
-    0.2 to 0.9. Anchors: one-year intraclass correlations of
-    0.87-0.88 for FEV1 and FEV1/FVC and 0.79 for ACQ, 0.59-0.76 for ACT, and the values implied by the
-    adjusted intervals of the ViDiAs trial (Thorax 2015;70:451): ACT 0.45-0.64, FEV1 % predicted
-    0.82-0.84.
+    repeated measures of one patient are. The default puts its median at 0.61 and 97 % of its mass
+    on 0.2 to 0.9. Anchors: one-year intraclass correlations of 0.87-0.88 for FEV1 and FEV1/FVC and
+    0.79 for ACQ, 0.59-0.76 for ACT, and the values implied by the adjusted intervals of the ViDiAs
+    trial (Thorax 2015;70:451): ACT 0.45-0.64, FEV1 % predicted 0.82-0.84.
 
     Parameters
     ----------
     structure : {"unstructured", "exchangeable", "ar1", "exchangeable_ar1", "fixed"}
         ``unstructured`` lets every partial correlation differ from the exchangeable pattern by
         ``Normal(0, deviation)`` on Fisher's z scale. ``ar1`` is ``rho ** (lag / 24 weeks)``.
-        ``exchangeable_ar1`` adds a constant share of the variance: ``w + (1 - w) phi ** (lag / 24)``
-        where ``w = u rho``, ``u ~ Beta(2, 2)``, and ``phi`` is such that the correlation at 24 weeks is ``rho``.
+        ``exchangeable_ar1`` adds a constant share of variance, ``w + (1 - w) phi ** (lag / 24)``,
+        where ``w = u rho``, ``u ~ Beta(2, 2)``, and ``phi`` is such that the correlation at 24
+        weeks is ``rho``.
         ``fixed`` sets every correlation to ``rho``.
     location, scale : float
         Mean and SD of ``logit(rho)``; dimensionless.
@@ -57,7 +57,9 @@ class CorrelationPrior:
 
     def __post_init__(self) -> None:
         if self.structure not in STRUCTURES:
-            raise ValueError(f"unknown correlation structure {self.structure!r}; one of {STRUCTURES}")
+            raise ValueError(
+                f"unknown correlation structure {self.structure!r}; one of {STRUCTURES}"
+            )
         if (self.structure == "fixed") != (self.rho is not None):
             raise ValueError("rho is given with the structure 'fixed', and only there")
         if self.rho is not None and not 0 <= self.rho < 1:
@@ -210,14 +212,15 @@ def structured_z(
         lags = np.abs(weeks[:, None] - weeks[None, :]) / REFERENCE_LAG_WEEKS
         phi = (rho - share) / (1 - share)
         matrix = [
-            [share + (1 - share) * phi ** lags[i, j] if j < i else rho * 0 + 1.0 for j in range(i + 1)]
+            [
+                share + (1 - share) * phi ** lags[i, j] if j < i else rho * 0 + 1.0
+                for j in range(i + 1)
+            ]
             for i in range(size)
         ]
         return z_from_cholesky(cholesky(matrix, xp), xp)
     z: Lower = [[exchangeable_z(rho, j, xp) for j in range(i)] for i in range(size)]
     if prior.structure == "unstructured":
         deviation = unpack_lower(parameters["z_deviation"], size)
-        z = [
-            [z[i][j] + prior.deviation * deviation[i][j] for j in range(i)] for i in range(size)
-        ]
+        z = [[z[i][j] + prior.deviation * deviation[i][j] for j in range(i)] for i in range(size)]
     return z

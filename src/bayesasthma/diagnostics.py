@@ -91,8 +91,9 @@ def check(label: str, data: xr.DataTree) -> Gate:
 
     posterior = data["posterior"].to_dataset()
     varying = posterior[[name for name in posterior if posterior[name].dtype.kind == "f"]]
-    bulk, tail = az.ess(varying), az.ess(varying, method="tail")
-    r_hat = az.rhat(varying)
+    with np.errstate(invalid="ignore"):  # the diagonal of a correlation matrix does not vary
+        bulk, tail = az.ess(varying), az.ess(varying, method="tail")
+        r_hat = az.rhat(varying)
     smallest = {name: _extreme(bulk[name], np.nanmin) for name in varying}
     worst = min(smallest, key=lambda name: smallest[name])
     stats = data["sample_stats"].to_dataset() if "sample_stats" in data else xr.Dataset()

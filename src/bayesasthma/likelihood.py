@@ -3,8 +3,8 @@
 One *series* is what is printed of one outcome in one arm: ``R`` rows (visits, or changes from
 baseline), each with a mean and an SD. With patients ``y ~ MVN(mu, D(sigma) R D(sigma))`` the sample
 mean and the sample covariance are independent, ``mean ~ N(mu, Sigma/n)`` and
-``(n-1) S ~ Wishart(n-1, Sigma)``. The table shows the diagonal of ``S`` only; its correlation matrix
-``C`` is a latent variable here, given by its canonical partial correlations on Fisher's z scale,
+``(n-1) S ~ Wishart(n-1, Sigma)``. The table shows the diagonal of ``S`` only; its correlation
+matrix ``C`` is a latent variable here, given by its canonical partial correlations on Fisher's z scale,
 ``z_C = z_R + epsilon / sqrt(n - 1 - j - 1/2)``. Integrating ``epsilon`` out gives the likelihood of
 what was printed. ``docs/likelihood.md`` derives the density.
 
@@ -13,7 +13,7 @@ All functions accept NumPy arrays or PyTensor variables; the caller names the ar
 
 from __future__ import annotations
 
-from math import log, pi
+from math import isqrt, log, pi
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def fisher_scale(df: np.ndarray) -> np.ndarray:
 
 
 def log_constant(df: np.ndarray) -> np.ndarray:
-    """Normalising constant of each row's SD density, shape (..., row); see ``docs/likelihood.md``."""
+    """Normalising constant of each row's SD density, shape (..., row): ``docs/likelihood.md``."""
     df = np.asarray(df, dtype=float)
     row = np.arange(df.shape[-1])
     rest = df - row
@@ -102,7 +102,7 @@ def latent_z(
 
 
 def _rows(pair_count: int) -> int:
-    return round((1 + (1 + 8 * pair_count) ** 0.5) / 2)
+    return (1 + isqrt(1 + 8 * pair_count)) // 2
 
 
 def table_logp(
@@ -139,9 +139,9 @@ def table_logp(
     pinned, pinned_z
         See :func:`latent_z`.
     balanced : bool
-        Whether ``n`` is equal over rows. If not, patients are taken as nested (those seen at a visit
-        with fewer patients are among those seen at a visit with more), which is exact for the means;
-        rows of the SD density keep their own degrees of freedom.
+        Whether ``n`` is equal over rows. If not, patients are taken as nested (those seen at a
+        visit with fewer patients are among those seen at a visit with more), which is exact for
+        the means; rows of the SD density keep their own degrees of freedom.
     xp : module
         ``numpy`` or ``pytensor.tensor``.
 

@@ -39,12 +39,22 @@ def summarise(
     """
     import arviz as az
 
-    effect = effect.transpose(*SAMPLE, ...)
-    sign = xr.DataArray(sign) if not isinstance(sign, xr.DataArray) else sign
-    threshold = threshold if isinstance(threshold, xr.DataArray) else xr.DataArray(threshold)
-    benefit = (effect * sign).transpose(*SAMPLE, ...)
-    claimed = (sign != 0) & effect.notnull().all(SAMPLE)
-    judged = claimed & threshold.notnull().all([d for d in SAMPLE if d in threshold.dims])
+    labels = [dim for dim in effect.dims if dim not in SAMPLE]
+    effect, sign, threshold = xr.broadcast(
+        effect.drop_vars("week", errors="ignore"), xr.DataArray(sign), xr.DataArray(threshold)
+    )
+    if labels:  # one axis of labels, without those that have no draws
+        effect, sign, threshold = (
+            array.stack(label=labels).transpose(*SAMPLE, "label")
+            for array in (effect, sign, threshold)
+        )
+        kept = effect.notnull().all(SAMPLE)
+        effect, sign, threshold = (
+            array.isel(label=kept.to_numpy()) for array in (effect, sign, threshold)
+        )
+    benefit = effect * sign
+    claimed = (sign != 0).all(SAMPLE)
+    judged = claimed & threshold.notnull().all(SAMPLE)
     if interval == "hdi":
         bounds = az.hdi(effect, prob=ci_prob)
         low, high = bounds.isel(ci_bound=0, drop=True), bounds.isel(ci_bound=1, drop=True)
@@ -53,29 +63,28 @@ def summarise(
         quantiles = effect.quantile([tail, 1 - tail], dim=SAMPLE)
         low, high = quantiles.isel(quantile=0, drop=True), quantiles.isel(quantile=1, drop=True)
     positive: xr.DataArray = (benefit > 0).astype(float)
-    columns = {
-        "mean": effect.mean(SAMPLE),
-        "sd": effect.std(SAMPLE, ddof=1),
-        "median": effect.median(SAMPLE),
-        "ci_low": low,
-        "ci_high": high,
-        "mcse_mean": az.mcse(effect),
-        "p_positive": (effect > 0).mean(SAMPLE),
-        "p_benefit": positive.mean(SAMPLE).where(claimed),
-        "p_benefit_mcse": probability_mcse(positive).where(claimed),
-        "p_benefit_gt_mcid": (benefit > threshold).mean(SAMPLE).where(judged),
-        "p_harm_gt_mcid": (-benefit > threshold).mean(SAMPLE).where(judged),
-        "p_within_mcid": (abs(effect) < threshold).mean(SAMPLE).where(judged),
-        "ess_bulk": az.ess(effect),
-        "ess_tail": az.ess(effect, method="tail"),
-        "r_hat": az.rhat(effect),
-    }
-    labels = [dim for dim in effect.dims if dim not in SAMPLE]
+    with np.errstate(invalid="ignore"):  # R-hat of draws that do not vary is 0/0
+        columns = {
+            "mean": effect.mean(SAMPLE),
+            "sd": effect.std(SAMPLE, ddof=1),
+            "median": effect.median(SAMPLE),
+            "ci_low": low,
+            "ci_high": high,
+            "mcse_mean": az.mcse(effect),
+            "p_positive": (effect > 0).mean(SAMPLE),
+            "p_benefit": positive.mean(SAMPLE).where(claimed),
+            "p_benefit_mcse": probability_mcse(positive).where(claimed),
+            "p_benefit_gt_mcid": (benefit > threshold).mean(SAMPLE).where(judged),
+            "p_harm_gt_mcid": (-benefit > threshold).mean(SAMPLE).where(judged),
+            "p_within_mcid": (abs(effect) < threshold).mean(SAMPLE).where(judged),
+            "ess_bulk": az.ess(effect),
+            "ess_tail": az.ess(effect, method="tail"),
+            "r_hat": az.rhat(effect),
+        }
     if not labels:
         return pd.DataFrame([{name: float(value) for name, value in columns.items()}])
-    table = xr.Dataset({k: v.drop_vars("week", errors="ignore") for k, v in columns.items()})
-    frame = table.to_dataframe(dim_order=labels)
-    return frame.loc[frame["mean"].notna(), list(columns)]
+    index = effect.indexes["label"]
+    return pd.DataFrame({name: value.to_numpy() for name, value in columns.items()}, index=index)
 
 
 def probability_mcse(indicator: xr.DataArray) -> xr.DataArray:
@@ -90,7 +99,8 @@ def probability_mcse(indicator: xr.DataArray) -> xr.DataArray:
     total = float(indicator.sizes["chain"] * indicator.sizes["draw"])
     p = indicator.mean(SAMPLE)
     varies = (p > 0) & (p < 1)
-    ess = az.ess(indicator, method="mean").where(varies, total).clip(max=total)
+    with np.errstate(invalid="ignore"):
+        ess = az.ess(indicator, method="mean").where(varies, total).clip(max=total)
     smoothed = (p * ess + 0.5) / (ess + 1)
     error: xr.DataArray = np.sqrt(smoothed * (1 - smoothed) / ess)
     return error

@@ -17,7 +17,6 @@ from bayesasthma.plots.style import (
     arm_colours,
     blank,
     reaction_label,
-    short_label,
 )
 from bayesasthma.study import Study
 
@@ -73,11 +72,10 @@ def reaction_rates(study: Study, adverse: pd.DataFrame, *, narrow: bool = False)
                             [offsets[arms.index(arm) * len(models) + q] for q in range(len(models))]
                         )
                         axis.plot([middle - 0.16, middle + 0.16], [share, share], color="#222222",
-                                  linewidth=1)  # fmt: skip
+                                  linewidth=1, clip_on=False)  # fmt: skip
             axis.set_xticks(range(len(visits)),
                             [str(study.visits.loc[v, "label"]) for v in visits])  # fmt: skip
             axis.set_xlim(-0.5, len(visits) - 0.5)
-            axis.set_ylim(bottom=0)
             axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
             axis.grid(axis="y", color="#EEEEEE")
             name = READING_LABELS.get(reading, reading)
@@ -85,6 +83,7 @@ def reaction_rates(study: Study, adverse: pd.DataFrame, *, narrow: bool = False)
                 f"{reaction_label(reaction)}" + ("\n" if narrow else ": ") + _short(name, narrow)
             )
         axes[i, 0].set_ylabel("patients with a reaction")
+        axes[i, 0].set_ylim(bottom=0)
     handles = [Line2D([], [], color=colours[a], label=str(study.arms.loc[a, "label"])) for a in arms]
     handles += [
         Line2D([], [], color="#444444", marker="o", markersize=4.2, linestyle="",
@@ -140,9 +139,7 @@ def risk_differences(
                markerfacecolor=ACCENT if m == models[0] else "white",
                label=MODEL_LABELS.get(m, m)) for m in models
     ]  # fmt: skip
-    figure.legend(handles=handles, loc="outside upper left", ncols=1 if narrow else 2,
-                  title=None if narrow else short_label(str(study.arms.loc[arm, "label"]))
-                  + " against " + str(study.arms.loc[study.control, "label"]))  # fmt: skip
+    figure.legend(handles=handles, loc="outside upper left", ncols=1 if narrow else 2)  # fmt: skip
     return figure
 
 

@@ -7,6 +7,7 @@ import re
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
@@ -81,37 +82,38 @@ def p_against_probability(
     axis.set_xscale("log")
     axis.set_yscale("log")
     axis.set_ylim(1.0, FLOOR * 0.75)
-    axis.set_xlim(1.3, P_FLOOR * 0.5)
+    axis.set_xlim(min(1.3, 2.2 * float(np.nanmax(p, initial=P_FLOOR * 2))), P_FLOOR * 0.5)
     ticks = [0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001, FLOOR]
     names = ["0.5", "0.75", "0.9", "0.95", "0.975", "0.99", "0.995", "0.9975", "0.999", "> 0.999"]
     axis.yaxis.set_major_locator(FixedLocator(ticks))
     axis.yaxis.set_major_formatter(FixedFormatter(names))
-    axis.xaxis.set_major_locator(FixedLocator([1, 0.5, 0.1, 0.05, 0.01, 0.001]))
-    axis.xaxis.set_major_formatter(FixedFormatter(["1", "0.5", "0.1", "0.05", "0.01", "0.001"]))
+    axis.xaxis.set_major_locator(FixedLocator([1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001]))
+    axis.xaxis.set_major_formatter(FixedFormatter(["1", "0.5", "0.2", "0.1", "0.05", "0.02", "0.01", "0.001"]))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.yaxis.set_minor_locator(NullLocator())
     axis.grid(color="#EEEEEE")
     axis.set_xlabel("printed p (an arrow: printed as “less than”)")
     axis.set_ylabel("posterior probability of benefit")
-    axis.legend(loc="upper left", fontsize=7.5)
+    axis.legend(loc="lower right", fontsize=7.5)
     return figure
 
 
 def _name_outliers(
-    axis: mpl.axes.Axes,
-    rows: pd.DataFrame,
-    study: Study,
-    p: np.ndarray,
-    seen: dict[str, np.ndarray],
+    axis: Axes, rows: pd.DataFrame, study: Study, p: np.ndarray, seen: dict[str, np.ndarray]
 ) -> None:
-    """Name the cells whose printed p is ten or more times what the flat-prior posterior implies."""
-    if "independent" not in seen:
+    """Name, above the plot, the cells whose printed p is ten or more times what a t test gives."""
+    if "p_recomputed" not in rows or not seen:
         return
-    gap = np.log10(p / (2 * seen["independent"]))
-    chosen = [i for i in np.argsort(-np.abs(gap)) if np.isfinite(gap[i]) and abs(gap[i]) >= 1][:8]
-    for i in chosen:
-        row = rows.iloc[i]
-        visit = study.visits.loc[row["visit"], "label"]
-        text = f"{short_label(str(study.outcomes.loc[row['outcome'], 'label']))}, {visit}"
-        axis.annotate(text, (p[i], seen["independent"][i]), xytext=(5, -2),
-                      textcoords="offset points", fontsize=6.5, va="top")  # fmt: skip
+    recomputed = np.maximum(rows["p_recomputed"].to_numpy(dtype=float), P_FLOOR)
+    chosen = np.flatnonzero(np.log10(p / recomputed) >= 1)
+    names = [
+        f"{short_label(str(study.outcomes.loc[row.outcome, 'label']))}, "
+        f"{study.visits.loc[row.visit, 'label']}"
+        for row in rows.iloc[chosen].itertuples()
+    ]
+    last = np.inf
+    for i in sorted(range(len(chosen)), key=lambda i: -p[chosen[i]]):
+        place = min(p[chosen[i]], last / 1.16)  # labels a line's height apart
+        axis.annotate(names[i], (place, FLOOR * 0.7), rotation=38, fontsize=6.5, color="#333333",
+                      ha="left", va="bottom", annotation_clip=False)  # fmt: skip
+        last = place

@@ -72,7 +72,7 @@ def correlation_prior_posterior(fit: Fit, *, narrow: bool = False) -> Figure:
     axis.set_ylim(len(outcomes) - 0.8, -1.0)
     axis.set_xlim(0, 1)
     axis.set_xlabel("typical correlation ρ between two visits of one patient")
-    axis.set_title("posterior median (95 % CrI) →", loc="right", fontsize=7.5, fontweight="normal")
+    axis.text(1.02, -0.72, "median (95 % CrI)", fontsize=7.5, color=GREY)
     axis.spines["left"].set_visible(False)
     axis.tick_params(axis="y", length=0)
     figure.legend(loc="outside upper left", ncols=2)

@@ -38,9 +38,8 @@ def baseline_sd(study: Study, outcomes: list[str]) -> xr.DataArray:
     total = (weight * level["sd"] ** 2).where(usable).sum("arm", skipna=True)
     pooled = np.sqrt(total / weight.where(usable).sum("arm"))
     pooled = pooled.where(usable.any("arm")).transpose("outcome", "visit")
-    first = pooled.bfill("visit") if pooled.sizes["visit"] == 0 else pooled
-    values = [row[np.isfinite(row)][0] if np.isfinite(row).any() else np.nan for row in first]
-    return xr.DataArray(np.array(values, dtype=float), {"outcome": outcomes}, "outcome")
+    values = [next((x for x in row if np.isfinite(x)), np.nan) for row in pooled.to_numpy()]
+    return xr.DataArray(np.array(values), {"outcome": outcomes}, "outcome")
 
 
 @mpl.rc_context(STYLE)
@@ -150,10 +149,12 @@ def benefit_curves(fit: Fit, arm: str | None = None, *, narrow: bool = False) ->
                 if meta["mcid_kind"] == "relative"
                 else f"MCID\n{mark:g}"
             )
-            right = mark > (grid[0] + grid[-1]) / 2
+            # curves fall to the right, so the corner below them and left of the mark is free
+            left = mark > grid[0] + 0.2 * (grid[-1] - grid[0])
             axis.annotate(
-                text, (mark, 1.0), xytext=(-3 if right else 3, 0), textcoords="offset points",
-                ha="right" if right else "left", va="top", fontsize=7,
+                text, (mark, 0.02), xytext=(-3 if left else 3, 0), textcoords="offset points",
+                ha="right" if left else "left", va="bottom", fontsize=7,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8},
             )  # fmt: skip
         axis.axvline(0, color=LIGHT_GREY, linewidth=1)
         axis.set_ylim(-0.02, 1.04)

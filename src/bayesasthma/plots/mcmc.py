@@ -9,14 +9,20 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
+from cycler import cycler
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
+from bayesasthma.diagnostics import BFMI_MIN, ESS_MIN
 from bayesasthma.fitting import Fit
 from bayesasthma.plots.headline import SAMPLE, headline
 from bayesasthma.plots.style import STYLE, short_label
 
 WIDTH = 6.4
+#: Tol's muted colours (personal.sron.nl/~pault) for chains and groups: no arm has them.
+CHAIN_COLOURS = ("#332288", "#88CCEE", "#999933", "#882255", "#44AA99", "#DDCC77", "#CC6677")
 
 
 def headline_tree(fit: Fit, arm: str | None = None) -> xr.DataTree:
@@ -63,7 +69,7 @@ def _private_pyplot() -> Iterator[None]:
     before, figures = plt.get_backend(), set(plt.get_fignums())
     plt.switch_backend("agg")
     try:
-        with mpl.rc_context({**STYLE, "axes.titlesize": 8.5}):
+        with mpl.rc_context({**STYLE, "axes.prop_cycle": cycler(color=CHAIN_COLOURS)}):
             yield
     finally:
         for number in set(plt.get_fignums()) - figures:
@@ -92,12 +98,17 @@ def _grid(tree: xr.DataTree, height: float = 1.5, columns: int = 2) -> dict[str,
 
 
 def rank_plots(fit: Fit, arm: str | None = None) -> Figure:
-    """Fractional ranks of each chain against the others, with a simultaneous 94 % band."""
+    """Fractional ranks of each chain among all, less the expected, with a simultaneous band.
+
+    Chains are thinned to independent draws first, which the band assumes (Säilynoja, Bürkner and
+    Vehtari 2022, Stat Comput 32:32).
+    """
     import arviz as az
 
     tree = headline_tree(fit, arm)
     with _private_pyplot():
-        return _figure(az.plot_rank(tree, backend="matplotlib", **_grid(tree)))
+        plot = az.plot_rank(tree, backend="matplotlib", method="envelope", **_grid(tree))
+        return _figure(plot)
 
 
 def traces(fit: Fit, arm: str | None = None) -> Figure:
@@ -106,7 +117,9 @@ def traces(fit: Fit, arm: str | None = None) -> Figure:
 
     tree = headline_tree(fit, arm)
     with _private_pyplot():
-        return _figure(az.plot_trace(tree, backend="matplotlib", **_grid(tree)))
+        lines = {"trace": {"width": 0.4, "alpha": 0.7}, "xlabel": False}
+        plot = az.plot_trace(tree, backend="matplotlib", visuals=lines, **_grid(tree, 1.3))
+        return _figure(plot)
 
 
 def ess_evolution(fit: Fit, arm: str | None = None) -> Figure:
@@ -115,78 +128,96 @@ def ess_evolution(fit: Fit, arm: str | None = None) -> Figure:
 
     tree = headline_tree(fit, arm)
     with _private_pyplot():
-        return _figure(
-            az.plot_ess_evolution(tree, backend="matplotlib", **_grid(tree, 1.7))
+        kinds = {"ess_bulk": CHAIN_COLOURS[0], "ess_tail": CHAIN_COLOURS[2]}
+        visuals = {name: {"color": colour, "size": 8} for name, colour in kinds.items()}
+        visuals |= {f"{name}_line": {"color": colour} for name, colour in kinds.items()}
+        plot = az.plot_ess_evolution(
+            tree, backend="matplotlib", min_ess=ESS_MIN, visuals=visuals, **_grid(tree, 1.6)
         )
+        figure = _figure(plot)
+        for axis in figure.axes:
+            axis.set_xlabel("")
+        figure.supxlabel("draws, all chains together", fontsize=8.5)
+        names = {"ess_bulk": "bulk ESS", "ess_tail": "tail ESS"}
+        handles = [Line2D([], [], color=kinds[k], label=names[k]) for k in kinds]
+        handles.append(Line2D([], [], color="#555555", linestyle="-.", label="gate's minimum"))
+        figure.legend(handles=handles, loc="outside upper left", ncols=3)
+        return figure
 
 
 def energy(fit: Fit) -> Figure:
-    """Marginal energy against energy transitions, and E-BFMI by chain."""
+    """Marginal energy against energy transitions, and E-BFMI by chain with the gate's minimum."""
     import arviz as az
 
     with _private_pyplot():
-        return _figure(
-            az.plot_energy(
-                fit.data,
-                backend="matplotlib",
-                figure_kwargs={"figsize": (WIDTH, 2.8), "layout": "constrained"},
-            )
+        plot = az.plot_energy(
+            fit.data,
+            backend="matplotlib",
+            threshold=BFMI_MIN,
+            figure_kwargs={"figsize": (WIDTH, 2.6), "layout": "constrained"},
         )
+        figure = _figure(plot)
+        for axis in figure.axes:
+            if axis.get_ylabel() == "Chain":
+                axis.yaxis.set_major_locator(MaxNLocator(integer=True))
+                axis.set_title("E-BFMI")
+            else:
+                axis.set_xlabel("energy, centred")
+        return figure
 
 
 def convergence(fit: Fit) -> Figure:
-    """Distribution of R-hat and of bulk and tail ESS over every parameter of the model."""
+    """Share of the model's scalars with at most a given R-hat, bulk ESS and tail ESS."""
     import arviz as az
 
-    posterior = fit.data["posterior"].to_dataset()
-    constant = (posterior == posterior.isel(chain=0, draw=0)).all(SAMPLE)
-    varying = xr.Dataset(
-        {
-            name: (("chain", "draw", "parameter"), values)
-            for name, values in _flattened(posterior, constant).items()
-        }
-    )
+    every = xr.Dataset({"every": (("chain", "draw", "parameter"), _varying(fit))})
     with _private_pyplot():
-        return _figure(
-            az.plot_convergence_dist(
-                xr.DataTree.from_dict({"posterior": varying}),
-                backend="matplotlib",
-                figure_kwargs={"figsize": (WIDTH, 2.6), "layout": "constrained"},
-            )
+        plot = az.plot_convergence_dist(
+            xr.DataTree.from_dict({"posterior": every}),
+            backend="matplotlib",
+            figure_kwargs={"figsize": (WIDTH, 2.4), "layout": "constrained"},
         )
+        figure = _figure(plot)
+        names = {"ess_bulk": "bulk ESS", "ess_tail": "tail ESS", "rhat": "R-hat"}
+        for axis in figure.axes:
+            axis.set_title(names.get(axis.get_title(loc="left"), axis.get_title(loc="left")))
+        figure.axes[0].set_ylabel("share of quantities")
+        return figure
 
 
-def _flattened(posterior: xr.Dataset, constant: xr.Dataset) -> dict[str, np.ndarray]:
-    """All varying scalars of a posterior as one array (chain, draw, parameter)."""
+def _varying(fit: Fit) -> np.ndarray:
+    """Every scalar of the posterior that varies (chain, draw, parameter)."""
     columns = []
-    for name in posterior:
-        values = posterior[name].transpose(*SAMPLE, ...).to_numpy()
-        flat = values.reshape(*values.shape[:2], -1)
-        fixed = constant[name].to_numpy().ravel() | ~np.isfinite(flat).all(axis=(0, 1))
-        columns.append(flat[..., ~fixed])
-    return {"every parameter": np.concatenate(columns, axis=-1)}
+    for values in fit.data["posterior"].to_dataset().values():
+        draws = values.transpose(*SAMPLE, ...).to_numpy()
+        flat = draws.reshape(*draws.shape[:2], -1).astype(float)
+        columns.append(flat[..., np.ptp(flat, axis=(0, 1)) > 0])
+    return np.concatenate(columns, axis=-1)
 
 
 def chain_forest(fit: Fit, arm: str | None = None) -> Figure:
-    """Each chain's posterior of the headline effect in posterior SDs, side by side."""
+    """Each chain's 50 and 95 % intervals of the headline effect, in posterior SDs from the mean."""
     import arviz as az
 
-    tree = headline_tree(fit, arm)
-    posterior = tree["posterior"].to_dataset()
+    posterior = headline_tree(fit, arm)["posterior"].to_dataset()
     scaled = (posterior - posterior.mean(SAMPLE)) / posterior.std(SAMPLE)
     with _private_pyplot():
-        return _figure(
-            az.plot_forest(
-                xr.DataTree.from_dict({"posterior": scaled}),
-                backend="matplotlib",
-                labels=["outcome"],
-                ci_probs=(0.5, 0.95),
-                figure_kwargs={
-                    "figsize": (WIDTH, 0.45 * posterior.sizes["outcome"] + 0.8),
-                    "layout": "constrained",
-                },
-            )
+        plot = az.plot_forest(
+            xr.DataTree.from_dict({"posterior": scaled}),
+            backend="matplotlib",
+            labels=["outcome"],
+            ci_probs=(0.5, 0.95),
+            figure_kwargs={
+                "figsize": (WIDTH, 0.36 * posterior.sizes["outcome"] + 0.7),
+                "layout": "constrained",
+            },
         )
+        figure = _figure(plot)
+        labels, intervals = figure.axes[0], figure.axes[-1]
+        labels.set_xticks([])
+        labels.spines["bottom"].set_visible(False)
+        intervals.set_xlabel("posterior SDs from the mean of all chains")
+        return figure
 
 
 def prior_posterior(fit: Fit, arm: str | None = None) -> Figure:
@@ -195,8 +226,15 @@ def prior_posterior(fit: Fit, arm: str | None = None) -> Figure:
 
     tree = headline_tree(fit, arm)
     with _private_pyplot():
-        return _figure(
-            az.plot_prior_posterior(
-                tree, backend="matplotlib", kind="kde", **_grid(tree, 1.6)
-            )
-        )
+        plot = az.plot_prior_posterior(tree, backend="matplotlib", kind="kde", **_grid(tree, 1.4))
+        figure = _figure(plot)
+        for legend in [*figure.legends, *(axis.get_legend() for axis in figure.axes)]:
+            if legend is not None:
+                legend.remove()
+        names = ("prior", "posterior")
+        handles = [
+            Line2D([], [], color=colour, label=name)
+            for name, colour in zip(names, CHAIN_COLOURS, strict=False)
+        ]
+        figure.legend(handles=handles, loc="outside upper left", ncols=2)
+        return figure
