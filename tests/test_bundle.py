@@ -301,7 +301,7 @@ def test_what_a_study_holds_cannot_be_changed(tmp_path: Path) -> None:
 
 # ----------------------------------------------------------------------------------- what is wrong
 
-#: Name: file, text to be found once, its replacement; then row, column and words of the one problem.
+#: Name: file, text found once, its replacement; row, column and words of the one problem.
 WRONG: dict[str, tuple[str, str, str, int | None, str, str]] = {
     "arm unknown": ("summaries.csv", "feno,old,start", "feno,odl,start", 7, "arm", "mean 'old'"),
     "visit unknown": ("summaries.csv", "act,new,end", "act,new,week9", 5, "visit", "start, end"),
@@ -393,6 +393,36 @@ def test_any_set_of_mistakes_is_reported_at_once(names: set[str]) -> None:
     assert len(found) == len(names)
 
 
+@settings(max_examples=60)
+@given(
+    st.sampled_from([*FILES.items(), ("patients.csv", PATIENTS["patients.csv"])]),
+    st.floats(0, 1),
+    st.integers(0, 12),
+    st.text(st.sampled_from('0123456789.,-"\n\ufeff =[]aexn*<%±;\t'), max_size=6)
+    | st.text(max_size=4),
+)
+def test_whatever_a_file_holds_the_answer_is_a_study_or_a_list_of_problems(
+    file: tuple[str, str], place: float, length: int, inserted: str
+) -> None:
+    name, text = file
+    base = PATIENTS if name == "patients.csv" else FILES
+    start = int(place * len(text))
+    damaged = (text[:start] + inserted + text[start + length :]).encode("utf-8", "surrogatepass")
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = write(Path(folder) / "bundle", base | {name: damaged})
+        try:
+            study = load_study(bundle)
+        except StudyError as error:
+            study, report = None, str(error)
+    if study is None:
+        assert folder not in report
+        assert "1 problem" in report or "problems" in report
+        return
+    mean, sd = study.table["mean"].to_numpy(), study.table["sd"].to_numpy()
+    np.testing.assert_array_equal(np.isnan(mean), np.isnan(sd))
+    assert (sd[np.isfinite(sd)] > 0).all()
+
+
 def test_broken_toml_does_not_hide_the_other_files(tmp_path: Path) -> None:
     files = FILES | {"study.toml": "title = \n", "tests.csv": "table,kind,outcome\n"}
     found = problems(write(tmp_path / "bundle", files))
@@ -434,9 +464,11 @@ def test_a_change_at_the_baseline(tmp_path: Path) -> None:
         ("15,40", "4,40", 2, "act"),
         ("15,40", "fifteen,40", 2, "act"),
         ("act,feno", "act,fneo", 1, "feno"),
+        ("patient,arm", "patient,ram", 1, "arm"),
+        ("1,old,end,17", "1,old,end,19", None, "act"),
     ],
 )
-def test_wrong_patients(tmp_path: Path, old: str, new: str, row: int, column: str) -> None:
+def test_wrong_patients(tmp_path: Path, old: str, new: str, row: int | None, column: str) -> None:
     found = problems(write(tmp_path / "bundle", changed(PATIENTS, "patients.csv", old, new)))
     assert (row, column) in [(p.row, p.column) for p in found]
 
@@ -457,7 +489,7 @@ def test_the_error_lists_every_problem_in_words(tmp_path: Path) -> None:
     )
 
 
-# ----------------------------------------------------------------------------------- finding bundles
+# -------------------------------------------------------------------------------- finding bundles
 
 
 def test_the_papers_bundle_is_found_by_name_and_by_folder() -> None:

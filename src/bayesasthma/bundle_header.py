@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bayesasthma.sheets import FREE_COLUMNS, Collector, Row, Sheet, read_text, suggest, value_of
@@ -173,8 +174,7 @@ def _arms(top: _Table) -> pd.DataFrame:
         arm.known(ARM_KEYS)
         if arm.values.get("role") not in ROLES:
             arm.bad("role", "control or treatment")
-        n = arm.number("n")
-        if n is None or n < 2 or n != int(n):
+        if np.isnan(_patients(arm)):
             arm.bad("n", "a whole number of at least 2")
     controls = sum(arm.values.get("role") == "control" for arm in tables)
     if tables and controls != 1:
@@ -182,16 +182,21 @@ def _arms(top: _Table) -> pd.DataFrame:
         top.collector.add(FILE, None, "arms", found, "exactly one arm with the role control")
     arms = _identified(tables)
     ids = sorted(arms, key=lambda name: arms[name].values.get("role") != "control")
-    sizes = pd.Series([arms[name].number("n") for name in ids], dtype=float)
-    whole = bool((sizes == sizes.round()).all())
+    sizes = np.array([_patients(arms[name]) for name in ids])
     return pd.DataFrame(
         {
             "label": [arms[name].text("label") or name for name in ids],
             "role": [str(arms[name].values.get("role")) for name in ids],
-            "n": sizes.to_numpy(dtype=int if whole else float),
+            "n": sizes if np.isnan(sizes).any() else sizes.astype(int),
         },
         index=pd.Index(ids, name="arm", dtype="str"),
     )
+
+
+def _patients(arm: _Table) -> float:
+    """Number of patients of an arm; NaN if it is none."""
+    n = arm.number("n")
+    return n if n is not None and n >= 2 and n == int(n) else math.nan
 
 
 def _visits(top: _Table) -> tuple[pd.DataFrame, str | None]:

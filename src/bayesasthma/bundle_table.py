@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import stats
+from scipy import special
 
 from bayesasthma.bundle_records import check_interval, frame
 from bayesasthma.sheets import Number, Row, Sheet, value_of
@@ -132,7 +132,7 @@ def _dispersion(row: Row, mean: Number | None, n: float) -> Number | None:
     low, high = row.number("ci_low"), row.number("ci_high")
     if low is None or high is None or not check_interval(row, low, mean, high, "mean"):
         return None
-    factor = float(np.sqrt(n) / (2 * stats.t.ppf(0.5 + CI_LEVEL / 2, n - 1)))
+    factor = float(np.sqrt(n) / (2 * special.stdtrit(n - 1, 0.5 + CI_LEVEL / 2)))
     return Number((high.value - low.value) * factor, (high.step + low.step) * factor)
 
 
@@ -197,6 +197,7 @@ def read_correlations(
         value = row.number("correlation", low=-1, high=1)
         if value is not None and abs(value.value) == 1:
             row.bad("correlation", "a correlation strictly between -1 and 1")
+            value = None
         if outcome is None or arm is None or first is None or second is None:
             continue
         if first == second:
@@ -279,14 +280,27 @@ def read_patients(
         if patient and arm and arm_of.setdefault(patient, arm) != arm:
             row.bad("arm", f"the arm this patient has elsewhere, {arm_of[patient]}")
         values = {name: _patient_value(row, name, outcomes) for name in present}
-        records.append({"patient": patient, "arm": arm, "visit": visit} | values)
+        if arm and visit:  # else there is no cell to put it in, and that has been reported
+            records.append({"patient": patient, "arm": arm, "visit": visit} | values)
     members = pd.Series(arm_of, dtype="str").value_counts()
     for arm_id, size in arms["n"].items():
         if (found := int(members.get(arm_id, 0))) > size:
             expected = f"no more patients than the arm's n in study.toml, {size:g}"
             sheet.collector.add(sheet.file, None, "arm", f"{found} in {arm_id}", expected)
     types = dict.fromkeys(("patient", "arm", "visit"), "str") | dict.fromkeys(present, "float64")
-    return frame(records, types)
+    patients = frame(records, types)
+    _check_spread(patients, present, sheet)
+    return patients
+
+
+def _check_spread(patients: pd.DataFrame, outcomes: list[str], sheet: Sheet) -> None:
+    """Patients who all have the same value have no SD to model."""
+    for (arm, visit), cell in patients.groupby(["arm", "visit"], sort=False):
+        for name in outcomes:
+            values = cell[name].dropna()
+            if len(values) > 1 and (values == values.iloc[0]).all():
+                found = f"{values.iloc[0]:g} for all {len(values)} in {arm} at {visit}"
+                sheet.collector.add(sheet.file, None, name, found, "values that differ")
 
 
 def _patient_value(row: Row, outcome: str, outcomes: pd.DataFrame) -> float:

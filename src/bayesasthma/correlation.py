@@ -88,7 +88,9 @@ class CorrelationPrior:
     @property
     def label(self) -> str:
         """The text that :meth:`parse` reads back."""
-        return self.structure if self.rho is None else f"fixed:{self.rho:g}"
+        if self.rho is None:
+            return self.structure
+        return f"fixed:{np.format_float_positional(self.rho, trim='-')}"
 
 
 def pairs(size: int) -> list[tuple[int, int]]:

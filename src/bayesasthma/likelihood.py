@@ -4,9 +4,9 @@ One *series* is what is printed of one outcome in one arm: ``R`` rows (visits, o
 baseline), each with a mean and an SD. With patients ``y ~ MVN(mu, D(sigma) R D(sigma))`` the sample
 mean and the sample covariance are independent, ``mean ~ N(mu, Sigma/n)`` and
 ``(n-1) S ~ Wishart(n-1, Sigma)``. The table shows the diagonal of ``S`` only; its correlation
-matrix ``C`` is a latent variable here, given by its canonical partial correlations on Fisher's z scale,
-``z_C = z_R + epsilon / sqrt(n - 1 - j - 1/2)``. Integrating ``epsilon`` out gives the likelihood of
-what was printed. ``docs/likelihood.md`` derives the density.
+matrix ``C`` is a latent variable here, given by its canonical partial correlations on Fisher's z
+scale, ``z_C = z_R + epsilon / sqrt(n - 1 - j - 1/2)``. Integrating ``epsilon`` out gives the
+likelihood of what was printed. ``docs/likelihood.md`` derives the density.
 
 All functions accept NumPy arrays or PyTensor variables; the caller names the array module (``xp``).
 """
@@ -17,7 +17,7 @@ from math import isqrt, log, pi
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from bayesasthma.correlation import (
     Array,
@@ -33,7 +33,7 @@ LOG_2PI = log(2 * pi)
 
 
 def fisher_scale(df: np.ndarray) -> np.ndarray:
-    """SD of a sample partial correlation on Fisher's z scale, for every pair of rows.
+    """Scale of the latent sample partial correlations on Fisher's z scale, for every pair of rows.
 
     Parameters
     ----------
@@ -43,8 +43,9 @@ def fisher_scale(df: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, shape (..., pair)
-        ``1 / sqrt(df_i - j - 1/2)``; any positive scale is exact, this one makes ``epsilon`` nearly
-        standard normal a priori (Fisher 1921, Metron 1:3, with the half-degree refinement).
+        ``1 / sqrt(df_i - j - 1/2)``. Any positive scale is exact. This one is close to the sampling
+        SD ``1 / sqrt(df_i - j - 2)`` of Fisher (1921, Metron 1:3), so that ``epsilon`` is nearly
+        standard normal, and unlike it positive wherever the density exists, ``df_i > i``.
     """
     df = np.asarray(df, dtype=float)
     index = pairs(df.shape[-1])
@@ -89,7 +90,7 @@ def latent_z(
     pinned : ndarray of bool, shape (pair,)
         Which pairs were published.
     """
-    size = _rows(len(pinned))
+    size = _row_count(pinned)
     entries: list[list[Array]] = [[None] * i for i in range(size)]
     free = 0
     for k, (i, j) in enumerate(pairs(size)):
@@ -101,8 +102,9 @@ def latent_z(
     return entries
 
 
-def _rows(pair_count: int) -> int:
-    return (1 + isqrt(1 + 8 * pair_count)) // 2
+def _row_count(pinned: np.ndarray) -> int:
+    """Number of rows that have as many pairs as ``pinned``; one row has none."""
+    return (1 + isqrt(1 + 8 * len(pinned))) // 2
 
 
 def table_logp(
@@ -140,8 +142,9 @@ def table_logp(
         See :func:`latent_z`.
     balanced : bool
         Whether ``n`` is equal over rows. If not, patients are taken as nested (those seen at a
-        visit with fewer patients are among those seen at a visit with more), which is exact for
-        the means; rows of the SD density keep their own degrees of freedom.
+        visit with fewer patients are among those seen at a visit with more). The joint density of
+        the means is then exact; that of the SDs, where each row keeps its own degrees of freedom,
+        is a proper density that approximates it, and is exact again if visits are independent.
     xp : module
         ``numpy`` or ``pytensor.tensor``.
 
@@ -154,10 +157,9 @@ def table_logp(
     Wishart density in Bartlett coordinates: Anderson 2003, An Introduction to Multivariate
     Statistical Analysis, 3rd ed., section 7.2.
     """
-    size = len(log_rows) if (log_rows := _static_rows(pinned)) else 1
-    z_pop = unpack_lower(z_population, size) if size > 1 else [[]]
-    z_sample = latent_z(z_population, epsilon, scale, pinned, pinned_z) if size > 1 else [[]]
-    factor = cholesky_from_z(z_pop, xp)
+    size = _row_count(pinned)
+    z_sample = latent_z(z_population, epsilon, scale, pinned, pinned_z)
+    factor = cholesky_from_z(unpack_lower(z_population, size), xp)
     sample = cholesky_from_z(z_sample, xp)
     ratio = [sd[..., i] * xp.exp(-log_sigma[..., i]) for i in range(size)]
     columns = [
@@ -205,10 +207,6 @@ def table_logp(
     return xp.stack(rows, axis=-1)
 
 
-def _static_rows(pinned: np.ndarray) -> range:
-    return range(_rows(len(pinned))) if len(pinned) else range(1)
-
-
 def _mean_factor(factor: list[list[Array]], n: Array, xp: Any) -> list[list[Array]]:
     """Cholesky factor of the correlation of the sample means when patients are nested."""
     matrix = multiply_transpose(factor)
@@ -239,14 +237,13 @@ def draw_table(
     """
     shape = np.broadcast_shapes(mu.shape, log_sigma.shape, n.shape)
     size = shape[-1]
-    z = unpack_lower(z_population, size) if size > 1 else [[]]
-    factor = cholesky_from_z(z)
-    mean_factor = _mean_factor(factor, n, np) if size > 1 else factor
+    factor = cholesky_from_z(unpack_lower(z_population, size))
+    mean_factor = _mean_factor(factor, n, np)
     n = np.broadcast_to(n, shape)
     noise = rng.standard_normal(shape)
     bartlett = [
         [rng.standard_normal(shape[:-1]) for _ in range(i)]
-        + [np.sqrt(stats.chi2.rvs(n[..., i] - 1 - i, size=shape[:-1], random_state=rng))]
+        + [np.sqrt(rng.chisquare(n[..., i] - 1 - i, size=shape[:-1]))]
         for i in range(size)
     ]
     sigma = np.exp(log_sigma)
@@ -298,7 +295,7 @@ def patient_logp(
         and Rubin 2019, Statistical Analysis with Missing Data, 3rd ed., section 6.2).
     """
     size = mean.shape[-1] if isinstance(mean, np.ndarray) else mean.type.shape[-1]
-    factor = cholesky_from_z(unpack_lower(z_population, size) if size > 1 else [[]], xp)
+    factor = cholesky_from_z(unpack_lower(z_population, size), xp)
     inverse = [xp.exp(-log_sigma[..., i]) for i in range(size)]
     columns = [
         forward_substitute(factor, [root[..., i, j] * inverse[i] for i in range(j, size)], start=j)

@@ -7,6 +7,12 @@ import pandas as pd
 import xarray as xr
 
 SAMPLE = ("chain", "draw")
+COLUMNS = (
+    "mean", "sd", "median", "ci_low", "ci_high", "mcse_mean",
+    "p_positive", "p_benefit", "p_benefit_mcse",
+    "p_benefit_gt_mcid", "p_harm_gt_mcid", "p_within_mcid",
+    "ess_bulk", "ess_tail", "r_hat",
+)  # fmt: skip
 
 
 def summarise(
@@ -52,6 +58,8 @@ def summarise(
         effect, sign, threshold = (
             array.isel(label=kept.to_numpy()) for array in (effect, sign, threshold)
         )
+        if not effect.sizes["label"]:
+            return pd.DataFrame(columns=list(COLUMNS), index=effect.indexes["label"], dtype=float)
     benefit = effect * sign
     claimed = (sign != 0).all(SAMPLE)
     judged = claimed & threshold.notnull().all(SAMPLE)

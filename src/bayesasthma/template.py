@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from bayesasthma.bundle import COLUMNS
@@ -148,18 +150,32 @@ def write_template(folder: str | Path) -> list[Path]:
     Raises
     ------
     UsageError
-        If the folder is not empty, or is a file.
+        If the folder is not empty, is a file, or cannot be written to; then nothing is left in it.
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    existed = folder.exists()
+    if existed and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{str(folder)!r} exists and is not an empty folder")
-    folder.mkdir(parents=True, exist_ok=True)
     texts = {"study.toml": STUDY}
     texts |= {name: _csv(name, rows) for name, rows in ROWS.items()}
     texts["README.md"] = GUIDE + "".join(_described(name) for name in COLUMNS)
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        _undo(folder, texts, existed)
+        raise UsageError(f"cannot write to {str(folder)!r}: {error.strerror}") from error
     return [folder / name for name in texts]
+
+
+def _undo(folder: Path, names: Iterable[str], existed: bool) -> None:
+    """Leave no half of a bundle behind."""
+    with suppress(OSError):
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+        if not existed:
+            folder.rmdir()
 
 
 def _csv(name: str, rows: list[dict[str, str]]) -> str:

@@ -100,10 +100,12 @@ def _as_table(source: Path, target: Path) -> Path:
             )[visits]
             for visit in visits:
                 values = wide[visit]
-                summaries.append((outcome, arm, visit, repr(values.mean()), repr(values.std())))
+                summaries.append(
+                    (outcome, arm, visit, repr(float(values.mean())), repr(float(values.std())))
+                )
             r = wide.corr()
             correlations += [
-                (outcome, arm, a, b, repr(r.loc[a, b]))
+                (outcome, arm, a, b, repr(float(r.loc[a, b])))
                 for i, a in enumerate(visits)
                 for b in visits[:i]
             ]

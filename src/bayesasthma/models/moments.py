@@ -71,7 +71,9 @@ def moments(parameters: dict[str, Array], design: Design, spec: TableSpec, xp: A
         control.append(control[-1] + parameters["visit_step"][..., t])
 
     log_sd = _log_sd(parameters, spec, arm_count, visit_count)
-    z = structured_z(spec.correlation, parameters, design.weeks, xp)
+    z: Lower = [[]]
+    if visit_count > 1:
+        z = structured_z(spec.correlation, parameters, design.weeks, xp)
     if spec.correlation.structure == "fixed":
         z = [[entry + 0.0 * level for entry in row] for row in z]
     factor = cholesky_from_z(z, xp)

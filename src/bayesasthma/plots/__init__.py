@@ -1,7 +1,7 @@
 """Figures of results: a fit or an exported table in, a matplotlib figure out.
 
-Every function returns a figure of its own that belongs to no pyplot session: show it in a notebook by
-naming it, or call its ``savefig``. ``narrow=True`` draws for a phone.
+Every function returns a figure of its own that belongs to no pyplot session: show it in a notebook
+by naming it, or call its ``savefig``. ``narrow=True`` draws for a phone.
 """
 
 from __future__ import annotations

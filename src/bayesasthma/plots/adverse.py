@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import product
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -15,8 +18,10 @@ from bayesasthma.plots.style import (
     STYLE,
     WIDE,
     arm_colours,
+    arm_name,
     blank,
     reaction_label,
+    visit_name,
 )
 from bayesasthma.study import Study
 
@@ -41,55 +46,42 @@ def reaction_rates(study: Study, adverse: pd.DataFrame, *, narrow: bool = False)
     narrow : bool
     """
     rates = adverse[adverse["estimand"] == "rate"]
-    reactions, readings = list(dict.fromkeys(rates["reaction"])), _readings(rates)
+    reactions, readings = _distinct(rates["reaction"]), _distinct(rates["reading"])
     visits = [str(v) for v in study.visits.index if v in set(rates["visit"])]
     arms = [str(a) for a in study.arms.index if a in set(rates["arm"])]
     models = [m for m in MODEL_ORDER if m in set(rates["model"])]
-    colours = arm_colours(study)
+    places = np.linspace(-0.3, 0.3, max(len(arms) * len(models), 2))
+    colours, printed = arm_colours(study), _printed_shares(study)
+    intervals = _intervals(rates, ["reaction", "reading", "visit", "arm", "model"])
     figure = blank(NARROW if narrow else WIDE, 2.15 * len(reactions) + (1.3 if narrow else 0.7))
     axes = figure.subplots(len(reactions), len(readings), squeeze=False, sharey="row")
-    offsets = np.linspace(-0.3, 0.3, len(arms) * len(models)) if len(arms) * len(models) > 1 else [0]
-    printed = study.adverse.set_index(["reaction", "visit", "arm"])
-    for i, reaction in enumerate(reactions):
-        for j, reading in enumerate(readings):
-            axis = axes[i, j]
-            part = rates[(rates["reaction"] == reaction) & (rates["reading"] == reading)]
-            part = part.set_index(["model", "arm", "visit"])
-            for k, (arm, model) in enumerate((a, m) for a in arms for m in models):
-                for x, visit in enumerate(visits):
-                    if (model, arm, visit) not in part.index:
-                        continue
-                    row = part.loc[(model, arm, visit)]
-                    colour, place = colours[arm], x + offsets[k]
-                    axis.plot([place, place], [row["ci_low"], row["ci_high"]], color=colour,
-                              linewidth=1.2 if model == models[0] else 0.9)  # fmt: skip
-                    axis.plot(place, row["mean"], "o", color=colour, markersize=4.2,
-                              markerfacecolor=colour if model == models[0] else "white")  # fmt: skip
-                    if model == models[-1] and (reaction, visit, arm) in printed.index:
-                        cell = printed.loc[(reaction, visit, arm)]
-                        share = float(cell["events"]) / float(cell["n"])
-                        middle = x + np.mean(
-                            [offsets[arms.index(arm) * len(models) + q] for q in range(len(models))]
-                        )
-                        axis.plot([middle - 0.16, middle + 0.16], [share, share], color="#222222",
-                                  linewidth=1, clip_on=False)  # fmt: skip
-            axis.set_xticks(range(len(visits)),
-                            [str(study.visits.loc[v, "label"]) for v in visits])  # fmt: skip
-            axis.set_xlim(-0.5, len(visits) - 0.5)
-            axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-            axis.grid(axis="y", color="#EEEEEE")
-            name = READING_LABELS.get(reading, reading)
-            axis.set_title(
-                f"{reaction_label(reaction)}" + ("\n" if narrow else ": ") + _short(name, narrow)
-            )
-        axes[i, 0].set_ylabel("patients with a reaction")
-        axes[i, 0].set_ylim(bottom=0)
-    handles = [Line2D([], [], color=colours[a], label=str(study.arms.loc[a, "label"])) for a in arms]
-    handles += [
-        Line2D([], [], color="#444444", marker="o", markersize=4.2, linestyle="",
-               markerfacecolor="#444444" if m == models[0] else "white",
-               label=MODEL_LABELS.get(m, m)) for m in models
-    ]  # fmt: skip
+    for axis, (reaction, reading) in zip(axes.flat, product(reactions, readings), strict=True):
+        for (x, visit), (k, arm) in product(enumerate(visits), enumerate(arms)):
+            own = x + places[k * len(models) : (k + 1) * len(models)]
+            for place, model in zip(own, models, strict=True):
+                found = intervals.get((reaction, reading, visit, arm, model))
+                if found is not None:
+                    low, mean, high = found
+                    filled = model == models[0]
+                    axis.plot([place, place], [low, high], color=colours[arm],
+                              linewidth=1.2 if filled else 0.9)  # fmt: skip
+                    axis.plot(place, mean, "o", color=colours[arm], markersize=4.2,
+                              markerfacecolor=colours[arm] if filled else "white")  # fmt: skip
+            share = printed.get((reaction, visit, arm))
+            if share is not None:
+                ends = [own.mean() - 0.16, own.mean() + 0.16]
+                axis.plot(ends, [share, share], color="#222222", linewidth=1, clip_on=False)
+        axis.set_xticks(range(len(visits)), [visit_name(study, v) for v in visits])
+        axis.set_xlim(-0.5, len(visits) - 0.5)
+        axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axis.grid(axis="y", color="#EEEEEE")
+        name = _short(READING_LABELS.get(reading, reading), narrow)
+        axis.set_title(reaction_label(reaction) + ("\n" if narrow else ": ") + name)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("patients with a reaction")
+        axis.set_ylim(bottom=0)
+    handles = [Line2D([], [], color=colours[arm], label=arm_name(study, arm)) for arm in arms]
+    handles += _model_handles(models, "#444444", linestyle="")
     handles.append(Line2D([], [], color="#222222", linewidth=1, label="printed count / n"))
     figure.legend(handles=handles, loc="outside upper left", ncols=2 if narrow else 5)
     return figure
@@ -102,49 +94,67 @@ def risk_differences(
     """Posterior mean and 95 % CrI of treated minus control rate, in percentage points."""
     arm = arm or study.treatments[0]
     rows = adverse[(adverse["estimand"] == "risk_difference") & (adverse["arm"] == arm)]
-    readings = _readings(rows)
+    readings = _distinct(rows["reading"])
     cells = list(dict.fromkeys(zip(rows["reaction"], rows["visit"], strict=True)))
     models = [m for m in MODEL_ORDER if m in set(rows["model"])]
+    intervals = _intervals(rows, ["reaction", "visit", "reading", "model"])
     figure = blank(NARROW if narrow else WIDE, 0.34 * len(cells) + 1.35)
     axes = figure.subplots(1, len(readings), squeeze=False, sharey=True, sharex=True)[0]
     for axis, reading in zip(axes, readings, strict=True):
-        part = rows[rows["reading"] == reading].set_index(["model", "reaction", "visit"])
-        for y, (reaction, visit) in enumerate(cells):
-            for k, model in enumerate(models):
-                if (model, reaction, visit) not in part.index:
-                    continue
-                row = part.loc[(model, reaction, visit)]
-                height = y + 0.3 * (k - (len(models) - 1) / 2)
-                axis.plot([100 * row["ci_low"], 100 * row["ci_high"]], [height, height],
-                          color=ACCENT, linewidth=1.3 if k == 0 else 0.9)  # fmt: skip
-                axis.plot(100 * row["mean"], height, "o", color=ACCENT, markersize=4.2,
-                          markerfacecolor=ACCENT if k == 0 else "white")  # fmt: skip
-            if y and cells[y - 1][0] != reaction:
+        for (y, cell), (k, model) in product(enumerate(cells), enumerate(models)):
+            found = intervals.get((*cell, reading, model))
+            if found is None:
+                continue
+            low, mean, high = (100 * value for value in found)
+            height = y + 0.3 * (k - (len(models) - 1) / 2)
+            axis.plot([low, high], [height, height], color=ACCENT, linewidth=0.9 if k else 1.3)
+            axis.plot(mean, height, "o", color=ACCENT, markersize=4.2,
+                      markerfacecolor="white" if k else ACCENT)  # fmt: skip
+        for y in range(1, len(cells)):
+            if cells[y - 1][0] != cells[y][0]:
                 axis.axhline(y - 0.5, color="#DDDDDD", linewidth=0.8)
         axis.axvline(0, color="#222222", linewidth=0.8)
         axis.set_title(_short(READING_LABELS.get(reading, reading), narrow))
         axis.grid(axis="x", color="#EEEEEE")
-        axis.set_xlabel("percentage points" if narrow else
-                        "risk difference (percentage points)\nleft of 0: fewer reactions")  # fmt: skip
-    labels = [
-        f"{reaction_label(r)}, {study.visits.loc[v, 'label']}".replace(
-            ", ", ",\n" if narrow else ", "
-        )
-        for r, v in cells
-    ]
+        long = "risk difference (percentage points)\nleft of 0: fewer reactions"
+        axis.set_xlabel("percentage points" if narrow else long)
+    gap = ",\n" if narrow else ", "
+    labels = [f"{reaction_label(r)}{gap}{visit_name(study, v)}" for r, v in cells]
     axes[0].set_yticks(range(len(cells)), labels, fontsize=7 if narrow else 8)
     axes[0].set_ylim(len(cells) - 0.5, -0.5)
-    handles = [
-        Line2D([], [], color=ACCENT, marker="o", markersize=4.2,
-               markerfacecolor=ACCENT if m == models[0] else "white",
-               label=MODEL_LABELS.get(m, m)) for m in models
-    ]  # fmt: skip
-    figure.legend(handles=handles, loc="outside upper left", ncols=1 if narrow else 2)  # fmt: skip
+    handles = _model_handles(models, ACCENT)
+    figure.legend(handles=handles, loc="outside upper left", ncols=1 if narrow else 2)
     return figure
 
 
-def _readings(rows: pd.DataFrame) -> list[str]:
-    return list(dict.fromkeys(rows["reading"]))
+def _intervals(rows: pd.DataFrame, keys: list[str]) -> dict[tuple[str, ...], tuple[float, ...]]:
+    """Lower end, mean and upper end by key."""
+    return {
+        tuple(key): (low, mean, high)
+        for *key, low, mean, high in rows[[*keys, "ci_low", "mean", "ci_high"]].itertuples(
+            index=False, name=None
+        )
+    }
+
+
+def _printed_shares(study: Study) -> dict[tuple[str, ...], float]:
+    columns = study.adverse[["reaction", "visit", "arm", "events", "n"]]
+    return {
+        (reaction, visit, arm): events / n
+        for reaction, visit, arm, events, n in columns.itertuples(index=False, name=None)
+    }
+
+
+def _model_handles(models: list[str], colour: str, linestyle: Any = "-") -> list[Line2D]:
+    return [
+        Line2D([], [], color=colour, marker="o", markersize=4.2, linestyle=linestyle,
+               markerfacecolor="white" if k else colour, label=MODEL_LABELS.get(model, model))
+        for k, model in enumerate(models)
+    ]  # fmt: skip
+
+
+def _distinct(column: pd.Series) -> list[str]:
+    return [str(value) for value in dict.fromkeys(column)]
 
 
 def _short(name: str, narrow: bool) -> str:

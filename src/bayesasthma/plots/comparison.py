@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from bayesasthma.plots.style import ACCENT, GREY, NARROW, STYLE, blank, short_label
+from bayesasthma.plots.style import ACCENT, GREY, NARROW, STYLE, blank, outcome_name, visit_name
 from bayesasthma.study import Study
 
 #: Nothing closer to certainty than this is drawn apart: a few thousand draws cannot tell.
@@ -84,11 +84,12 @@ def p_against_probability(
     axis.set_ylim(1.0, FLOOR * 0.75)
     axis.set_xlim(min(1.3, 2.2 * float(np.nanmax(p, initial=P_FLOOR * 2))), P_FLOOR * 0.5)
     ticks = [0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001, FLOOR]
-    names = ["0.5", "0.75", "0.9", "0.95", "0.975", "0.99", "0.995", "0.9975", "0.999", "> 0.999"]
+    names = ["0.5", "0.75", "0.9", "0.95", "0.975", "0.99", "0.995", "0.9975", "0.999", "≥ 0.9995"]
     axis.yaxis.set_major_locator(FixedLocator(ticks))
     axis.yaxis.set_major_formatter(FixedFormatter(names))
-    axis.xaxis.set_major_locator(FixedLocator([1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001]))
-    axis.xaxis.set_major_formatter(FixedFormatter(["1", "0.5", "0.2", "0.1", "0.05", "0.02", "0.01", "0.001"]))
+    printed = [1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001]
+    axis.xaxis.set_major_locator(FixedLocator(printed))
+    axis.xaxis.set_major_formatter(FixedFormatter([f"{value:g}" for value in printed]))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.yaxis.set_minor_locator(NullLocator())
     axis.grid(color="#EEEEEE")
@@ -107,9 +108,8 @@ def _name_outliers(
     recomputed = np.maximum(rows["p_recomputed"].to_numpy(dtype=float), P_FLOOR)
     chosen = np.flatnonzero(np.log10(p / recomputed) >= 1)
     names = [
-        f"{short_label(str(study.outcomes.loc[row.outcome, 'label']))}, "
-        f"{study.visits.loc[row.visit, 'label']}"
-        for row in rows.iloc[chosen].itertuples()
+        f"{outcome_name(study, outcome)}, {visit_name(study, visit)}"
+        for outcome, visit in rows[["outcome", "visit"]].to_numpy()[chosen]
     ]
     last = np.inf
     for i in sorted(range(len(chosen)), key=lambda i: -p[chosen[i]]):

@@ -10,7 +10,7 @@ from scipy.special import expit, logit
 
 from bayesasthma.errors import UsageError
 from bayesasthma.fitting import Fit
-from bayesasthma.plots.style import ACCENT, GREY, NARROW, STYLE, blank, short_label, wrapped
+from bayesasthma.plots.style import ACCENT, GREY, NARROW, STYLE, blank, outcome_name, wrapped
 
 
 def typical_correlation_draws(fit: Fit) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -23,10 +23,12 @@ def typical_correlation_draws(fit: Fit) -> tuple[dict[str, np.ndarray], dict[str
     """
     if not has_typical_correlation(fit):
         raise UsageError(f"{fit.label} samples no within-patient correlation")
-    groups = [fit.data[name]["logit_rho"] for name in ("prior", "posterior")]
     prior, posterior = (
-        {str(k): expit(group.sel(outcome=k).to_numpy().ravel()) for k in group["outcome"].to_numpy()}
-        for group in groups
+        {
+            str(outcome): expit(draws.sel(outcome=outcome).to_numpy().ravel())
+            for outcome in draws["outcome"].to_numpy()
+        }
+        for draws in (fit.data[name]["logit_rho"] for name in ("prior", "posterior"))
     )
     return prior, posterior
 
@@ -48,9 +50,7 @@ def correlation_prior_posterior(fit: Fit, *, narrow: bool = False) -> Figure:
     prior, posterior = typical_correlation_draws(fit)
     study, outcomes = fit.study, list(posterior)
     grid = np.linspace(0.005, 0.995, 300)
-    curves = {
-        k: (_density(prior[k], grid), _density(posterior[k], grid)) for k in outcomes
-    }
+    curves = {k: (_density(prior[k], grid), _density(posterior[k], grid)) for k in outcomes}
     top = max(float(np.max(curve)) for pair in curves.values() for curve in pair)
     figure = blank(NARROW if narrow else 7.0, 0.46 * len(outcomes) + 1.1)
     axis = figure.subplots()
@@ -64,10 +64,7 @@ def correlation_prior_posterior(fit: Fit, *, narrow: bool = False) -> Figure:
         axis.text(1.02, row - 0.1, f"{middle:.2f} ({low:.2f}–{high:.2f})", fontsize=7.5)
     axis.set_yticks(
         range(len(outcomes)),
-        [
-            wrapped(short_label(str(study.outcomes.loc[k, "label"])), 18 if narrow else 30)
-            for k in outcomes
-        ],
+        [wrapped(outcome_name(study, k), 18 if narrow else 30) for k in outcomes],
     )
     axis.set_ylim(len(outcomes) - 0.8, -1.0)
     axis.set_xlim(0, 1)

@@ -18,10 +18,11 @@ from bayesasthma.plots.style import (
     NARROW,
     STYLE,
     blank,
+    outcome_name,
     panels,
     pretty_unit,
-    short_label,
     visit_colours,
+    visit_name,
     wrapped,
 )
 from bayesasthma.study import Study
@@ -33,8 +34,8 @@ def baseline_sd(study: Study, outcomes: list[str]) -> xr.DataArray:
     In outcome units; the variances are weighted by n - 1.
     """
     level = study.table.sel(statistic="level", outcome=outcomes, drop=True)
-    weight = level["n"] - 1
-    usable = np.isfinite(level["sd"]) & np.isfinite(weight)
+    weight: xr.DataArray = level["n"] - 1
+    usable = level["sd"].notnull() & weight.notnull()
     total = (weight * level["sd"] ** 2).where(usable).sum("arm", skipna=True)
     pooled = np.sqrt(total / weight.where(usable).sum("arm"))
     pooled = pooled.where(usable.any("arm")).transpose("outcome", "visit")
@@ -66,7 +67,7 @@ def standardised_forest(fit: Fit, arm: str | None = None, *, narrow: bool = Fals
     axis = figure.subplots()
     spread = 0.62 / max(len(visits), 1)
     for row, outcome in enumerate(outcomes):
-        unsigned = int(study.outcomes.loc[outcome, "direction"]) == 0
+        unsigned = study.outcomes["direction"][outcome] == 0
         if row % 2:
             axis.axhspan(row - 0.5, row + 0.5, color="#F5F5F5", zorder=0)
         for column, visit in enumerate(visits):
@@ -84,7 +85,7 @@ def standardised_forest(fit: Fit, arm: str | None = None, *, narrow: bool = Fals
             if np.isfinite(mark):
                 axis.plot([mark, mark], [height - spread / 2, height + spread / 2], color="#222222")
     axis.axvline(0, color="#222222", linewidth=0.8)
-    names = [short_label(str(study.outcomes.loc[k, "label"])) for k in outcomes]
+    names = [outcome_name(study, k) for k in outcomes]
     unsigned_note = ["" if study.outcomes.loc[k, "direction"] else " †" for k in outcomes]
     axis.set_yticks(
         range(len(outcomes)),
@@ -97,7 +98,7 @@ def standardised_forest(fit: Fit, arm: str | None = None, *, narrow: bool = Fals
     axis.set_xlabel(label)
     handles = [
         Line2D([], [], color=colours[v], marker="o", markersize=4.5,
-               label=str(study.visits.loc[v, "label"])) for v in visits
+               label=visit_name(study, v)) for v in visits
     ]  # fmt: skip
     if np.isfinite(limit).any():
         handles.append(
@@ -123,7 +124,7 @@ def benefit_curves(fit: Fit, arm: str | None = None, *, narrow: bool = False) ->
     figure, axes = panels(len(outcomes), narrow=narrow, wide_columns=5, height=2.1)
     for axis, outcome in zip(axes, outcomes, strict=True):
         meta = study.outcomes.loc[outcome]
-        unsigned = int(meta["direction"]) == 0
+        unsigned = study.outcomes["direction"][outcome] == 0
         limits = found.threshold.sel(outcome=outcome).to_numpy()
         values = oriented.sel(outcome=outcome)
         flat = values.to_numpy().ravel()
@@ -139,13 +140,13 @@ def benefit_curves(fit: Fit, arm: str | None = None, *, narrow: bool = False) ->
             colour = GREY if unsigned else colours[visit]
             alpha = 0.35 + 0.65 * (column + 1) / len(visits) if unsigned else 1.0
             axis.plot(grid, chance, color=colour, alpha=alpha,
-                      label=str(study.visits.loc[visit, "label"]))  # fmt: skip
+                      label=visit_name(study, visit))  # fmt: skip
         finite = limits[np.isfinite(limits)]
         if finite.size:
             mark = float(finite[-1])
             axis.axvline(mark, color="#222222", linestyle=(0, (4, 2)), linewidth=1)
             text = (
-                f"MCID {100 * meta['mcid']:g} %\n≈ {mark:.2g}"
+                f"MCID\n{100 * meta['mcid']:g} %"
                 if meta["mcid_kind"] == "relative"
                 else f"MCID\n{mark:g}"
             )
@@ -153,19 +154,18 @@ def benefit_curves(fit: Fit, arm: str | None = None, *, narrow: bool = False) ->
             left = mark > grid[0] + 0.2 * (grid[-1] - grid[0])
             axis.annotate(
                 text, (mark, 0.02), xytext=(-3 if left else 3, 0), textcoords="offset points",
-                ha="right" if left else "left", va="bottom", fontsize=7,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8},
+                ha="right" if left else "left", va="bottom", fontsize=7, zorder=1,
             )  # fmt: skip
         axis.axvline(0, color=LIGHT_GREY, linewidth=1)
         axis.set_ylim(-0.02, 1.04)
         axis.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
         axis.xaxis.set_major_locator(MaxNLocator(4))
         axis.grid(axis="y", color="#EEEEEE")
-        name = short_label(str(meta["label"])) + (" †" if unsigned else "")
+        name = outcome_name(study, outcome) + (" †" if unsigned else "")
         axis.set_title(wrapped(name, 22 if narrow else 24))
         axis.set_xlabel(f"x ({pretty_unit(str(meta['unit']))})")
         axis.set_ylabel("P(difference > x)" if unsigned else "P(benefit > x)")
-    handles = [Line2D([], [], color=colours[v], label=str(study.visits.loc[v, "label"]))
+    handles = [Line2D([], [], color=colours[v], label=visit_name(study, v))
                for v in visits]  # fmt: skip
     if bool((found.sign == 0).any()):
         handles.append(Line2D([], [], color=GREY, label="† no direction claimed"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import xarray as xr
 
 from bayesasthma import estimands as est
@@ -42,7 +41,7 @@ class Headline:
     @property
     def oriented(self) -> xr.DataArray:
         """Draws of the benefit, or of the plain difference where no direction is claimed."""
-        return self.draws * xr.where(self.sign == 0, 1.0, self.sign)
+        return self.draws * self.sign.where(self.sign != 0, 1.0)
 
 
 def headline(fit: Fit) -> Headline:
@@ -58,11 +57,9 @@ def headline(fit: Fit) -> Headline:
     sign, mcid, relative = outcome_arrays(study, draws["outcome"].to_numpy())
     limit = est.threshold(fit.moments, mcid, relative)
     limit = limit.mean([dim for dim in SAMPLE if dim in limit.dims])
-    if "visit" in limit.dims:
-        limit = limit.sel(visit=visits)
-    else:
-        limit = limit.expand_dims(visit=visits)
-    printed = np.isfinite(study.table["mean"]).any("statistic")
+    by_visit = "visit" in limit.dims
+    limit = limit.sel(visit=visits) if by_visit else limit.expand_dims(visit=visits)
+    printed = study.table["mean"].notnull().any("statistic")
     both = printed & printed.sel(arm=study.control, drop=True)
     labels = {dim: draws[dim].to_numpy() for dim in ("outcome", "arm", "visit")}
     return Headline(

@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from bayesasthma.diagnostics import BFMI_MIN, ESS_MIN
 from bayesasthma.fitting import Fit
 from bayesasthma.plots.headline import SAMPLE, headline
-from bayesasthma.plots.style import STYLE, short_label
+from bayesasthma.plots.style import ACCENT, GREY, STYLE, outcome_name
 
 WIDTH = 6.4
 #: Tol's muted colours (personal.sron.nl/~pault) for chains and groups: no arm has them.
@@ -48,16 +48,16 @@ def headline_tree(fit: Fit, arm: str | None = None) -> xr.DataTree:
 
 def _variables(fit: Fit, arm: str | None) -> xr.Dataset:
     draws = headline(fit).draws.sel(arm=arm or fit.study.treatments[0], drop=True)
-    found, names = [], []
-    for outcome in draws["outcome"].to_numpy():
+    found, shown = [], []
+    for outcome in map(str, draws["outcome"].to_numpy()):
         own = draws.sel(outcome=outcome, drop=True)
-        finite = np.isfinite(own).all(SAMPLE).to_numpy()
+        finite = own.notnull().all(SAMPLE).to_numpy()
         if finite.any():
             found.append(own.isel(visit=int(np.flatnonzero(finite)[-1]), drop=True))
-            names.append(short_label(str(fit.study.outcomes.loc[outcome, "label"])))
-    if len(set(names)) < len(names):
-        names = [str(outcome) for outcome in draws["outcome"].to_numpy()][: len(names)]
-    joined = xr.concat(found, "outcome").assign_coords(outcome=names)
+            shown.append(outcome)
+    names = [outcome_name(fit.study, outcome) for outcome in shown]
+    unique = len(set(names)) == len(names)
+    joined = xr.concat(found, "outcome").assign_coords(outcome=names if unique else shown)
     return xr.Dataset({"headline": joined.transpose(*SAMPLE, "outcome")})
 
 
@@ -226,7 +226,10 @@ def prior_posterior(fit: Fit, arm: str | None = None) -> Figure:
 
     tree = headline_tree(fit, arm)
     with _private_pyplot():
-        plot = az.plot_prior_posterior(tree, backend="matplotlib", kind="kde", **_grid(tree, 1.4))
+        colours = (GREY, ACCENT)
+        plot = az.plot_prior_posterior(
+            tree, backend="matplotlib", kind="kde", color=list(colours), **_grid(tree, 1.4)
+        )
         figure = _figure(plot)
         for legend in [*figure.legends, *(axis.get_legend() for axis in figure.axes)]:
             if legend is not None:
@@ -234,7 +237,7 @@ def prior_posterior(fit: Fit, arm: str | None = None) -> Figure:
         names = ("prior", "posterior")
         handles = [
             Line2D([], [], color=colour, label=name)
-            for name, colour in zip(names, CHAIN_COLOURS, strict=False)
+            for name, colour in zip(names, colours, strict=True)
         ]
         figure.legend(handles=handles, loc="outside upper left", ncols=2)
         return figure

@@ -18,9 +18,11 @@ from bayesasthma.plots.style import (
     STYLE,
     WIDE,
     arm_colours,
+    arm_name,
     blank,
+    outcome_name,
     reaction_label,
-    short_label,
+    visit_name,
     wrapped,
 )
 
@@ -34,10 +36,10 @@ def table_predictions(fit: Fit) -> pd.DataFrame:
         ``outcome, arm, visit, moment, printed, mean, sd, low, high`` (predictive mean, SD and 95 %
         interval, in outcome units) and ``inside``.
     """
-    if not {"posterior_predictive", "observed_data"} <= set(fit.data.children):
-        return pd.DataFrame(columns=["outcome", "arm", "visit", "moment", "printed", "inside"])
-    predicted = fit.data["posterior_predictive"].to_dataset()
-    observed = fit.data["observed_data"].to_dataset()
+    predicted, observed = (
+        fit.data[group].to_dataset() if group in fit.data.children else xr.Dataset()
+        for group in ("posterior_predictive", "observed_data")
+    )
     frames = []
     for name in predicted:
         if not str(name).startswith("table_") or name not in observed:
@@ -54,11 +56,12 @@ def table_predictions(fit: Fit) -> pd.DataFrame:
             }
         )
         frame = table.to_dataframe().reset_index()
-        frames.append(frame.rename(columns={f"{k}{suffix}": k for k in ("outcome", "arm", "visit")}))
-    if not frames:
-        return pd.DataFrame(columns=["outcome", "arm", "visit", "moment", "printed", "inside"])
-    result = pd.concat(frames, ignore_index=True).dropna(subset=["printed", "mean"])
+        labels = {f"{k}{suffix}": k for k in ("outcome", "arm", "visit")}
+        frames.append(frame.rename(columns=labels))
     columns = ["outcome", "arm", "visit", "moment", "printed", "mean", "sd", "low", "high"]
+    if not frames:
+        return pd.DataFrame(columns=[*columns, "inside"])
+    result = pd.concat(frames, ignore_index=True).dropna(subset=["printed", "mean"])
     return result[columns].assign(
         inside=(result["low"] <= result["printed"]) & (result["printed"] <= result["high"])
     )
@@ -66,7 +69,7 @@ def table_predictions(fit: Fit) -> pd.DataFrame:
 
 @mpl.rc_context(STYLE)
 def predictive_table(fit: Fit, *, narrow: bool = False) -> Figure:
-    """Every printed mean and SD in predictive SDs from its predictive mean, with the 95 % interval."""
+    """Printed means and SDs in predictive SDs from the predictive mean, with 95 % intervals."""
     table = table_predictions(fit)
     study, colours = fit.study, arm_colours(fit.study)
     outcomes = [str(k) for k in study.outcomes.index if k in set(table["outcome"])]
@@ -81,12 +84,14 @@ def predictive_table(fit: Fit, *, narrow: bool = False) -> Figure:
                 "visit", key=lambda v: v.map(study.visits["week"]), kind="stable"
             )
             heights = row + np.linspace(-0.36, 0.36, len(part)) if len(part) > 1 else [row]
-            for height, cell in zip(heights, part.itertuples(), strict=True):
-                low, at, high = (
-                    (v - cell.mean) / cell.sd for v in (cell.low, cell.printed, cell.high)
-                )
+            standard = (part[["low", "printed", "high"]].sub(part["mean"], axis=0)).div(
+                part["sd"], axis=0
+            )
+            for height, arm, (low, at, high) in zip(
+                heights, part["arm"], standard.to_numpy(), strict=True
+            ):
                 axis.plot([low, high], [height, height], color="#CFCFCF", linewidth=1.6)
-                axis.plot(at, height, "o", color=colours[str(cell.arm)], markersize=3)
+                axis.plot(at, height, "o", color=colours[arm], markersize=3)
             if row % 2:
                 axis.axhspan(row - 0.5, row + 0.5, color="#F7F7F7", zorder=0)
         axis.axvline(0, color=GREY, linewidth=0.8)
@@ -94,15 +99,12 @@ def predictive_table(fit: Fit, *, narrow: bool = False) -> Figure:
         axis.set_xlabel("predictive SDs" if narrow else "predictive SDs from the predictive mean")
     axes[0].set_yticks(
         range(len(outcomes)),
-        [
-            wrapped(short_label(str(study.outcomes.loc[k, "label"])), 14 if narrow else 28)
-            for k in outcomes
-        ],
+        [wrapped(outcome_name(study, k), 14 if narrow else 28) for k in outcomes],
     )
     axes[0].set_ylim(len(outcomes) - 0.5, -0.5)
     handles = [
         Line2D([], [], color=colours[a], marker="o", markersize=4, linestyle="",
-               label=str(study.arms.loc[a, "label"])) for a in colours
+               label=arm_name(study, a)) for a in colours
     ]  # fmt: skip
     handles.append(Line2D([], [], color="#CFCFCF", linewidth=2, label="95 % predictive interval"))
     figure.legend(handles=handles, loc="outside upper left", ncols=2 if narrow else len(handles))
@@ -128,7 +130,7 @@ def predictive_counts(fits: list[AdverseFit], *, narrow: bool = False) -> Figure
             arm = counts.arms[counts.arm[cell]]
             axis.plot([low[cell], high[cell]], [row, row], color="#CFCFCF", linewidth=3)
             axis.plot(counts.events[cell], row, "o", color=colours[arm], markersize=4)
-            visit = study.visits.loc[counts.visits[counts.visit[cell]], "label"]
+            visit = visit_name(study, counts.visits[counts.visit[cell]])
             first = counts.arm[cell] == 0
             reaction = reaction_label(counts.reactions[counts.reaction[cell]])
             labels.append(f"{_short(reaction, narrow)}, {visit}" if first else "")
@@ -141,7 +143,7 @@ def predictive_counts(fits: list[AdverseFit], *, narrow: bool = False) -> Figure
         axis.grid(axis="x", color="#EEEEEE")
     handles = [
         Line2D([], [], color=colours[a], marker="o", markersize=4, linestyle="",
-               label=str(study.arms.loc[a, "label"])) for a in colours
+               label=arm_name(study, a)) for a in colours
     ]  # fmt: skip
     handles.append(Line2D([], [], color="#CFCFCF", linewidth=3, label="95 % predictive interval"))
     figure.legend(handles=handles, loc="outside upper left", ncols=2 if narrow else len(handles))

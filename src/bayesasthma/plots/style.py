@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from bayesasthma.study import Study
@@ -24,7 +25,7 @@ MODEL_MARKERS = {"longitudinal": "o", "independent": "D", "hierarchical": "o"}
 #: Widths in inches. A narrow figure shown 360 pixels wide has letters of nine to ten pixels.
 WIDE, NARROW = 9.6, 4.2
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",  # ships with matplotlib, so figures look the same everywhere
     "font.size": 8.5,
     "axes.titlesize": 9,
@@ -79,19 +80,16 @@ def panels(
 
 def arm_colours(study: Study) -> dict[str, str]:
     """Colour of each arm: the same in every figure."""
-    return {
-        str(arm): ARM_COLOURS[i % len(ARM_COLOURS)] for i, arm in enumerate(study.arms.index)
-    }
+    return {str(arm): ARM_COLOURS[i % len(ARM_COLOURS)] for i, arm in enumerate(study.arms.index)}
 
 
-def visit_colours(visits: list[str]) -> dict[str, tuple[float, ...]]:
+def visit_colours(visits: list[str]) -> dict[str, str]:
     """Colour of each follow-up visit, light for the first and dark for the last."""
-    first, last = (
-        np.array([int(hue[i : i + 2], 16) / 255 for i in (1, 3, 5)]) for hue in VISIT_HUE
-    )
+    first, last = (np.array(to_rgb(hue)) for hue in VISIT_HUE)
     weights = np.linspace(0, 1, len(visits)) if len(visits) > 1 else np.ones(1)
     return {
-        visit: tuple((1 - w) * first + w * last) for visit, w in zip(visits, weights, strict=True)
+        visit: to_hex(tuple((1 - w) * first + w * last))
+        for visit, w in zip(visits, weights, strict=True)
     }
 
 
@@ -99,6 +97,21 @@ def short_label(label: str) -> str:
     """The abbreviation in ``"Asthma Control Test (ACT)"``, or the label itself."""
     found = re.search(r"\(([A-Z0-9][\w/-]{1,9})\)\s*$", label)
     return found.group(1) if found else label
+
+
+def outcome_name(study: Study, outcome: str) -> str:
+    """Short name of an outcome, as panels carry it."""
+    return short_label(str(study.outcomes["label"][outcome]))
+
+
+def visit_name(study: Study, visit: str) -> str:
+    """Label of a visit."""
+    return str(study.visits["label"][visit])
+
+
+def arm_name(study: Study, arm: str) -> str:
+    """Label of an arm."""
+    return str(study.arms["label"][arm])
 
 
 def pretty_unit(unit: str) -> str:

@@ -8,7 +8,15 @@ from matplotlib.figure import Figure
 
 from bayesasthma.fitting import Fit
 from bayesasthma.plots.headline import SAMPLE
-from bayesasthma.plots.style import STYLE, arm_colours, panels, pretty_unit, short_label, wrapped
+from bayesasthma.plots.style import (
+    STYLE,
+    arm_colours,
+    arm_name,
+    outcome_name,
+    panels,
+    pretty_unit,
+    wrapped,
+)
 
 
 @mpl.rc_context(STYLE)
@@ -38,7 +46,7 @@ def trajectories(fit: Fit, *, narrow: bool = False) -> Figure:
             here = {"outcome": outcome, "arm": arm}
             low, high = band.sel(here).transpose("quantile", "visit").to_numpy()
             colour = colours[arm]
-            label = f"{study.arms.loc[arm, 'label']} (n = {study.arms.loc[arm, 'n']})"
+            label = f"{arm_name(study, arm)} (n = {study.arms['n'][arm]})"
             axis.fill_between(weeks, low, high, color=colour, alpha=0.18, linewidth=0)
             axis.plot(weeks, centre.sel(here), color=colour, label=label)
             cell = printed.sel(here).sel(visit=visits)
@@ -48,7 +56,7 @@ def trajectories(fit: Fit, *, narrow: bool = False) -> Figure:
                 weeks + shift, cell["mean"], error, fmt="o", color=colour, markersize=3.6,
                 markerfacecolor="white", elinewidth=1.1, capsize=2,
             )  # fmt: skip
-        axis.set_title(wrapped(short_label(str(meta["label"])), 22 if narrow else 24))
+        axis.set_title(wrapped(outcome_name(study, outcome), 22 if narrow else 24))
         axis.set_ylabel(pretty_unit(str(meta["unit"])))
         axis.set_xticks(weeks, [f"{week:g}" for week in weeks])
         axis.grid(axis="y", color="#EEEEEE")

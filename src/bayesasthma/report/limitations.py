@@ -1,0 +1,258 @@
+"""What the data cannot tell, worded from the study's metadata, its numbers and the audit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesasthma.plots.style import outcome_name, reaction_label
+from bayesasthma.report.results import ReanalysisResults
+from bayesasthma.report.tables import correlation_learning, main_fit
+from bayesasthma.report.wording import listed, plural
+from bayesasthma.study import Study
+
+Limitation = tuple[str, str]
+
+#: Baseline differences of at least this many SDs are named; a report's choice, not a test.
+NOTABLE_IMBALANCE = 0.25
+
+
+def limitations(results: ReanalysisResults) -> list[Limitation]:
+    """Title and text of every limitation that applies to this study."""
+    study = results.study
+    found = [
+        _allocation(study),
+        _blinding(study),
+        _correlations(results),
+        _size(study),
+        _attrition(study),
+        _individuals(study),
+        _mcid(study),
+        _unsigned(study),
+        *_audit(results.audit),
+        _readings(results),
+        _zero_cells(study),
+        _prior(results),
+        _outcomes_together(study),
+    ]
+    return [item for item in found if item is not None]
+
+
+def standardised_imbalance(study: Study) -> pd.Series:
+    """Largest absolute baseline difference from control over the pooled SD, by outcome."""
+    base = study.baseline_visit
+    if base is None:
+        return pd.Series(dtype=float)
+    cell = study.table.sel(statistic="level", visit=base, drop=True)
+    control = cell.sel(arm=study.control, drop=True)
+    treated = cell.sel(arm=study.treatments)
+    weight, own = control["n"] - 1, treated["n"] - 1
+    pooled = np.sqrt(
+        (weight * control["sd"] ** 2 + own * treated["sd"] ** 2) / (weight + own)
+    )
+    size = abs((treated["mean"] - control["mean"]) / pooled).max("arm")
+    values = pd.Series(size.to_numpy(), index=[str(k) for k in size["outcome"].to_numpy()])
+    return values[np.isfinite(values)].sort_values(ascending=False)
+
+
+def _allocation(study: Study) -> Limitation | None:
+    if study.randomised:
+        return None
+    text = (
+        "Patients were not allocated at random. A difference between the arms may come from who was "
+        "treated how, and no model of these tables can separate that from an effect."
+    )
+    imbalance = standardised_imbalance(study)
+    notable = imbalance[imbalance >= NOTABLE_IMBALANCE]
+    if len(notable):
+        named = [f"{outcome_name(study, str(k))} ({v:.2f} SD)" for k, v in notable.items()]
+        text += (
+            f" At baseline the arms differ by at least {NOTABLE_IMBALANCE:g} SD in {listed(named)}."
+        )
+    if len(imbalance):
+        text += (
+            " The baseline-adjusted difference takes account of each outcome's own baseline, "
+            "and of nothing else."
+        )
+    return "Not randomised", text
+
+
+def _blinding(study: Study) -> Limitation | None:
+    design = study.design.lower()
+    if "open" not in design or "label" not in design:
+        return None
+    reported = study.outcomes.index[study.outcomes["unit"].eq("points")]
+    names = [outcome_name(study, str(k)) for k in reported]
+    text = "Everybody knew who was treated with what."
+    if names:
+        text += (
+            f" Scores that people give ({listed(names)}) can move with that knowledge alone."
+        )
+    return "Open label", text
+
+
+def _correlations(results: ReanalysisResults) -> Limitation | None:
+    study = results.study
+    if study.patients is not None or len(study.visits) < 2:
+        return None
+    changes = "change" in study.table["statistic"].to_numpy() and bool(
+        study.table["mean"].sel(statistic="change").notnull().any()
+    )
+    if len(study.correlations):
+        known = "Only some within-patient correlations are published"
+    elif changes:
+        known = "Changes from baseline are printed for some cells and pin their correlations"
+    else:
+        known = "No within-patient correlation is published"
+    text = (
+        f"{known}. How much a patient's values at two visits go together decides how a baseline "
+        "difference is adjusted for and how precise a change is. A table of means and SDs says next "
+        "to nothing of it: the prior does."
+    )
+    fit = main_fit(results)
+    learned = correlation_learning(fit) if fit is not None else None
+    if learned is not None:
+        text += (
+            f" Here the posterior SD of the typical correlation (logit scale) is {learned[0]:.2f} to "
+            f"{learned[1]:.2f} of the prior's, over the outcomes."
+        )
+    return "Unpublished correlations", text
+
+
+def _size(study: Study) -> Limitation:
+    total = int(study.arms["n"].sum())
+    arms = [f"{int(n)}" for n in study.arms["n"]]
+    return (
+        f"{plural(total, 'patient')}",
+        f"The arms have {listed(arms)} patients. The intervals show the sampling error that follows "
+        "under the models; rare reactions, subgroups and patients unlike these stay out of sight.",
+    )
+
+
+def _attrition(study: Study) -> Limitation | None:
+    if study.patients is not None:
+        return None
+    level = study.table.sel(statistic="level")
+    printed = level["mean"].notnull()
+    full = np.array([int(study.arms["n"][str(a)]) for a in level["arm"].to_numpy()])
+    counts = level["n"].transpose(..., "arm").to_numpy()
+    if not bool(np.all(counts[printed.transpose(..., "arm").to_numpy()] == np.broadcast_to(
+        full, counts.shape
+    )[printed.transpose(..., "arm").to_numpy()])):
+        return None
+    return (
+        "Missing values",
+        "The tables give no number of patients by visit, so every cell is taken to hold its whole "
+        "arm. If patients left, the intervals are too narrow, and who left matters.",
+    )
+
+
+def _individuals(study: Study) -> Limitation | None:
+    if study.patients is not None:
+        return None
+    return (
+        "Individual patients",
+        "Means and SDs do not say how many patients got better. The shares of patients improving in "
+        "effects.csv are predictions of a normal model, not counts.",
+    )
+
+
+def _mcid(study: Study) -> Limitation | None:
+    meta = study.outcomes
+    known = meta.index[meta["mcid"].notna()]
+    if not len(known):
+        return None
+    text = (
+        "A minimal clinically important difference is a convention about one patient. Set against a "
+        "difference of group means, as here, it is a yardstick, no more."
+    )
+    weak = [
+        outcome_name(study, str(k)) for k in known if "weak" in str(meta["mcid_source"][k]).lower()
+    ]
+    if weak:
+        text += f" That of {listed(weak)} is weakly supported."
+    none = [outcome_name(study, str(k)) for k in meta.index if k not in set(known)]
+    if none:
+        text += f" None is established for {listed(none)}."
+    return "Minimal clinically important differences", text
+
+
+def _unsigned(study: Study) -> Limitation | None:
+    meta = study.outcomes
+    names = [outcome_name(study, str(k)) for k in meta.index[meta["direction"] == 0]]
+    if not names:
+        return None
+    return (
+        "Outcomes without a better direction",
+        f"Neither a higher nor a lower {listed(names, 'or')} is a benefit as such. The report "
+        "gives the probability of each direction and calls neither of them good.",
+    )
+
+
+def _audit(audit: Any | None) -> list[Limitation]:
+    """The audit's findings on spread and on the limits of scales, in its own words."""
+    if audit is None or audit.findings.empty:
+        return []
+    findings = audit.findings
+    kinds = {
+        "dispersion": "Are the printed SDs standard deviations?",
+        "range": "Scores at the end of their scale",
+    }
+    found = []
+    for kind, title in kinds.items():
+        part = findings[(findings["kind"] == kind) & (findings["weight"] != "note")]
+        if len(part):
+            found.append((title, " ".join(str(text) for text in part["finding"])))
+    return found
+
+
+def _readings(results: ReanalysisResults) -> Limitation | None:
+    readings = {fit.spec.reading for fit in results.adverse_fits}
+    if len(readings) < 2:
+        return None
+    return (
+        "What the reaction counts count",
+        "The paper does not say whether a count at a visit is of patients with a reaction since the "
+        "visit before or since the start. Both readings are reported.",
+    )
+
+
+def _zero_cells(study: Study) -> Limitation | None:
+    if study.adverse.empty:
+        return None
+    events = study.adverse.groupby(["reaction", "arm"], sort=False)["events"].sum()
+    zero = [key for key, total in events.items() if total == 0]
+    if not zero:
+        return None
+    named = [f"{reaction_label(str(r)).lower()} reactions under {study.arms['label'][a]}"
+             for r, a in zero]  # fmt: skip
+    return (
+        "Reactions never seen",
+        f"No {listed(named, 'or')} were recorded. What is said of their rate comes from the prior and, "
+        "in the hierarchical model, from the other reactions.",
+    )
+
+
+def _prior(results: ReanalysisResults) -> Limitation | None:
+    fit = main_fit(results)
+    if fit is None:
+        return None
+    return (
+        "What the prior carries",
+        f"The headline rests on the prior set “{fit.prior}” of the model “{fit.model}”; the flat-prior "
+        "analysis beside it shows how far it moves. Another prior moves small effects more than "
+        "large ones.",
+    )
+
+
+def _outcomes_together(study: Study) -> Limitation | None:
+    if len(study.outcomes) < 2:
+        return None
+    return (
+        "Many outcomes",
+        f"The {len(study.outcomes)} outcomes are measured in the same patients but analysed one by "
+        "one: they are not so many independent pieces of evidence, and no probability here is of "
+        "several being true together.",
+    )

@@ -1,0 +1,291 @@
+"""Rows of the report's tables, as text, from a run's result frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.special import expit
+
+from bayesasthma.effects import DESCRIPTIONS, HEADLINE
+from bayesasthma.fitting import Fit
+from bayesasthma.plots.correlations import has_typical_correlation
+from bayesasthma.plots.headline import SAMPLE, headline
+from bayesasthma.plots.style import arm_name, outcome_name, pretty_unit, reaction_label, visit_name
+from bayesasthma.quotes import decimals
+from bayesasthma.report.results import ReanalysisResults
+from bayesasthma.report.wording import (
+    chance,
+    estimate,
+    interval,
+    mcid_text,
+    number,
+    p_value,
+    percent,
+)
+from bayesasthma.summaries import format_probability
+
+
+@dataclass(frozen=True)
+class EffectRow:
+    """One outcome at one visit; every field as printed."""
+
+    outcome: str
+    unit: str
+    effect: str
+    benefit: str
+    beyond_mcid: str
+    p_printed: str
+    t_test: str
+    p_recomputed: str
+    passed: bool
+    unsigned: bool
+
+
+@dataclass(frozen=True)
+class VisitTable:
+    """Effects at one visit: rows by domain."""
+
+    visit: str
+    domains: list[tuple[str, list[EffectRow]]]
+
+
+@dataclass(frozen=True)
+class ArmTables:
+    """Effects of one treated arm against control: a table per visit, the last one the headline."""
+
+    id: str
+    arm: str
+    control: str
+    estimand: str
+    visits: list[VisitTable]
+
+
+def main_fit(results: ReanalysisResults) -> Fit | None:
+    """The fit that the report leads with: the longitudinal model's, or the last one."""
+    for fit in results.table_fits:
+        if fit.model == "longitudinal":
+            return fit
+    return results.table_fits[-1] if results.table_fits else None
+
+
+def headline_rows(results: ReanalysisResults) -> pd.DataFrame:
+    """Rows of ``effects`` that the report leads with: the headline estimand at follow-up visits."""
+    fit = main_fit(results)
+    if fit is None:
+        return results.effects.iloc[:0]
+    table = results.effects
+    table = table[(table["model"] == fit.model) & (table["prior"] == fit.prior)]
+    table = table[table["visit"].isin(results.study.follow_up)]
+    main = table[table["estimand"] == HEADLINE.get(fit.model, "difference")]
+    return main if len(main) else table[table["estimand"] == "difference"]
+
+
+def effect_tables(results: ReanalysisResults) -> list[ArmTables]:
+    """One set of tables per treated arm."""
+    study, rows = results.study, headline_rows(results)
+    keys = ["outcome", "arm", "visit"]
+    beside = results.comparison.drop_duplicates(keys).set_index(keys) if len(rows) else None
+    tables = []
+    for arm in study.treatments:
+        visits = []
+        for visit in study.follow_up:
+            here = rows[(rows["arm"] == arm) & (rows["visit"] == visit)]
+            if len(here):
+                visits.append(VisitTable(visit_name(study, visit), _domains(results, here, beside)))
+        if visits:
+            estimand = DESCRIPTIONS[str(rows["estimand"].iloc[0])]
+            control = arm_name(study, study.control)
+            tables.append(ArmTables(arm, arm_name(study, arm), control, estimand, visits))
+    return tables
+
+
+def _domains(
+    results: ReanalysisResults, rows: pd.DataFrame, beside: pd.DataFrame | None
+) -> list[tuple[str, list[EffectRow]]]:
+    domains: dict[str, list[EffectRow]] = {}
+    for _, row in rows.iterrows():
+        key = (row["outcome"], row["arm"], row["visit"])
+        other = beside.loc[[key]].iloc[0] if beside is not None and key in beside.index else None
+        domain = str(results.study.outcomes["domain"][row["outcome"]])
+        domains.setdefault(domain, []).append(_effect_row(results, row, other))
+    return list(domains.items())
+
+
+def _effect_row(results: ReanalysisResults, row: pd.Series, other: pd.Series | None) -> EffectRow:
+    study, outcome = results.study, str(row["outcome"])
+    unit = str(study.outcomes["unit"][outcome])
+    unsigned = not np.isfinite(row["p_benefit"])
+    higher = f"P(higher) {chance(row['p_positive'], row['ess_bulk'])}"
+    benefit = higher if unsigned else format_probability(row["p_benefit"], row["p_benefit_mcse"])
+    if unsigned:
+        beyond = ""
+    elif np.isfinite(row["p_benefit_gt_mcid"]):
+        beyond = chance(row["p_benefit_gt_mcid"], row["ess_bulk"])
+        beyond += f" (> {mcid_text(row['mcid'], row['mcid_kind'], unit)})"
+    else:
+        beyond = "no established MCID"
+    t_test = printed = recomputed = ""
+    if other is not None:
+        places = decimals(float(row["sd"]))
+        t_test = interval(other["estimate"], other["ci_low"], other["ci_high"], places)
+        printed = "" if pd.isna(other["p_printed"]) else str(other["p_printed"])
+        recomputed = p_value(other["p_recomputed"])
+    return EffectRow(
+        outcome=str(study.outcomes["label"][outcome]),
+        unit=pretty_unit(unit),
+        effect=estimate(row),
+        benefit=benefit,
+        beyond_mcid=beyond,
+        p_printed=printed,
+        t_test=t_test,
+        p_recomputed=recomputed,
+        passed=row["gate"] == "pass",
+        unsigned=unsigned,
+    )
+
+
+def correlation_rows(fit: Fit, arm: str) -> list[list[str]]:
+    """How the headline at the last visit moves with the typical correlation.
+
+    One row per outcome: prior and posterior median and 95 % interval of the correlation, then mean
+    effect and P(benefit) over the draws in its lowest and its highest third.
+    """
+    if not has_typical_correlation(fit):
+        return []
+    found = headline(fit)
+    rows = []
+    for outcome in map(str, found.draws["outcome"].to_numpy()):
+        draws = found.draws.sel(outcome=outcome, arm=arm)
+        usable = draws.notnull().all(SAMPLE).to_numpy()
+        if not usable.any():
+            continue
+        effect = draws.isel(visit=int(np.flatnonzero(usable)[-1])).to_numpy().ravel()
+        rho = _correlations(fit.data["posterior"]["logit_rho"], outcome)
+        prior = _correlations(fit.data["prior"]["logit_rho"], outcome)
+        lower, upper = np.quantile(rho, [1 / 3, 2 / 3])
+        sign, places = float(found.sign.sel(outcome=outcome)), decimals(float(effect.std()))
+        cells = [outcome_name(fit.study, outcome), _range(prior), _range(rho)]
+        for part in (effect[rho <= lower], effect[rho >= upper]):
+            cells.append(number(float(part.mean()), places))
+            positive = float(np.mean((part if sign == 0 else sign * part) > 0))
+            text = chance(positive, len(part))
+            cells.append(f"P(higher) {text}" if sign == 0 else text)
+        rows.append(cells)
+    return rows
+
+
+def _correlations(draws: xr.DataArray, outcome: str) -> np.ndarray:
+    return np.asarray(expit(draws.sel(outcome=outcome).to_numpy().ravel()))
+
+
+def _range(draws: np.ndarray) -> str:
+    low, middle, high = np.quantile(draws, [0.025, 0.5, 0.975])
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+
+
+def correlation_learning(fit: Fit) -> tuple[float, float] | None:
+    """Smallest and largest ratio, over outcomes, of posterior to prior SD of the correlation.
+
+    On the logit scale; near 1 where the table teaches nothing. None without a sampled correlation.
+    """
+    if not has_typical_correlation(fit):
+        return None
+    after = fit.data["posterior"]["logit_rho"].std(SAMPLE).to_numpy()
+    before = fit.data["prior"]["logit_rho"].std(SAMPLE).to_numpy()
+    ratio = after / before
+    return float(ratio.min()), float(ratio.max())
+
+
+def adverse_rows(results: ReanalysisResults, arm: str) -> tuple[list[str], list[list[str]]]:
+    """Readings in order, and one row per reaction and visit.
+
+    Columns: reaction, visit, printed counts, printed p, then by reading the hierarchical risk
+    difference in percentage points and P(fewer reactions).
+    """
+    study, table = results.study, results.adverse
+    if table.empty:
+        return [], []
+    model = "hierarchical" if "hierarchical" in set(table["model"]) else str(table["model"].iloc[0])
+    part = table[
+        (table["model"] == model)
+        & (table["estimand"] == "risk_difference")
+        & (table["arm"] == arm)
+    ]
+    readings = [str(r) for r in dict.fromkeys(part["reading"])]
+    cells = part.set_index(["reaction", "visit", "reading"])
+    printed = study.adverse.set_index(["reaction", "visit", "arm"])
+    rows = []
+    for reaction, visit in dict.fromkeys(zip(part["reaction"], part["visit"], strict=True)):
+        counts = [
+            f"{printed.loc[[key]].iloc[0]['events']:g}/{printed.loc[[key]].iloc[0]['n']:g}"
+            for key in ((reaction, visit, arm), (reaction, visit, study.control))
+            if key in printed.index
+        ]
+        row = [reaction_label(reaction), visit_name(study, visit), " against ".join(counts)]
+        row.append(_printed_p(results, reaction, visit))
+        for reading in readings:
+            if (reaction, visit, reading) not in cells.index:
+                row += ["", ""]
+                continue
+            cell = cells.loc[[(reaction, visit, reading)]].iloc[0]
+            values = (100 * float(cell[name]) for name in ("mean", "ci_low", "ci_high"))
+            row.append(interval(*values, 0))
+            row.append(format_probability(cell["p_benefit"], cell["p_benefit_mcse"]))
+        rows.append(row)
+    return readings, rows
+
+
+def _printed_p(results: ReanalysisResults, reaction: str, visit: str) -> str:
+    tests = results.study.tests
+    found = tests[(tests["outcome"] == reaction) & (tests["visit"] == visit)]
+    return str(found["p"].iloc[0]) if len(found) else ""
+
+
+def predicted_rows(results: ReanalysisResults) -> list[list[str]]:
+    """Predicted chance of at least one reaction among future patients, at the last visit.
+
+    Columns: reaction, arm, reading, mean chance, 95 % interval; the hierarchical model.
+    """
+    study, table = results.study, results.adverse
+    part = table[
+        table["estimand"].str.startswith("any_in_") & (table["model"] == "hierarchical")
+    ] if len(table) else table
+    if part.empty:
+        return []
+    last = [v for v in study.visits.index if v in set(part["visit"])][-1]
+    part = part[part["visit"] == last]
+    return [
+        [
+            reaction_label(str(row["reaction"])),
+            arm_name(study, str(row["arm"])),
+            str(row["reading"]).replace("_", " "),
+            percent(float(row["mean"])),
+            f"{percent(float(row['ci_low']))} to {percent(float(row['ci_high']))}",
+        ]
+        for _, row in part.iterrows()
+    ]
+
+
+def gate_rows(results: ReanalysisResults) -> list[list[str]]:
+    """One row per fit: what the gate checks, and its verdict."""
+    rows = []
+    for _, row in results.diagnostics.iterrows():
+        sampled = bool(row["sampled"])
+        rows.append(
+            [
+                str(row["fit"]),
+                f"{row['parameters']}",
+                f"{row['divergences']}" if sampled else "–",
+                f"{row['tree_depth_reached']}" if sampled else "–",
+                number(float(row["bfmi"]), 2) if sampled and np.isfinite(row["bfmi"]) else "–",
+                number(float(row["r_hat"]), 3),
+                number(float(row["ess_bulk"]), 0),
+                number(float(row["ess_tail"]), 0),
+                str(row["gate"]),
+                str(row["failures"]) if row["gate"] != "pass" else "",
+            ]
+        )
+    return rows

@@ -1,0 +1,139 @@
+"""Assemble the report from results and write it, every file in one move."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from bayesasthma.errors import BayesAsthmaError
+from bayesasthma.plots.style import arm_name
+from bayesasthma.report.brief import findings, gate_sentence, introduction
+from bayesasthma.report.figures import Picture, pictures
+from bayesasthma.report.limitations import limitations
+from bayesasthma.report.methods import command, fit_descriptions
+from bayesasthma.report.results import ReanalysisResults
+from bayesasthma.report.tables import (
+    adverse_rows,
+    correlation_learning,
+    correlation_rows,
+    effect_tables,
+    gate_rows,
+    main_fit,
+    predicted_rows,
+)
+
+TEMPLATES = files("bayesasthma.report") / "templates"
+
+
+def write(results: ReanalysisResults, folder: Path) -> list[Path]:
+    """Write the report's files; see `bayesasthma.report.write_report`."""
+    drawn = pictures(results)
+    content = context(results, drawn)
+    environment = _environment()
+    page = environment.get_template("report.html.j2").render(content)
+    summary = environment.get_template("summary.md.j2").render(content)
+    try:
+        written = [
+            _replace(folder / "figures" / f"{picture.name}.png", picture.wide)
+            for picture in drawn
+        ]
+        _remove_others(folder / "figures", written)
+        written.append(_replace(folder / "report.html", page.encode()))
+        written.append(_replace(folder / "summary.md", summary.encode()))
+    except OSError as error:
+        where = error.filename or folder
+        raise BayesAsthmaError(f"cannot write {where}: {error.strerror or error}") from error
+    return written
+
+
+def context(results: ReanalysisResults, drawn: list[Picture]) -> dict[str, Any]:
+    """Everything the templates print."""
+    study, fit = results.study, main_fit(results)
+    sections: dict[str, list[Picture]] = {}
+    for picture in drawn:
+        sections.setdefault(picture.section, []).append(picture)
+    adverse = []
+    for arm in study.treatments:
+        readings, rows = adverse_rows(results, arm)
+        if rows:
+            who = f"{arm_name(study, arm)} against {arm_name(study, study.control)}"
+            adverse.append((who, [r.replace("_", " ") for r in readings], rows))
+    correlations = [
+        (arm_name(study, arm), correlation_rows(fit, arm)) for arm in study.treatments
+    ] if fit is not None else []
+    return {
+        "study": study,
+        "results": results,
+        "fit": fit,
+        "figures": sections,
+        "introduction": introduction(study),
+        "gate": gate_sentence(results),
+        "findings": findings(results),
+        "effects": effect_tables(results),
+        "adverse": adverse,
+        "predicted": predicted_rows(results),
+        "correlations": [(arm, rows) for arm, rows in correlations if rows],
+        "learning": correlation_learning(fit) if fit is not None else None,
+        "gate_rows": gate_rows(results),
+        "limitations": limitations(results),
+        "methods": fit_descriptions(results),
+        "command": command(results),
+        "audit": _audit(results.audit),
+        "run": results.run,
+        "style": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+    }
+
+
+def _audit(audit: Any | None) -> dict[str, Any] | None:
+    """Verdict counts and the audit's weightier findings, as text."""
+    if audit is None:
+        return None
+    counts = audit.counts()
+    findings_frame = audit.findings
+    shown = findings_frame[findings_frame["weight"] != "note"] if len(findings_frame) else []
+    return {
+        "columns": [str(name).replace("_", " ") for name in counts.columns],
+        "rows": [[str(kind), *(int(value) for value in row)] for kind, row in zip(
+            counts.index, counts.to_numpy(), strict=True)],
+        "findings": [
+            (str(row["weight"]), str(row["finding"])) for _, row in shown.iterrows()
+        ] if len(shown) else [],
+    }  # fmt: skip
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: (TEMPLATES / name).read_text(encoding="utf-8")),
+        autoescape=lambda name: bool(name) and str(name).endswith(".html.j2"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
+    return environment
+
+
+def _replace(path: Path, content: bytes) -> Path:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def _remove_others(folder: Path, keep: Iterable[Path]) -> None:
+    """Remove figures that an earlier run left and this one does not have."""
+    kept = set(keep)
+    for path in folder.glob("*.png"):
+        if path not in kept:
+            path.unlink()
