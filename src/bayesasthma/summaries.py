@@ -92,6 +92,8 @@ def summarise(
     if not labels:
         return pd.DataFrame([{name: float(value) for name, value in columns.items()}])
     index = effect.indexes["label"]
+    if len(labels) == 1:
+        index = index.get_level_values(0)
     return pd.DataFrame({name: value.to_numpy() for name, value in columns.items()}, index=index)
 
 

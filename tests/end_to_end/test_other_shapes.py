@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from tests import bundles
 
 from bayesasthma.adverse_fits import adverse_effects, fit_adverse
 from bayesasthma.bundle import load_study
@@ -19,7 +20,6 @@ from bayesasthma.quotes import quote
 from bayesasthma.report import write_report
 from bayesasthma.sampling import SamplerOptions
 from bayesasthma.series import design
-from tests import bundles
 
 FEW = SamplerOptions(draws=300, tune=400, chains=2)
 

@@ -36,8 +36,9 @@ def baseline_sd(study: Study, outcomes: list[str]) -> xr.DataArray:
     level = study.table.sel(statistic="level", outcome=outcomes, drop=True)
     weight: xr.DataArray = level["n"] - 1
     usable = level["sd"].notnull() & weight.notnull()
-    total = (weight * level["sd"] ** 2).where(usable).sum("arm", skipna=True)
-    pooled = np.sqrt(total / weight.where(usable).sum("arm"))
+    weight = weight.where(usable)
+    total = (weight * level["sd"] ** 2).sum("arm", skipna=True)
+    pooled = np.sqrt(total / weight.sum("arm"))
     pooled = pooled.where(usable.any("arm")).transpose("outcome", "visit")
     values = [next((x for x in row if np.isfinite(x)), np.nan) for row in pooled.to_numpy()]
     return xr.DataArray(np.array(values), {"outcome": outcomes}, "outcome")

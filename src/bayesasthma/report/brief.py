@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bayesasthma.diagnostics import BFMI_MIN, ESS_MIN, R_HAT_MAX
 from bayesasthma.plots.style import arm_name, outcome_name, reaction_label, visit_name
 from bayesasthma.report.results import ReanalysisResults
 from bayesasthma.report.tables import headline_rows
@@ -15,7 +16,9 @@ from bayesasthma.summaries import format_probability
 
 def introduction(study: Study) -> str:
     """What this is, in three sentences."""
-    arms = [f"{label} (n = {n})" for label, n in zip(study.arms["label"], study.arms["n"], strict=True)]
+    arms = [
+        f"{label} (n = {n})" for label, n in zip(study.arms["label"], study.arms["n"], strict=True)
+    ]
     source = (
         "the patients' values" if study.patients is not None
         else "the printed means, standard deviations and counts alone"
@@ -39,7 +42,8 @@ def gate_sentence(results: ReanalysisResults) -> str:
         count = len(results.diagnostics)
         return (
             f"All {plural(count, 'fit')} and every tabulated quantity pass the diagnostics gate "
-            "(no divergence, R-hat ≤ 1.01, bulk and tail ESS ≥ 400, E-BFMI ≥ 0.3)."
+            f"(no divergence, R-hat ≤ {R_HAT_MAX:g}, bulk and tail ESS ≥ {ESS_MIN:g}, "
+            f"E-BFMI ≥ {BFMI_MIN:g})."
         )
     failed = results.diagnostics[results.diagnostics["gate"] != "pass"]
     parts = [f"{fit} ({why})" for fit, why in zip(failed["fit"], failed["failures"], strict=True)]
@@ -113,11 +117,13 @@ def _reactions(results: ReanalysisResults, arm: str) -> list[str]:
             format_probability(p, error)
             for p, error in zip(own["p_benefit"], own["p_benefit_mcse"], strict=True)
         ]
-        names.append(f"{reaction_label(str(reaction)).lower()} {listed(list(dict.fromkeys(shown)))}")
+        names.append(
+            f"{reaction_label(str(reaction)).lower()} {listed(list(dict.fromkeys(shown)))}"
+        )
     readings = [str(r).replace("_", " ") for r in dict.fromkeys(part["reading"])]
     how = f", reading the counts as {listed(readings)}" if len(readings) > 1 else ""
     return [
-        f"The probability of fewer reactions by {visit_name(results.study, str(order[-1]))}{how}: "
+        f"The probability of fewer reactions at {visit_name(results.study, str(order[-1]))}{how}: "
         f"{'; '.join(names)}."
     ]
 

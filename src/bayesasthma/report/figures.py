@@ -18,7 +18,7 @@ from bayesasthma.plots.style import arm_name
 from bayesasthma.report.results import ReanalysisResults
 from bayesasthma.report.tables import main_fit
 
-WIDE_DPI, NARROW_DPI = 130, 190
+WIDE_DPI, NARROW_DPI = 125, 180
 
 Draw = Callable[..., Figure]
 

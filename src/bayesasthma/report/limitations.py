@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesasthma.plots.style import outcome_name, reaction_label
+from bayesasthma.plots.style import arm_name, outcome_name, reaction_label
 from bayesasthma.report.results import ReanalysisResults
 from bayesasthma.report.tables import correlation_learning, main_fit
 from bayesasthma.report.wording import listed, plural
@@ -31,7 +31,7 @@ def limitations(results: ReanalysisResults) -> list[Limitation]:
         _individuals(study),
         _mcid(study),
         _unsigned(study),
-        *_audit(results.audit),
+        *_audit(study, results.audit),
         _readings(results),
         _zero_cells(study),
         _prior(results),
@@ -49,9 +49,7 @@ def standardised_imbalance(study: Study) -> pd.Series:
     control = cell.sel(arm=study.control, drop=True)
     treated = cell.sel(arm=study.treatments)
     weight, own = control["n"] - 1, treated["n"] - 1
-    pooled = np.sqrt(
-        (weight * control["sd"] ** 2 + own * treated["sd"] ** 2) / (weight + own)
-    )
+    pooled = np.sqrt((weight * control["sd"] ** 2 + own * treated["sd"] ** 2) / (weight + own))
     size = abs((treated["mean"] - control["mean"]) / pooled).max("arm")
     values = pd.Series(size.to_numpy(), index=[str(k) for k in size["outcome"].to_numpy()])
     return values[np.isfinite(values)].sort_values(ascending=False)
@@ -87,9 +85,7 @@ def _blinding(study: Study) -> Limitation | None:
     names = [outcome_name(study, str(k)) for k in reported]
     text = "Everybody knew who was treated with what."
     if names:
-        text += (
-            f" Scores that people give ({listed(names)}) can move with that knowledge alone."
-        )
+        text += f" Scores that people give ({listed(names)}) can move with that knowledge alone."
     return "Open label", text
 
 
@@ -138,9 +134,12 @@ def _attrition(study: Study) -> Limitation | None:
     printed = level["mean"].notnull()
     full = np.array([int(study.arms["n"][str(a)]) for a in level["arm"].to_numpy()])
     counts = level["n"].transpose(..., "arm").to_numpy()
-    if not bool(np.all(counts[printed.transpose(..., "arm").to_numpy()] == np.broadcast_to(
-        full, counts.shape
-    )[printed.transpose(..., "arm").to_numpy()])):
+    if not bool(
+        np.all(
+            counts[printed.transpose(..., "arm").to_numpy()]
+            == np.broadcast_to(full, counts.shape)[printed.transpose(..., "arm").to_numpy()]
+        )
+    ):
         return None
     return (
         "Missing values",
@@ -191,7 +190,7 @@ def _unsigned(study: Study) -> Limitation | None:
     )
 
 
-def _audit(audit: Any | None) -> list[Limitation]:
+def _audit(study: Study, audit: Any | None) -> list[Limitation]:
     """The audit's findings on spread and on the limits of scales, in its own words."""
     if audit is None or audit.findings.empty:
         return []
@@ -204,8 +203,23 @@ def _audit(audit: Any | None) -> list[Limitation]:
     for kind, title in kinds.items():
         part = findings[(findings["kind"] == kind) & (findings["weight"] != "note")]
         if len(part):
-            found.append((title, " ".join(str(text) for text in part["finding"])))
+            found.append((title, " ".join(finding_text(study, row) for _, row in part.iterrows())))
     return found
+
+
+def finding_text(study: Study, row: pd.Series) -> str:
+    """An audit finding with the outcome, arm and visit that it is about before it."""
+    names = [
+        str(labels["label"].get(row[column], row[column]))
+        for column, labels in (
+            ("outcome", study.outcomes),
+            ("arm", study.arms),
+            ("visit", study.visits),
+        )
+        if isinstance(row[column], str) and row[column]
+    ]
+    text = str(row["finding"])
+    return f"{', '.join(names)}: {text}" if names and row["outcome"] else text
 
 
 def _readings(results: ReanalysisResults) -> Limitation | None:
@@ -222,12 +236,14 @@ def _readings(results: ReanalysisResults) -> Limitation | None:
 def _zero_cells(study: Study) -> Limitation | None:
     if study.adverse.empty:
         return None
-    events = study.adverse.groupby(["reaction", "arm"], sort=False)["events"].sum()
-    zero = [key for key, total in events.items() if total == 0]
-    if not zero:
+    events = study.adverse.groupby(["reaction", "arm"], sort=False)["events"].sum().reset_index()
+    zero = events[events["events"] == 0]
+    if zero.empty:
         return None
-    named = [f"{reaction_label(str(r)).lower()} reactions under {study.arms['label'][a]}"
-             for r, a in zero]  # fmt: skip
+    named = [
+        f"{reaction_label(str(reaction)).lower()} reactions under {arm_name(study, str(arm))}"
+        for reaction, arm in zip(zero["reaction"], zero["arm"], strict=True)
+    ]
     return (
         "Reactions never seen",
         f"No {listed(named, 'or')} were recorded. What is said of their rate comes from the prior and, "

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from scipy.special import expit
 
+from bayesasthma.adverse_fits import FUTURE_PATIENTS
 from bayesasthma.effects import DESCRIPTIONS, HEADLINE
 from bayesasthma.fitting import Fit
 from bayesasthma.plots.correlations import has_typical_correlation
@@ -33,6 +33,7 @@ class EffectRow:
     """One outcome at one visit; every field as printed."""
 
     outcome: str
+    short: str
     unit: str
     effect: str
     benefit: str
@@ -135,6 +136,7 @@ def _effect_row(results: ReanalysisResults, row: pd.Series, other: pd.Series | N
         recomputed = p_value(other["p_recomputed"])
     return EffectRow(
         outcome=str(study.outcomes["label"][outcome]),
+        short=outcome_name(study, outcome),
         unit=pretty_unit(unit),
         effect=estimate(row),
         benefit=benefit,
@@ -163,8 +165,8 @@ def correlation_rows(fit: Fit, arm: str) -> list[list[str]]:
         if not usable.any():
             continue
         effect = draws.isel(visit=int(np.flatnonzero(usable)[-1])).to_numpy().ravel()
-        rho = _correlations(fit.data["posterior"]["logit_rho"], outcome)
-        prior = _correlations(fit.data["prior"]["logit_rho"], outcome)
+        rho = _correlations(fit, "posterior", outcome)
+        prior = _correlations(fit, "prior", outcome)
         lower, upper = np.quantile(rho, [1 / 3, 2 / 3])
         sign, places = float(found.sign.sel(outcome=outcome)), decimals(float(effect.std()))
         cells = [outcome_name(fit.study, outcome), _range(prior), _range(rho)]
@@ -177,8 +179,9 @@ def correlation_rows(fit: Fit, arm: str) -> list[list[str]]:
     return rows
 
 
-def _correlations(draws: xr.DataArray, outcome: str) -> np.ndarray:
-    return np.asarray(expit(draws.sel(outcome=outcome).to_numpy().ravel()))
+def _correlations(fit: Fit, group: str, outcome: str) -> np.ndarray:
+    draws = fit.data[group].to_dataset()["logit_rho"].sel(outcome=outcome)
+    return np.asarray(expit(draws.to_numpy().ravel()))
 
 
 def _range(draws: np.ndarray) -> str:
@@ -210,9 +213,7 @@ def adverse_rows(results: ReanalysisResults, arm: str) -> tuple[list[str], list[
         return [], []
     model = "hierarchical" if "hierarchical" in set(table["model"]) else str(table["model"].iloc[0])
     part = table[
-        (table["model"] == model)
-        & (table["estimand"] == "risk_difference")
-        & (table["arm"] == arm)
+        (table["model"] == model) & (table["estimand"] == "risk_difference") & (table["arm"] == arm)
     ]
     readings = [str(r) for r in dict.fromkeys(part["reading"])]
     cells = part.set_index(["reaction", "visit", "reading"])
@@ -231,8 +232,8 @@ def adverse_rows(results: ReanalysisResults, arm: str) -> tuple[list[str], list[
                 row += ["", ""]
                 continue
             cell = cells.loc[[(reaction, visit, reading)]].iloc[0]
-            values = (100 * float(cell[name]) for name in ("mean", "ci_low", "ci_high"))
-            row.append(interval(*values, 0))
+            mean, low, high = (100 * float(cell[name]) for name in ("mean", "ci_low", "ci_high"))
+            row.append(interval(mean, low, high, 0))
             row.append(format_probability(cell["p_benefit"], cell["p_benefit_mcse"]))
         rows.append(row)
     return readings, rows
@@ -244,28 +245,39 @@ def _printed_p(results: ReanalysisResults, reaction: str, visit: str) -> str:
     return str(found["p"].iloc[0]) if len(found) else ""
 
 
-def predicted_rows(results: ReanalysisResults) -> list[list[str]]:
+def predicted_rows(results: ReanalysisResults) -> tuple[list[str], list[list[str]]]:
     """Predicted chance of at least one reaction among future patients, at the last visit.
 
-    Columns: reaction, arm, reading, mean chance, 95 % interval; the hierarchical model.
+    Returns
+    -------
+    arms : list of str
+    rows : list of list of str
+        Reaction, reading, then each arm's mean chance and 95 % interval; the hierarchical model.
     """
     study, table = results.study, results.adverse
-    part = table[
-        table["estimand"].str.startswith("any_in_") & (table["model"] == "hierarchical")
-    ] if len(table) else table
-    if part.empty:
-        return []
-    last = [v for v in study.visits.index if v in set(part["visit"])][-1]
-    part = part[part["visit"] == last]
-    return [
+    if table.empty:
+        return [], []
+    part = table[table["estimand"] == f"any_in_{FUTURE_PATIENTS}"]
+    part = part[part["model"] == "hierarchical"]
+    visits = [visit for visit in study.visits.index if visit in set(part["visit"])]
+    if not visits:
+        return [], []
+    part = part[part["visit"] == visits[-1]]
+    arms = [str(arm) for arm in study.arms.index if arm in set(part["arm"])]
+    shown = {
+        tuple(key): f"{percent(mean)} ({percent(low)} to {percent(high)})"
+        for *key, mean, low, high in part[
+            ["reaction", "reading", "arm", "mean", "ci_low", "ci_high"]
+        ].itertuples(index=False, name=None)
+    }
+    pairs = dict.fromkeys(zip(part["reaction"], part["reading"], strict=True))
+    return [arm_name(study, arm) for arm in arms], [
         [
-            reaction_label(str(row["reaction"])),
-            arm_name(study, str(row["arm"])),
-            str(row["reading"]).replace("_", " "),
-            percent(float(row["mean"])),
-            f"{percent(float(row['ci_low']))} to {percent(float(row['ci_high']))}",
+            reaction_label(str(reaction)),
+            str(reading).replace("_", " "),
+            *(shown.get((reaction, reading, arm), "") for arm in arms),
         ]
-        for _, row in part.iterrows()
+        for reaction, reading in pairs
     ]
 
 

@@ -61,8 +61,10 @@ def mcid_text(mcid: Any, kind: Any, unit: str) -> str:
 
 
 def percent(value: float) -> str:
-    """A share as a percentage, to one decimal below 10 %."""
-    return f"{100 * value:.{0 if abs(value) >= 0.1 else 1}f} %".replace("-", MINUS)
+    """A share of draws or patients as a whole percentage; never 0 or 100 %."""
+    if value < 0.01:
+        return "< 1 %"
+    return "> 99 %" if value > 0.99 else f"{100 * value:.0f} %"
 
 
 def listed(items: Sequence[object], last: str = "and") -> str:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
+from bayesasthma.adverse_fits import FUTURE_PATIENTS
 from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.plots.style import arm_name
 from bayesasthma.report.brief import findings, gate_sentence, introduction
 from bayesasthma.report.figures import Picture, pictures
-from bayesasthma.report.limitations import limitations
+from bayesasthma.report.limitations import finding_text, limitations
 from bayesasthma.report.methods import command, fit_descriptions
 from bayesasthma.report.results import ReanalysisResults
 from bayesasthma.report.tables import (
@@ -27,6 +27,7 @@ from bayesasthma.report.tables import (
     main_fit,
     predicted_rows,
 )
+from bayesasthma.study import Study
 
 TEMPLATES = files("bayesasthma.report") / "templates"
 
@@ -40,8 +41,7 @@ def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     summary = environment.get_template("summary.md.j2").render(content)
     try:
         written = [
-            _replace(folder / "figures" / f"{picture.name}.png", picture.wide)
-            for picture in drawn
+            _replace(folder / "figures" / f"{picture.name}.png", picture.wide) for picture in drawn
         ]
         _remove_others(folder / "figures", written)
         written.append(_replace(folder / "report.html", page.encode()))
@@ -64,9 +64,11 @@ def context(results: ReanalysisResults, drawn: list[Picture]) -> dict[str, Any]:
         if rows:
             who = f"{arm_name(study, arm)} against {arm_name(study, study.control)}"
             adverse.append((who, [r.replace("_", " ") for r in readings], rows))
-    correlations = [
-        (arm_name(study, arm), correlation_rows(fit, arm)) for arm in study.treatments
-    ] if fit is not None else []
+    correlations = (
+        [(arm_name(study, arm), correlation_rows(fit, arm)) for arm in study.treatments]
+        if fit is not None
+        else []
+    )
     return {
         "study": study,
         "results": results,
@@ -78,39 +80,40 @@ def context(results: ReanalysisResults, drawn: list[Picture]) -> dict[str, Any]:
         "effects": effect_tables(results),
         "adverse": adverse,
         "predicted": predicted_rows(results),
+        "future_patients": FUTURE_PATIENTS,
         "correlations": [(arm, rows) for arm, rows in correlations if rows],
         "learning": correlation_learning(fit) if fit is not None else None,
         "gate_rows": gate_rows(results),
         "limitations": limitations(results),
         "methods": fit_descriptions(results),
         "command": command(results),
-        "audit": _audit(results.audit),
+        "audit": _audit(study, results.audit),
         "run": results.run,
-        "style": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
     }
 
 
-def _audit(audit: Any | None) -> dict[str, Any] | None:
+def _audit(study: Study, audit: Any | None) -> dict[str, Any] | None:
     """Verdict counts and the audit's weightier findings, as text."""
     if audit is None:
         return None
-    counts = audit.counts()
-    findings_frame = audit.findings
-    shown = findings_frame[findings_frame["weight"] != "note"] if len(findings_frame) else []
+    counts, found = audit.counts(), audit.findings
+    shown = found[found["weight"] != "note"] if len(found) else found
     return {
         "columns": [str(name).replace("_", " ") for name in counts.columns],
-        "rows": [[str(kind), *(int(value) for value in row)] for kind, row in zip(
-            counts.index, counts.to_numpy(), strict=True)],
+        "rows": [
+            [str(kind), *(int(value) for value in row)]
+            for kind, row in zip(counts.index, counts.to_numpy(), strict=True)
+        ],
         "findings": [
-            (str(row["weight"]), str(row["finding"])) for _, row in shown.iterrows()
-        ] if len(shown) else [],
-    }  # fmt: skip
+            (str(row["weight"]), finding_text(study, row)) for _, row in shown.iterrows()
+        ],
+    }
 
 
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: (TEMPLATES / name).read_text(encoding="utf-8")),
-        autoescape=lambda name: bool(name) and str(name).endswith(".html.j2"),
+        autoescape=jinja2.select_autoescape(("html.j2",)),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -125,7 +128,7 @@ def _replace(path: Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         partial.write_bytes(content)
-        os.replace(partial, path)
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
     return path

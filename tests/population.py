@@ -1,0 +1,131 @@
+"""A population of patients with known moments, and Monte Carlo estimates with their error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesasthma.correlation import cholesky, cholesky_from_z, pairs, unpack_lower, z_from_cholesky
+from bayesasthma.likelihood import fisher_scale, log_constant, table_logp
+
+
+@dataclass(frozen=True)
+class Population:
+    """Means, SDs and correlation matrix of the rows of one series, and its patients per row."""
+
+    mu: np.ndarray
+    sigma: np.ndarray
+    R: np.ndarray
+    n: np.ndarray
+
+    @classmethod
+    def example(cls, rows: int, n: int, seed: int = 1) -> Population:
+        """Positive, unequal correlations, as repeated measures have."""
+        rng = np.random.default_rng(seed)
+        loading = rng.uniform(0.5, 0.9, rows)
+        R = np.outer(loading, loading)
+        np.fill_diagonal(R, 1.0)
+        return cls(
+            rng.normal(20, 2, rows), rng.uniform(1.5, 4.0, rows), R, np.full(rows, float(n))
+        )
+
+    @property
+    def rows(self) -> int:
+        return len(self.mu)
+
+    @property
+    def z(self) -> np.ndarray:
+        return partial_z(self.R)
+
+    @property
+    def covariance(self) -> np.ndarray:
+        return self.R * np.outer(self.sigma, self.sigma)
+
+    @property
+    def balanced(self) -> bool:
+        return bool(np.all(self.n == self.n[0]))
+
+    def but(self, **changes: np.ndarray) -> Population:
+        return replace(self, **changes)
+
+    def log_density(
+        self,
+        mean: np.ndarray,
+        sd: np.ndarray,
+        epsilon: np.ndarray | None = None,
+        pinned: np.ndarray | None = None,
+        pinned_z: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Sum of :func:`table_logp` over rows, for any batch; shape (...)."""
+        count = len(pairs(self.rows))
+        pinned = np.zeros(count, dtype=bool) if pinned is None else pinned
+        pinned_z = np.zeros(count) if pinned_z is None else pinned_z
+        epsilon = np.zeros((~pinned).sum()) if epsilon is None else epsilon
+        lead = np.broadcast_shapes(
+            *(np.shape(array)[:-1] for array in (mean, sd, epsilon, pinned_z))
+        )
+        return table_logp(
+            np.broadcast_to(mean, (*lead, self.rows)),
+            np.broadcast_to(sd, (*lead, self.rows)),
+            np.broadcast_to(self.mu, (*lead, self.rows)),
+            np.log(self.sigma),
+            np.broadcast_to(self.z, (*lead, count)),
+            epsilon,
+            self.n,
+            log_constant(self.n - 1),
+            fisher_scale(self.n - 1),
+            pinned,
+            pinned_z,
+            balanced=self.balanced,
+        ).sum(axis=-1)
+
+
+def dense(lower: list[list[np.ndarray]]) -> np.ndarray:
+    """A matrix, shape (..., row, row), from its lower triangle; zero above the diagonal."""
+    size = len(lower)
+    lead = np.broadcast_shapes(*(np.shape(entry) for row in lower for entry in row))
+    matrix = np.zeros((*lead, size, size))
+    for i, row in enumerate(lower):
+        for j, entry in enumerate(row):
+            matrix[..., i, j] = entry
+    return matrix
+
+
+def lower_of(matrix: np.ndarray) -> list[list[np.ndarray]]:
+    """The lower triangle, diagonal included, of ``matrix[..., i, j]``."""
+    return [[matrix[..., i, j] for j in range(i + 1)] for i in range(matrix.shape[-1])]
+
+
+def partial_z(R: np.ndarray) -> np.ndarray:
+    """Partial correlations on Fisher's z scale, shape (..., pair), of a correlation matrix."""
+    z = z_from_cholesky(cholesky(lower_of(R)))
+    entries = [z[i][j] for i, j in pairs(R.shape[-1])]
+    return np.stack(entries, axis=-1) if entries else np.zeros((*R.shape[:-2], 0))
+
+
+def correlation_of(z: np.ndarray, rows: int) -> np.ndarray:
+    """Correlation matrix, shape (..., row, row), from partial correlations (..., pair)."""
+    factor = dense(cholesky_from_z(unpack_lower(z, rows)))
+    return factor @ np.swapaxes(factor, -1, -2)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A Monte Carlo estimate of an expectation with its standard error."""
+
+    value: float
+    error: float
+
+    @classmethod
+    def of(cls, draws: np.ndarray) -> Estimate:
+        return cls(float(np.mean(draws)), float(np.std(draws, ddof=1) / np.sqrt(len(draws))))
+
+    def agrees_with(self, other: Estimate | float, precision: float) -> bool:
+        """Within four standard errors, which must be small enough for the comparison to count."""
+        value, error = (
+            (other.value, other.error) if isinstance(other, Estimate) else (other, 0.0)
+        )
+        error = float(np.hypot(self.error, error))
+        assert error < precision * abs(value), f"{self} against {other}: too few draws to tell"
+        return abs(self.value - value) < 4 * error
