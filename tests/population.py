@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import log
 
 import numpy as np
+from scipy import stats
 
 from bayesasthma.correlation import cholesky, cholesky_from_z, pairs, unpack_lower, z_from_cholesky
 from bayesasthma.likelihood import fisher_scale, log_constant, table_logp
@@ -26,9 +28,7 @@ class Population:
         loading = rng.uniform(0.5, 0.9, rows)
         R = np.outer(loading, loading)
         np.fill_diagonal(R, 1.0)
-        return cls(
-            rng.normal(20, 2, rows), rng.uniform(1.5, 4.0, rows), R, np.full(rows, float(n))
-        )
+        return cls(rng.normal(20, 2, rows), rng.uniform(1.5, 4.0, rows), R, np.full(rows, float(n)))
 
     @property
     def rows(self) -> int:
@@ -110,6 +110,52 @@ def correlation_of(z: np.ndarray, rows: int) -> np.ndarray:
     return factor @ np.swapaxes(factor, -1, -2)
 
 
+def table_of(population: Population, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means, SDs and correlations of simulated patients, seen at every visit."""
+    rng = np.random.default_rng(seed)
+    y = rng.multivariate_normal(population.mu, population.covariance, int(population.n[0]))
+    R = np.corrcoef(y, rowvar=False).reshape(population.rows, population.rows)
+    return y.mean(axis=0), y.std(axis=0, ddof=1), R
+
+
+def log_normal_means(population: Population, mean: np.ndarray) -> float:
+    """Density of the means of patients who are all seen at every visit."""
+    return float(
+        stats.multivariate_normal.logpdf(
+            mean, population.mu, population.covariance / population.n[0]
+        )
+    )
+
+
+def log_wishart(population: Population, sd: np.ndarray, R: np.ndarray) -> float:
+    """Density of SDs and sample correlations (the lower triangle of ``R``) from scipy's Wishart."""
+    df = population.n[0] - 1
+    A = df * R * np.outer(sd, sd)
+    jacobian = np.sum(np.log(2 * df * sd))
+    jacobian += sum(log(df * sd[i] * sd[j]) for i, j in pairs(population.rows))
+    return float(stats.wishart(df, population.covariance).logpdf(A) + jacobian)
+
+
+def integrated(
+    population: Population,
+    mean: np.ndarray,
+    sd: np.ndarray,
+    pinned: np.ndarray | None = None,
+    pinned_z: np.ndarray | None = None,
+    points: int = 61,
+) -> float:
+    """Density of what is printed: epsilon integrated out by the trapezoidal rule.
+
+    The rule converges exponentially here: the integrand is analytic and falls off exponentially.
+    """
+    count = len(pairs(population.rows)) - (0 if pinned is None else int(pinned.sum()))
+    grid = np.linspace(-14, 14, points)
+    epsilon = np.stack(np.meshgrid(*[grid] * count, indexing="ij"), axis=-1)
+    log_values = population.log_density(mean, sd, epsilon, pinned, pinned_z)
+    log_values = log_values + stats.norm.logpdf(epsilon).sum(axis=-1)
+    return float(np.exp(log_values).sum() * (grid[1] - grid[0]) ** count)
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A Monte Carlo estimate of an expectation with its standard error."""
@@ -123,9 +169,7 @@ class Estimate:
 
     def agrees_with(self, other: Estimate | float, precision: float) -> bool:
         """Within four standard errors, which must be small enough for the comparison to count."""
-        value, error = (
-            (other.value, other.error) if isinstance(other, Estimate) else (other, 0.0)
-        )
+        value, error = (other.value, other.error) if isinstance(other, Estimate) else (other, 0.0)
         error = float(np.hypot(self.error, error))
         assert error < precision * abs(value), f"{self} against {other}: too few draws to tell"
         return abs(self.value - value) < 4 * error

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import ndtr
 
-from bayesasthma.correlation import cholesky_from_z, multiply_transpose
+from bayesasthma.correlation import cholesky_from_z, multiply_transpose, unpack_lower
 from bayesasthma.likelihood import draw_table, fisher_scale, log_constant, table_logp
 from bayesasthma.models.moments import moments as moments_of
 from bayesasthma.models.moments import row_moments
@@ -76,7 +76,7 @@ def _longitudinal_groups(
         parameters["rho"] = np.asarray(spec.correlation.rho)
     moment = moments_of(parameters, layout, spec)
     size = len(layout.visits)
-    lower = multiply_transpose(cholesky_from_z(moment.z))
+    lower = multiply_transpose(cholesky_from_z(unpack_lower(moment.z, size)))
     correlation = np.ones((*moment.mean.shape[:3], size, size))
     for i in range(size):
         for j in range(i):

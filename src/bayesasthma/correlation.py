@@ -98,7 +98,7 @@ def pairs(size: int) -> list[tuple[int, int]]:
     return [(i, j) for i in range(size) for j in range(i)]
 
 
-def exchangeable_z(rho: Array, order: int, xp: Any = np) -> Array:
+def exchangeable_z(rho: Array, order: Array, xp: Any = np) -> Array:
     """Fisher z of the partial correlation of ``order`` when every correlation equals ``rho``.
 
     Given ``j`` earlier variables the partial correlation is ``rho / (1 + j rho)``.
@@ -188,7 +188,7 @@ def typical_correlation(
 
 def structured_z(
     prior: CorrelationPrior, parameters: dict[str, Array], weeks: np.ndarray, xp: Any = np
-) -> Lower:
+) -> Array:
     """Partial correlations over visits, on Fisher's z scale, from the parameters of a structure.
 
     Parameters
@@ -204,8 +204,8 @@ def structured_z(
 
     Returns
     -------
-    list of list
-        ``z[i][j]`` for ``j < i``.
+    array, shape (..., pair)
+        In the order of :func:`pairs`.
     """
     size = len(weeks)
     rho = typical_correlation(prior, parameters, xp)
@@ -214,15 +214,13 @@ def structured_z(
         lags = np.abs(weeks[:, None] - weeks[None, :]) / REFERENCE_LAG_WEEKS
         phi = (rho - share) / (1 - share)
         matrix = [
-            [
-                share + (1 - share) * phi ** lags[i, j] if j < i else rho * 0 + 1.0
-                for j in range(i + 1)
-            ]
+            [share + (1 - share) * phi ** lags[i, j] for j in range(i)] + [1.0 + 0.0 * rho]
             for i in range(size)
         ]
-        return z_from_cholesky(cholesky(matrix, xp), xp)
-    z: Lower = [[exchangeable_z(rho, j, xp) for j in range(i)] for i in range(size)]
+        lower = z_from_cholesky(cholesky(matrix, xp), xp)
+        return xp.stack([entry for row in lower for entry in row], axis=-1)
+    order = np.array([j for _, j in pairs(size)], dtype=float)
+    z = exchangeable_z(rho[..., None], order, xp)
     if prior.structure == "unstructured":
-        deviation = unpack_lower(parameters["z_deviation"], size)
-        z = [[z[i][j] + prior.deviation * deviation[i][j] for j in range(i)] for i in range(size)]
+        z = z + prior.deviation * parameters["z_deviation"]
     return z

@@ -16,7 +16,9 @@ from bayesasthma.correlation import (
     cholesky,
     cholesky_from_z,
     multiply_transpose,
+    pairs,
     structured_z,
+    unpack_lower,
     z_from_cholesky,
 )
 from bayesasthma.models.specification import TableSpec
@@ -31,13 +33,13 @@ class Moments:
     Attributes
     ----------
     mean, log_sd : array, shape (..., outcome, arm, visit)
-    z : list of list of array, shape (..., outcome)
+    z : array, shape (..., outcome, pair)
         Partial correlations over visits on Fisher's z scale.
     """
 
     mean: Array
     log_sd: Array
-    z: Lower
+    z: Array
 
 
 def effect_prior(design: Design, spec: TableSpec) -> tuple[np.ndarray, np.ndarray]:
@@ -64,57 +66,52 @@ def moments(parameters: dict[str, Array], design: Design, spec: TableSpec, xp: A
     -------
     Moments
     """
-    visit_count, arm_count = len(design.visits), len(design.arms)
-    level = parameters["baseline_level"]
-    control = [level]
-    for t in range(visit_count - 1):
-        control.append(control[-1] + parameters["visit_step"][..., t])
-
-    log_sd = _log_sd(parameters, spec, arm_count, visit_count)
-    z: Lower = [[]]
-    if visit_count > 1:
-        z = structured_z(spec.correlation, parameters, design.weeks, xp)
-    if spec.correlation.structure == "fixed":
-        z = [[entry + 0.0 * level for entry in row] for row in z]
-    factor = cholesky_from_z(z, xp)
-
-    weight = (design.n_arm - 1) / np.sum(design.n_arm - 1)
-    base_variance = sum(weight[g] * xp.exp(2 * log_sd[g][0]) for g in range(arm_count))
-    arms = [control]
-    for c in range(arm_count - 1):
-        effect = parameters["effect"][..., c, :]
-        if design.baseline is None:
-            arms.append([control[t] + effect[..., t] for t in range(visit_count)])
-            continue
-        imbalance = parameters["imbalance"][..., c]
-        means = [control[0] + imbalance]
-        for t in range(1, visit_count):
-            slope = (
-                factor[t][0]
-                * sum(weight[g] * xp.exp(log_sd[g][0] + log_sd[g][t]) for g in range(arm_count))
-                / base_variance
-            )
-            means.append(control[t] + slope * imbalance + effect[..., t - 1])
-        arms.append(means)
-    return Moments(
-        mean=xp.stack([xp.stack(row, axis=-1) for row in arms], axis=-2),
-        log_sd=xp.stack([xp.stack(row, axis=-1) for row in log_sd], axis=-2),
-        z=z,
-    )
+    level = parameters["baseline_level"][..., None]
+    control = level
+    if len(design.visits) > 1:
+        path = level + xp.cumsum(parameters["visit_step"], axis=-1)
+        control = xp.concatenate([level, path], axis=-1)
+    log_sd = _log_sd(parameters, spec, len(design.arms), xp)
+    z = _partial_correlations(parameters, design, spec, level, xp)
+    treated = parameters["effect"]
+    if design.baseline is not None:
+        imbalance = parameters["imbalance"][..., None]
+        carried = _slope(log_sd, z, design, xp)[..., None, :] * imbalance
+        treated = xp.concatenate([imbalance, carried + treated], axis=-1)
+    control = control[..., None, :]
+    return Moments(xp.concatenate([control, control + treated], axis=-2), log_sd, z)
 
 
-def _log_sd(
-    parameters: dict[str, Array], spec: TableSpec, arm_count: int, visit_count: int
-) -> list[list[Array]]:
-    """Log SDs by arm and visit, each an array over the batch and outcomes."""
-    arms, visits = range(arm_count), range(visit_count)
+def _partial_correlations(
+    parameters: dict[str, Array], design: Design, spec: TableSpec, level: Array, xp: Any
+) -> Array:
+    if len(design.visits) == 1:
+        return level[..., :0]
+    z = structured_z(spec.correlation, parameters, design.weeks, xp)
+    # a fixed correlation has no draws of its own: give it the others' shape
+    return z + 0.0 * level if spec.correlation.structure == "fixed" else z
+
+
+def _slope(log_sd: Array, z: Array, design: Design, xp: Any) -> Array:
+    """Regression of each follow-up visit on baseline, pooled within arms (..., visit)."""
+    weight = ((design.n_arm - 1) / np.sum(design.n_arm - 1))[:, None]
+    base = log_sd[..., :1]
+    covariance = (weight * xp.exp(base + log_sd[..., 1:])).sum(axis=-2)
+    variance = (weight * xp.exp(2 * base)).sum(axis=-2)
+    first = [k for k, (_, j) in enumerate(pairs(len(design.visits))) if j == 0]
+    return xp.tanh(z[..., first]) * covariance / variance
+
+
+def _log_sd(parameters: dict[str, Array], spec: TableSpec, arm_count: int, xp: Any) -> Array:
+    """Log SDs (..., outcome, arm, visit)."""
     if spec.prior.flat and spec.variance == "by_arm":
-        return [[parameters["log_sd"][..., g, t] for t in visits] for g in arms]
+        return parameters["log_sd"]
     shared = parameters["log_sd"] if spec.prior.flat else parameters["log_sd_visit"]
+    shared = shared[..., None, :]
     if spec.variance == "common":
-        return [[shared[..., t] for t in visits]] * arm_count
-    scale, cell = parameters["log_sd_cell_scale"], parameters["log_sd_cell"]
-    return [[shared[..., t] + scale * cell[..., g, t] for t in visits] for g in arms]
+        return xp.concatenate([shared] * arm_count, axis=-2)
+    scale = parameters["log_sd_cell_scale"][..., None, None]
+    return shared + scale * parameters["log_sd_cell"]
 
 
 def row_moments(table: TableBlock, moment: Moments, xp: Any = np) -> tuple[Array, Array, Array]:
@@ -125,11 +122,11 @@ def row_moments(table: TableBlock, moment: Moments, xp: Any = np) -> tuple[Array
     """
     mean = moment.mean[..., table.outcome, table.arm, :]
     log_sd = moment.log_sd[..., table.outcome, table.arm, :]
-    visit_count = len(moment.z)
-    z = [[entry[..., table.outcome] for entry in row] for row in moment.z]
+    z = moment.z[..., table.outcome, :]
     if table.levels_only:
-        return mean, log_sd, flatten(z, mean, xp)
-    correlation = multiply_transpose(cholesky_from_z(z, xp))
+        return mean, log_sd, z
+    visit_count = table.functional.shape[1]
+    correlation = multiply_transpose(cholesky_from_z(unpack_lower(z, visit_count), xp))
     sd = xp.exp(log_sd)
     used = [np.flatnonzero(row) for row in table.functional]
 
@@ -144,7 +141,6 @@ def row_moments(table: TableBlock, moment: Moments, xp: Any = np) -> tuple[Array
             for t in used[b]
         )
 
-    assert visit_count == table.functional.shape[1]
     row_sd = [xp.sqrt(covariance(a, a)) for a in range(table.rows)]
     row_mean = [
         sum(table.functional[a, t] * mean[..., t] for t in used[a]) for a in range(table.rows)

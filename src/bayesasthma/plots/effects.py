@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from bayesasthma.fitting import Fit
-from bayesasthma.plots.headline import SAMPLE, headline
+from bayesasthma.plots.headline import headline, mean_and_interval
 from bayesasthma.plots.style import (
     GREY,
     LIGHT_GREY,
@@ -38,7 +38,7 @@ def baseline_sd(study: Study, outcomes: list[str]) -> xr.DataArray:
     usable = level["sd"].notnull() & weight.notnull()
     weight = weight.where(usable)
     total = (weight * level["sd"] ** 2).sum("arm", skipna=True)
-    pooled = np.sqrt(total / weight.sum("arm"))
+    pooled = (total / weight.sum("arm")) ** 0.5
     pooled = pooled.where(usable.any("arm")).transpose("outcome", "visit")
     values = [next((x for x in row if np.isfinite(x)), np.nan) for row in pooled.to_numpy()]
     return xr.DataArray(np.array(values), {"outcome": outcomes}, "outcome")
@@ -58,10 +58,8 @@ def standardised_forest(fit: Fit, arm: str | None = None, *, narrow: bool = Fals
     scale = baseline_sd(study, outcomes)
     scaled = found.oriented.sel(arm=arm, outcome=outcomes) / scale
     limit = (found.threshold.sel(outcome=outcomes) / scale).transpose("outcome", "visit")
-    centre = scaled.mean(SAMPLE).transpose("outcome", "visit").to_numpy()
-    low, high = (
-        scaled.quantile(q, dim=SAMPLE).transpose("outcome", "visit").to_numpy()
-        for q in (0.025, 0.975)
+    centre, low, high = (
+        part.transpose("outcome", "visit").to_numpy() for part in mean_and_interval(scaled)
     )
     colours = visit_colours(visits)
     figure = blank(NARROW if narrow else 7.6, 0.42 * len(outcomes) + 1.3)

@@ -44,6 +44,15 @@ class Headline:
         return self.draws * self.sign.where(self.sign != 0, 1.0)
 
 
+def mean_and_interval(draws: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
+    """Mean and ends of the equal-tailed 95 % interval over draws; NaN where a draw is missing."""
+    complete = draws.notnull().all(SAMPLE)
+    filled = draws.fillna(0.0)
+    ends = filled.quantile([0.025, 0.975], dim=SAMPLE).where(complete)
+    low, high = (ends.isel(quantile=k, drop=True) for k in (0, 1))
+    return filled.mean(SAMPLE).where(complete), low, high
+
+
 def headline(fit: Fit) -> Headline:
     """The headline effect of a fit at its follow-up visits."""
     study = fit.study

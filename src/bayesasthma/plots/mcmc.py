@@ -67,13 +67,16 @@ def _private_pyplot() -> Iterator[None]:
     import matplotlib.pyplot as plt
 
     before, figures = plt.get_backend(), set(plt.get_fignums())
-    plt.switch_backend("agg")
+    if before.lower() != "agg":
+        plt.switch_backend("agg")
     try:
         with mpl.rc_context({**STYLE, "axes.prop_cycle": cycler(color=CHAIN_COLOURS)}):
             yield
     finally:
         for number in set(plt.get_fignums()) - figures:
-            plt.close(number)
+            own = plt.figure(number)
+            plt.close(own)
+            FigureCanvasAgg(own)  # closing takes the canvas away
         if before.lower() != "agg":
             plt.switch_backend(before)
 
@@ -82,7 +85,6 @@ def _figure(collection: Any) -> Figure:
     found = collection.get_viz("figure")
     figure = found if isinstance(found, Figure) else found.item()
     assert isinstance(figure, Figure)
-    FigureCanvasAgg(figure)
     return figure
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bayesasthma.fitting import Fit
-from bayesasthma.plots.headline import SAMPLE
+from bayesasthma.plots.headline import mean_and_interval
 from bayesasthma.plots.style import (
     STYLE,
     arm_colours,
@@ -32,8 +32,7 @@ def trajectories(fit: Fit, *, narrow: bool = False) -> Figure:
     """
     study, mean = fit.study, fit.moments["mean"]
     outcomes = [str(name) for name in mean["outcome"].to_numpy()]
-    centre = mean.mean(SAMPLE)
-    band = mean.quantile([0.025, 0.975], dim=SAMPLE)
+    centre, lower, upper = mean_and_interval(mean)
     printed = study.table.sel(statistic="level", drop=True)
     figure, axes = panels(len(outcomes), narrow=narrow, wide_columns=5, height=2.15)
     visits = [str(v) for v in mean["visit"].to_numpy()]
@@ -44,10 +43,11 @@ def trajectories(fit: Fit, *, narrow: bool = False) -> Figure:
         meta = study.outcomes.loc[outcome]
         for index, arm in enumerate(colours):
             here = {"outcome": outcome, "arm": arm}
-            low, high = band.sel(here).transpose("quantile", "visit").to_numpy()
             colour = colours[arm]
             label = f"{arm_name(study, arm)} (n = {study.arms['n'][arm]})"
-            axis.fill_between(weeks, low, high, color=colour, alpha=0.18, linewidth=0)
+            axis.fill_between(
+                weeks, lower.sel(here), upper.sel(here), color=colour, alpha=0.18, linewidth=0
+            )
             axis.plot(weeks, centre.sel(here), color=colour, label=label)
             cell = printed.sel(here).sel(visit=visits)
             error = cell["sd"] / np.sqrt(cell["n"])

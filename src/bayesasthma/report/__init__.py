@@ -1,4 +1,4 @@
-"""The report: one self-contained page, a summary in Markdown and the figures, from a run's results."""
+"""The report of a run: one self-contained page, a summary in Markdown and the figures."""
 
 from __future__ import annotations
 

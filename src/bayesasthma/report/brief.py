@@ -26,11 +26,12 @@ def introduction(study: Study) -> str:
     control = arm_name(study, study.control)
     treated = listed([arm_name(study, arm) for arm in study.treatments])
     return (
-        f"This is a Bayesian re-analysis of one study of {plural(int(study.arms['n'].sum()), 'patient')}"
+        "This is a Bayesian re-analysis of one study of "
+        f"{plural(int(study.arms['n'].sum()), 'patient')}"
         f", {listed(arms)}: {plural(len(study.outcomes), 'outcome')} at "
         f"{plural(len(study.visits), 'visit')}. "
-        f"From {source} it estimates what {treated} does beyond {control}, gives the probability that "
-        "it is a benefit, and sets the printed p-value beside it. "
+        f"From {source} it estimates what {treated} does beyond {control}, gives the probability "
+        "that it is a benefit, and sets the printed p-value beside it. "
         "Every number holds if the tables are right and the models fit; what neither can tell is "
         "listed under “What the data cannot tell”."
     )
@@ -93,8 +94,8 @@ def _effects(study: Study, arm: str, rows: pd.DataFrame) -> list[str]:
             p = chance(row["p_benefit_gt_mcid"], row["ess_bulk"])
             parts.append(f"{outcome_name(study, str(row['outcome']))} {p} (> {limit})")
         sentences.append(
-            f"The probability that the benefit exceeds the minimal clinically important difference: "
-            f"{'; '.join(parts)}."
+            "The probability that the benefit exceeds the minimal clinically important "
+            f"difference: {'; '.join(parts)}."
         )
     return sentences
 
@@ -123,8 +124,10 @@ def _reactions(results: ReanalysisResults, arm: str) -> list[str]:
     readings = [str(r).replace("_", " ") for r in dict.fromkeys(part["reading"])]
     how = f", reading the counts as {listed(readings)}" if len(readings) > 1 else ""
     return [
-        f"The probability of fewer reactions at {visit_name(results.study, str(order[-1]))}{how}: "
-        f"{'; '.join(names)}."
+        (
+            f"The probability of fewer reactions at {visit_name(results.study, str(order[-1]))}{how}: "
+            f"{'; '.join(names)}."
+        )
     ]
 
 

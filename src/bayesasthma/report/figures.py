@@ -113,8 +113,8 @@ def _trajectories(fit: Fit) -> Picture:
         "trajectories",
         "Mean of every outcome over the weeks, by arm: printed values and posterior.",
         "Circles and bars: printed mean ± standard error. Lines and bands: posterior mean and 95 % "
-        f"credible interval of the population mean (model {fit.model}, prior {fit.prior}). A band is "
-        "about twice as wide as a bar because it covers 95 % and a bar 68 %.",
+        f"credible interval of the population mean (model {fit.model}, prior {fit.prior}). A band "
+        "is about twice as wide as a bar because it covers 95 % and a bar 68 %.",
         plots.trajectories,
         fit,
     )
@@ -144,7 +144,8 @@ def _effects(results: ReanalysisResults, fit: Fit, arm: str) -> list[Picture]:
             f"benefit_curves{suffix}",
             "effects",
             f"Probability that the benefit of {who} exceeds any given size.",
-            f"{who}: read off the probability of a benefit larger than any x you care for. The curve "
+            f"{who}: read off the probability of a benefit larger than any x you care for. The "
+            "curve "
             "at 0 is P(benefit), at the dashed line P(benefit > MCID); a relative MCID is drawn at "
             f"the control arm's posterior mean at the last visit.{unsigned}",
             plots.benefit_curves,
@@ -159,8 +160,10 @@ def _effects(results: ReanalysisResults, fit: Fit, arm: str) -> list[Picture]:
                 f"p_against_probability{suffix}",
                 "p_values",
                 "Posterior probability of benefit against the printed p-value.",
-                f"{who}, follow-up visits, outcomes with a direction of benefit. Hollow: each visit "
-                "alone with flat priors, which lies on the dashed line wherever the printed p is the "
+                f"{who}, follow-up visits, outcomes with a direction of benefit. Hollow: each "
+                "visit "
+                "alone with flat priors, which lies on the dashed line wherever the printed p is "
+                "the "
                 "t test's. Filled: the longitudinal model. Above the line the tables say more than "
                 "the printed p. Cells whose recomputed p is ten or more times smaller than the "
                 "printed one are named. A p is not the probability that there is no effect: the "
@@ -179,8 +182,8 @@ def _correlation(fit: Fit) -> Picture:
         "correlations",
         "correlations",
         "Prior and posterior of the typical within-patient correlation of every outcome.",
-        "The typical correlation between two visits of one patient. Where the line follows the grey "
-        "shape, the table has said nothing.",
+        "The typical correlation between two visits of one patient. Where the line follows the "
+        "grey shape, the table has said nothing.",
         plots.correlation_prior_posterior,
         fit,
     )
@@ -193,7 +196,8 @@ def _adverse(results: ReanalysisResults) -> list[Picture]:
             "reaction_rates",
             "adverse",
             "Rates of adverse reactions by arm, visit, reading and model.",
-            "Posterior mean and 95 % credible interval of the share of patients with a reaction: at "
+            "Posterior mean and 95 % credible interval of the share of patients with a reaction: "
+            "at "
             "the visit where counts are read as new, by the visit where they are read as running "
             "totals. The hierarchical model pools over visits and reactions; the other takes each "
             "printed count alone.",
@@ -244,8 +248,8 @@ def _predictive(results: ReanalysisResults, fit: Fit) -> list[Picture]:
                 "predictive_counts",
                 "predictive",
                 "Printed reaction counts against their posterior predictive distributions.",
-                "Counts of new patients with a reaction: printed, and the hierarchical model's 95 % "
-                "predictive interval.",
+                "Counts of new patients with a reaction: printed, and the hierarchical model's 95 "
+                "% predictive interval.",
                 plots.predictive_counts,
                 counted,
             )
@@ -259,8 +263,8 @@ def _sampler(fit: Fit) -> list[Picture]:
     found = [
         _single(
             "convergence", "sampler", "Distributions of R-hat and ESS over all parameters.",
-            "Every parameter and every moment of the fit: share at or below each value of bulk ESS, "
-            "tail ESS and R-hat. Dashed: the usual limits.",
+            "Every parameter and every moment of the fit: share at or below each value of bulk "
+            "ESS, tail ESS and R-hat. Dashed: the usual limits.",
             plots.convergence(fit),
         ),
         _single(

@@ -59,8 +59,8 @@ def _allocation(study: Study) -> Limitation | None:
     if study.randomised:
         return None
     text = (
-        "Patients were not allocated at random. A difference between the arms may come from who was "
-        "treated how, and no model of these tables can separate that from an effect."
+        "Patients were not allocated at random. A difference between the arms may come from who "
+        "was treated how, and no model of these tables can separate that from an effect."
     )
     imbalance = standardised_imbalance(study)
     notable = imbalance[imbalance >= NOTABLE_IMBALANCE]
@@ -104,15 +104,15 @@ def _correlations(results: ReanalysisResults) -> Limitation | None:
         known = "No within-patient correlation is published"
     text = (
         f"{known}. How much a patient's values at two visits go together decides how a baseline "
-        "difference is adjusted for and how precise a change is. A table of means and SDs says next "
-        "to nothing of it: the prior does."
+        "difference is adjusted for and how precise a change is. A table of means and SDs says "
+        "next to nothing of it: the prior does."
     )
     fit = main_fit(results)
     learned = correlation_learning(fit) if fit is not None else None
     if learned is not None:
         text += (
-            f" Here the posterior SD of the typical correlation (logit scale) is {learned[0]:.2f} to "
-            f"{learned[1]:.2f} of the prior's, over the outcomes."
+            f" Here the posterior SD of the typical correlation (logit scale) is {learned[0]:.2f} "
+            f"to {learned[1]:.2f} of the prior's, over the outcomes."
         )
     return "Unpublished correlations", text
 
@@ -122,8 +122,10 @@ def _size(study: Study) -> Limitation:
     arms = [f"{int(n)}" for n in study.arms["n"]]
     return (
         f"{plural(total, 'patient')}",
-        f"The arms have {listed(arms)} patients. The intervals show the sampling error that follows "
-        "under the models; rare reactions, subgroups and patients unlike these stay out of sight.",
+        (
+            f"The arms have {listed(arms)} patients. The intervals show the sampling error that follows "
+            "under the models; rare reactions, subgroups and patients unlike these stay out of sight."
+        ),
     )
 
 
@@ -143,8 +145,10 @@ def _attrition(study: Study) -> Limitation | None:
         return None
     return (
         "Missing values",
-        "The tables give no number of patients by visit, so every cell is taken to hold its whole "
-        "arm. If patients left, the intervals are too narrow, and who left matters.",
+        (
+            "The tables give no number of patients by visit, so every cell is taken to hold its whole "
+            "arm. If patients left, the intervals are too narrow, and who left matters."
+        ),
     )
 
 
@@ -153,8 +157,10 @@ def _individuals(study: Study) -> Limitation | None:
         return None
     return (
         "Individual patients",
-        "Means and SDs do not say how many patients got better. The shares of patients improving in "
-        "effects.csv are predictions of a normal model, not counts.",
+        (
+            "Means and SDs do not say how many patients got better. The shares of patients improving in "
+            "effects.csv are predictions of a normal model, not counts."
+        ),
     )
 
 
@@ -164,8 +170,8 @@ def _mcid(study: Study) -> Limitation | None:
     if not len(known):
         return None
     text = (
-        "A minimal clinically important difference is a convention about one patient. Set against a "
-        "difference of group means, as here, it is a yardstick, no more."
+        "A minimal clinically important difference is a convention about one patient. Set against "
+        "a difference of group means, as here, it is a yardstick, no more."
     )
     weak = [
         outcome_name(study, str(k)) for k in known if "weak" in str(meta["mcid_source"][k]).lower()
@@ -185,8 +191,10 @@ def _unsigned(study: Study) -> Limitation | None:
         return None
     return (
         "Outcomes without a better direction",
-        f"Neither a higher nor a lower {listed(names, 'or')} is a benefit as such. The report "
-        "gives the probability of each direction and calls neither of them good.",
+        (
+            f"Neither a higher nor a lower {listed(names, 'or')} is a benefit as such. The report "
+            "gives the probability of each direction and calls neither of them good."
+        ),
     )
 
 
@@ -228,8 +236,10 @@ def _readings(results: ReanalysisResults) -> Limitation | None:
         return None
     return (
         "What the reaction counts count",
-        "The paper does not say whether a count at a visit is of patients with a reaction since the "
-        "visit before or since the start. Both readings are reported.",
+        (
+            "The paper does not say whether a count at a visit is of patients with a reaction since the "
+            "visit before or since the start. Both readings are reported."
+        ),
     )
 
 
@@ -246,8 +256,10 @@ def _zero_cells(study: Study) -> Limitation | None:
     ]
     return (
         "Reactions never seen",
-        f"No {listed(named, 'or')} were recorded. What is said of their rate comes from the prior and, "
-        "in the hierarchical model, from the other reactions.",
+        (
+            f"No {listed(named, 'or')} were recorded. What is said of their rate comes from the prior and, "
+            "in the hierarchical model, from the other reactions."
+        ),
     )
 
 
@@ -257,9 +269,11 @@ def _prior(results: ReanalysisResults) -> Limitation | None:
         return None
     return (
         "What the prior carries",
-        f"The headline rests on the prior set “{fit.prior}” of the model “{fit.model}”; the flat-prior "
-        "analysis beside it shows how far it moves. Another prior moves small effects more than "
-        "large ones.",
+        (
+            f"The headline rests on the prior set “{fit.prior}” of the model “{fit.model}”; the flat-prior "
+            "analysis beside it shows how far it moves. Another prior moves small effects more than "
+            "large ones."
+        ),
     )
 
 
@@ -268,7 +282,9 @@ def _outcomes_together(study: Study) -> Limitation | None:
         return None
     return (
         "Many outcomes",
-        f"The {len(study.outcomes)} outcomes are measured in the same patients but analysed one by "
-        "one: they are not so many independent pieces of evidence, and no probability here is of "
-        "several being true together.",
+        (
+            f"The {len(study.outcomes)} outcomes are measured in the same patients but analysed one by "
+            "one: they are not so many independent pieces of evidence, and no probability here is of "
+            "several being true together."
+        ),
     )

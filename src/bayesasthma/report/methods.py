@@ -28,9 +28,9 @@ def _table_fit(fit: Fit) -> str:
     parts = {
         "independent": "Each visit is analysed alone, with no pooling.",
         "longitudinal": (
-            "Each outcome has one trajectory over the visits, treatment effects that share strength "
-            "over follow-up, and correlated visits within a patient; the unseen sample correlations "
-            "are integrated out of the exact likelihood of the printed means and SDs."
+            "Each outcome has one trajectory over the visits, treatment effects that share "
+            "strength over follow-up, and correlated visits within a patient; the unseen sample "
+            "correlations are integrated out of the exact likelihood of the printed means and SDs."
         ),
     }
     text = parts.get(fit.model, "")

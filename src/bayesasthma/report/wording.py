@@ -57,7 +57,10 @@ def mcid_text(mcid: Any, kind: Any, unit: str) -> str:
     """``20 %`` or ``0.5 points``; empty if there is none."""
     if not np.isfinite(float(mcid)):
         return ""
-    return f"{100 * float(mcid):g} %" if kind == "relative" else f"{mcid:g} {pretty_unit(unit)}"
+    gap = "\N{NO-BREAK SPACE}"
+    if kind == "relative":
+        return f"{100 * float(mcid):g}{gap}%"
+    return f"{mcid:g}{gap}{pretty_unit(unit)}"
 
 
 def percent(value: float) -> str:

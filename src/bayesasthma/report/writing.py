@@ -29,6 +29,15 @@ from bayesasthma.report.tables import (
 )
 from bayesasthma.study import Study
 
+SECTIONS = (
+    "effects",
+    "trajectories",
+    "p_values",
+    "adverse",
+    "correlations",
+    "predictive",
+    "sampler",
+)
 TEMPLATES = files("bayesasthma.report") / "templates"
 
 
@@ -55,9 +64,9 @@ def write(results: ReanalysisResults, folder: Path) -> list[Path]:
 def context(results: ReanalysisResults, drawn: list[Picture]) -> dict[str, Any]:
     """Everything the templates print."""
     study, fit = results.study, main_fit(results)
-    sections: dict[str, list[Picture]] = {}
+    sections: dict[str, list[Picture]] = {name: [] for name in SECTIONS}
     for picture in drawn:
-        sections.setdefault(picture.section, []).append(picture)
+        sections[picture.section].append(picture)
     adverse = []
     for arm in study.treatments:
         readings, rows = adverse_rows(results, arm)
@@ -104,9 +113,7 @@ def _audit(study: Study, audit: Any | None) -> dict[str, Any] | None:
             [str(kind), *(int(value) for value in row)]
             for kind, row in zip(counts.index, counts.to_numpy(), strict=True)
         ],
-        "findings": [
-            (str(row["weight"]), finding_text(study, row)) for _, row in shown.iterrows()
-        ],
+        "findings": [(str(row["weight"]), finding_text(study, row)) for _, row in shown.iterrows()],
     }
 
 
