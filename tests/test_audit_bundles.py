@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayesasthma.audit import (
+from bayesasthma.auditing import (
     CONTRADICTION,
     NOT_CHECKABLE,
     NOT_REPRODUCED,

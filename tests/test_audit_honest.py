@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bayesasthma.audit import (
+from bayesasthma.auditing import (
     IMPOSSIBLE,
     NOT_REPRODUCED,
     POSSIBLE,

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bayesasthma.audit import (
+from bayesasthma.auditing import (
     IMPOSSIBLE,
     NOT_REPRODUCED,
     POSSIBLE,

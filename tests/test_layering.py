@@ -16,8 +16,9 @@ FLOORS = [
     "errors", "study", "printed_numbers", "sheets", "bundle_records", "bundle_table",
     "bundle_header", "bundle", "template",
     "correlation", "likelihood", "priors", "series", "models", "sampling", "diagnostics",
-    "assembly", "fitting", "adverse_fits", "estimands", "summaries", "effects", "frequentist",
-    "audit", "compare", "quotes", "plots", "report", "analysis", "console", "cli", "__main__",
+    "assembly", "fitting", "adverse_fits", "estimands", "summaries", "effect_table",
+    "frequentist", "auditing", "comparison", "quotes", "plots", "reporting", "analysis",
+    "console", "cli", "__main__",
 ]  # fmt: skip
 HEAVY = {"pymc", "pytensor", "nutpie"}
 HEAVY_ALLOWED = {"models", "sampling"}
@@ -53,6 +54,11 @@ def test_imports_run_one_way() -> None:
         assert module in order, f"{module}: give it a floor"
         if target in order and target != module:
             assert order[target] <= order[module], f"{module} imports {target}, which is above it"
+
+
+def test_no_module_hides_an_exported_function() -> None:
+    modules = {path.stem if path.suffix else path.name for path in ROOT.iterdir()}
+    assert not modules & set(bayesasthma.__all__)
 
 
 def test_only_models_and_sampling_import_pymc() -> None:

@@ -10,7 +10,7 @@ from scipy.special import betaln
 import bayesasthma as ba
 from bayesasthma.adverse_fits import adverse_effects, fit_adverse, probability_less
 from bayesasthma.diagnostics import check
-from bayesasthma.effects import effects
+from bayesasthma.effect_table import effects
 from bayesasthma.fitting import Fit, fit_table
 from bayesasthma.models.specification import table_spec
 from bayesasthma.sampling import SamplerOptions

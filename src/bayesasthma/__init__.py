@@ -36,11 +36,11 @@ _EXPORTS = {
     "fit": "analysis",
     "Fit": "fitting",
     "AdverseFit": "adverse_fits",
-    "effects": "effects",
-    "probability_of_benefit": "effects",
+    "effects": "effect_table",
+    "probability_of_benefit": "effect_table",
     "adverse_effects": "adverse_fits",
-    "audit": "audit",
-    "compare": "compare",
+    "audit": "auditing",
+    "compare": "comparison",
     "quote": "quotes",
     "report": "analysis",
     "reanalyse": "analysis",
@@ -54,12 +54,12 @@ if TYPE_CHECKING:
     from bayesasthma.analysis import fit as fit
     from bayesasthma.analysis import reanalyse as reanalyse
     from bayesasthma.analysis import report as report
-    from bayesasthma.audit import audit as audit
+    from bayesasthma.auditing import audit as audit
     from bayesasthma.bundle import bundled_studies as bundled_studies
     from bayesasthma.bundle import load_study as load_study
-    from bayesasthma.compare import compare as compare
-    from bayesasthma.effects import effects as effects
-    from bayesasthma.effects import probability_of_benefit as probability_of_benefit
+    from bayesasthma.comparison import compare as compare
+    from bayesasthma.effect_table import effects as effects
+    from bayesasthma.effect_table import probability_of_benefit as probability_of_benefit
     from bayesasthma.errors import BayesAsthmaError as BayesAsthmaError
     from bayesasthma.errors import GateError as GateError
     from bayesasthma.errors import StudyError as StudyError

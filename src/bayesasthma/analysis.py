@@ -14,14 +14,14 @@ import pandas as pd
 
 from bayesasthma.adverse_fits import COLUMNS as ADVERSE_COLUMNS
 from bayesasthma.adverse_fits import AdverseFit, adverse_effects, fit_adverse
-from bayesasthma.compare import compare
+from bayesasthma.comparison import compare
 from bayesasthma.correlation import CorrelationPrior
 from bayesasthma.diagnostics import diagnostics_frame
-from bayesasthma.effects import effects
+from bayesasthma.effect_table import effects
 from bayesasthma.errors import BayesAsthmaError, UsageError
 from bayesasthma.fitting import Fit, fit_table, silent
 from bayesasthma.models.specification import TABLE_DEFAULTS, Variance, table_spec
-from bayesasthma.report.results import ReanalysisResults
+from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.sampling import Progress, SamplerOptions, Stopwatch, versions
 from bayesasthma.study import Study
 
@@ -108,7 +108,7 @@ def reanalyse(
     options = options or SamplerOptions()
     started = datetime.now(UTC).isoformat(timespec="seconds")
     watch = Stopwatch()
-    from bayesasthma.audit import audit
+    from bayesasthma.auditing import audit
 
     findings = watch.time("audit", lambda: audit(study))
     progress("audit: done")
@@ -210,7 +210,7 @@ def write(results: ReanalysisResults, folder: Path, watch: Stopwatch) -> None:
     if results.audit is not None:
         write_csv(results.audit.tests, folder / "audit.csv")
     results.run["timings"] = {k: round(v, 2) for k, v in watch.seconds.items()}
-    from bayesasthma.report import write_report
+    from bayesasthma.reporting import write_report
 
     watch.time("report", lambda: write_report(results, folder))
     results.run["timings"] = {k: round(v, 2) for k, v in watch.seconds.items()}

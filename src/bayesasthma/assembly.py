@@ -96,7 +96,7 @@ def _longitudinal_groups(
     )
     predictive, density, observed = {}, {}, {}
     for index, table in enumerate(layout.tables):
-        inputs = row_moments(table, moment)
+        inputs = row_moments(table, moment, layout)
         predictive[f"table_{index}"] = _predict(rng, table, inputs, index, layout)
         density[f"table_{index}"] = _density(table, inputs, parameters, index)
         observed[f"table_{index}"] = _table_array(

@@ -162,7 +162,7 @@ def fit(
             if not item.gate.passed
         ]
     else:
-        from bayesasthma.effects import effects
+        from bayesasthma.effect_table import effects
 
         table = effects(fits)
         passed = fits.gate.passed
@@ -241,8 +241,8 @@ def audit(
 ) -> None:
     """Check the printed numbers against each other; no sampling."""
     from bayesasthma.analysis import write_csv
-    from bayesasthma.audit import IMPOSSIBLE
-    from bayesasthma.audit import audit as run
+    from bayesasthma.auditing import IMPOSSIBLE
+    from bayesasthma.auditing import audit as run
 
     console = Console(quiet, as_json)
     bundle = _load(study)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesasthma.audit import AuditResult
+    from bayesasthma.auditing import AuditResult
 
 
 class Console:

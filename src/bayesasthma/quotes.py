@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesasthma.effects import DESCRIPTIONS, HEADLINE, effects
+from bayesasthma.effect_table import DESCRIPTIONS, HEADLINE, effects
 from bayesasthma.errors import GateError, UsageError
 from bayesasthma.fitting import Fit
 from bayesasthma.summaries import format_probability

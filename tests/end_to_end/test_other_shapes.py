@@ -12,12 +12,12 @@ from tests import bundles
 
 from bayesasthma.adverse_fits import adverse_effects, fit_adverse
 from bayesasthma.bundle import load_study
-from bayesasthma.compare import compare
-from bayesasthma.effects import effects
+from bayesasthma.comparison import compare
+from bayesasthma.effect_table import effects
 from bayesasthma.fitting import fit_table
 from bayesasthma.models.specification import table_spec
 from bayesasthma.quotes import quote
-from bayesasthma.report import write_report
+from bayesasthma.reporting import write_report
 from bayesasthma.sampling import SamplerOptions
 from bayesasthma.series import design
 

@@ -1,4 +1,4 @@
-"""Results of a run without a run: draws made up around printed numbers, shaped as fits have them."""
+"""Results without a run: draws made up around printed numbers, shaped as fits have them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from scipy.special import expit
 import bayesasthma as ba
 from bayesasthma.adverse_fits import COLUMNS as ADVERSE_COLUMNS
 from bayesasthma.adverse_fits import AdverseFit, adverse_effects
-from bayesasthma.audit import audit
-from bayesasthma.compare import compare
+from bayesasthma.auditing import audit
+from bayesasthma.comparison import compare
 from bayesasthma.diagnostics import diagnostics_frame
-from bayesasthma.effects import effects
+from bayesasthma.effect_table import effects
 from bayesasthma.fitting import Fit
 from bayesasthma.models.adverse import READINGS, AdverseSpec, counts
 from bayesasthma.priors import prior_set
-from bayesasthma.report.results import ReanalysisResults
+from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.study import Study
 
 CHAINS, DRAWS = 4, 400

@@ -20,7 +20,7 @@ from bayesasthma.plots.headline import headline
 from bayesasthma.plots.mcmc import headline_tree
 from bayesasthma.plots.predictive import table_predictions
 from bayesasthma.plots.style import arm_colours, pretty_unit, short_label, visit_colours
-from bayesasthma.report.results import ReanalysisResults
+from bayesasthma.reporting.results import ReanalysisResults
 
 
 def lines(axis, marker):

@@ -14,12 +14,20 @@ from hypothesis import strategies as st
 
 import bayesasthma
 from bayesasthma.errors import BayesAsthmaError
-from bayesasthma.report import write_report
-from bayesasthma.report.brief import findings, gate_sentence
-from bayesasthma.report.limitations import limitations, standardised_imbalance
-from bayesasthma.report.results import ReanalysisResults
-from bayesasthma.report.tables import effect_tables, headline_rows
-from bayesasthma.report.wording import chance, listed, mcid_text, number, p_value, percent, plural
+from bayesasthma.reporting import write_report
+from bayesasthma.reporting.brief import findings, gate_sentence
+from bayesasthma.reporting.limitations import limitations, standardised_imbalance
+from bayesasthma.reporting.results import ReanalysisResults
+from bayesasthma.reporting.tables import effect_tables, headline_rows
+from bayesasthma.reporting.wording import (
+    chance,
+    listed,
+    mcid_text,
+    number,
+    p_value,
+    percent,
+    plural,
+)
 
 ROOT = Path(bayesasthma.__file__).parents[2]
 

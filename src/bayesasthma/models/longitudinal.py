@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pytensor.tensor.shape import specify_shape
 
 from bayesasthma.correlation import (
     cholesky,
@@ -66,11 +65,11 @@ def build(design: Design, spec: TableSpec) -> pm.Model:
         "pair": [f"{design.visits[i]}, {design.visits[j]}" for i, j in pairs(len(design.visits))],
         "moment": ["mean", "sd"],
     }
-    with pm.Model(coords=coords) as model:
+    with pm.Model(coords=coords, check_bounds=False) as model:
         parameters = _parameters(design, spec)
         moment = moments(parameters, design, spec, pt)
         for index, table in enumerate(design.tables):
-            _observe_table(index, table, moment, spec)
+            _observe_table(index, table, moment, design, spec)
         for index, patients in enumerate(design.patients):
             _observe_patients(index, patients, moment, len(design.visits))
     return model
@@ -122,9 +121,10 @@ def _effects(design: Design, spec: TableSpec) -> Any:
     location, scale = effect_prior(design, spec)
     shape = (len(design.outcomes), len(design.arms) - 1, len(design.follow_up))
     dims = ("outcome", "treated", "follow_up")
-    centre = pm.Data("effect_location", np.broadcast_to(location[:, None, None], shape).copy())
-    spread = pm.Data("effect_scale", np.broadcast_to(scale[:, None], shape[:-1]).copy())
-    centre, spread = specify_shape(centre, shape), specify_shape(spread, shape[:-1])
+    centre = np.broadcast_to(location[:, None, None], shape).copy()
+    spread = np.broadcast_to(scale[:, None], shape[:-1]).copy()
+    centre = pm.Data("effect_location", centre, shape=centre.shape)
+    spread = pm.Data("effect_scale", spread, shape=spread.shape)
     if shape[-1] < 2:
         return pm.Normal("effect", centre, spread[..., None], dims=dims)
     share = pm.Beta("pooling", 2, 2, dims=("outcome", "treated"))
@@ -180,9 +180,11 @@ def _require_complete(design: Design) -> None:
         )
 
 
-def _observe_table(index: int, table: TableBlock, moment: Moments, spec: TableSpec) -> None:
+def _observe_table(
+    index: int, table: TableBlock, moment: Moments, design: Design, spec: TableSpec
+) -> None:
     """Observe one block of printed means and SDs."""
-    mean, log_sd, z = row_moments(table, moment, pt)
+    mean, log_sd, z = row_moments(table, moment, design, pt)
     count = len(table.outcome)
     names = {name: f"{name}_{index}" for name in ("series", "row", "free_pair")}
     model = pm.modelcontext(None)
@@ -251,8 +253,11 @@ def _balanced_logp(
     """The same density as ``table_logp`` of a balanced block, summed over rows, compiled fast."""
     free = np.flatnonzero(~table.pinned)
     scale = fisher_scale(table.n - 1)[:, free]
-    latent = z[:, free] + epsilon * scale
-    z_sample = pt.set_subtensor(pt.as_tensor(table.pinned_z)[:, free], latent)
+    if table.pinned.any():
+        latent = z[:, free] + epsilon * scale
+        z_sample = pt.as_tensor(table.pinned_z)[:, free].set(latent)
+    else:
+        z_sample = z + epsilon * scale
     density = fast_table_logp(
         exact[..., 0],
         exact[..., 1],

@@ -114,15 +114,17 @@ def _log_sd(parameters: dict[str, Array], spec: TableSpec, arm_count: int, xp: A
     return shared + scale * parameters["log_sd_cell"]
 
 
-def row_moments(table: TableBlock, moment: Moments, xp: Any = np) -> tuple[Array, Array, Array]:
+def row_moments(
+    table: TableBlock, moment: Moments, design: Design, xp: Any = np
+) -> tuple[Array, Array, Array]:
     """Population mean, log SD and partial correlations (Fisher z) of the rows a block prints.
 
     Shapes (..., series, row), (..., series, row) and (..., series, pair): what
     :func:`bayesasthma.likelihood.table_logp` and ``draw_table`` need.
     """
-    mean = moment.mean[..., table.outcome, table.arm, :]
-    log_sd = moment.log_sd[..., table.outcome, table.arm, :]
-    z = moment.z[..., table.outcome, :]
+    mean = _by_series(moment.mean, len(design.arms), table, design, xp)
+    log_sd = _by_series(moment.log_sd, len(design.arms), table, design, xp)
+    z = _by_series(moment.z[..., None, :], 1, table, design, xp)
     if table.levels_only:
         return mean, log_sd, z
     visit_count = table.functional.shape[1]
@@ -152,6 +154,20 @@ def row_moments(table: TableBlock, moment: Moments, xp: Any = np) -> tuple[Array
     row_mean = xp.stack(row_mean, axis=-1)
     row_z = z_from_cholesky(cholesky(matrix, xp), xp)
     return row_mean, xp.log(xp.stack(row_sd, axis=-1)), flatten(row_z, row_mean, xp)
+
+
+def _by_series(quantity: Array, arms: int, table: TableBlock, design: Design, xp: Any) -> Array:
+    """Of (..., outcome, arm or 1, entry) what belongs to each series (..., series, entry)."""
+    count, every = len(design.outcomes), len(design.arms)
+    whole = np.array_equal(table.outcome, np.repeat(np.arange(count), every)) and np.array_equal(
+        table.arm, np.tile(np.arange(every), count)
+    )
+    if not whole:
+        return quantity[..., table.outcome, table.arm if arms > 1 else 0, :]
+    # a reshape compiles much faster than an advanced index and its gradient
+    if arms < every:
+        quantity = xp.concatenate([quantity] * every, axis=-2)
+    return quantity.reshape((*quantity.shape[:-3], count * every, quantity.shape[-1]))
 
 
 def flatten(z: Lower, like: Array, xp: Any) -> Array:

@@ -158,14 +158,14 @@ class TableLogp(Op):
     __props__ = ()
     gradients = 6
 
-    def make_node(self, *inputs: Any) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply[Any]:
         """One vector and six matrices, of double precision."""
         variables = [pt.as_tensor_variable(value, dtype="float64") for value in inputs]
         outputs = [pt.vector(dtype="float64", shape=(variables[0].type.shape[0],))]
         outputs += [variable.type() for variable in variables[: self.gradients]]
         return Apply(self, variables, outputs)
 
-    def perform(self, _node: Apply, inputs: Any, output_storage: Any) -> None:
+    def perform(self, _node: Apply[Any], inputs: Any, output_storage: Any) -> None:
         """Compute outside a compiled graph."""
         for storage, value in zip(output_storage, _compiled(*inputs), strict=True):
             storage[0] = value
@@ -181,12 +181,12 @@ class TableLogp(Op):
         own = [given * outputs[1 + i] for i in range(self.gradients)]
         return own + [disconnected_type() for _ in inputs[self.gradients :]]
 
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+    def connection_pattern(self, node: Apply[Any]) -> list[list[bool]]:
         """The constants are connected to nothing."""
         return [[i < self.gradients] * len(node.outputs) for i in range(len(node.inputs))]
 
 
-@register_funcify_default_op_cache_key(TableLogp)
+@register_funcify_default_op_cache_key(TableLogp)  # type: ignore[no-untyped-call, untyped-decorator]
 def _funcify(_op: TableLogp, **_kwargs: Any) -> Any:
     return numba_njit(_kernel), 1
 

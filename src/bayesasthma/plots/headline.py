@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import xarray as xr
 
 from bayesasthma import estimands as est
-from bayesasthma.effects import DESCRIPTIONS, HEADLINE, estimand_draws, outcome_arrays
+from bayesasthma.effect_table import DESCRIPTIONS, HEADLINE, estimand_draws, outcome_arrays
 from bayesasthma.fitting import Fit
 
 SAMPLE = ("chain", "draw")

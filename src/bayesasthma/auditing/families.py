@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesasthma.audit.alternatives import NON_NEGATIVE
-from bayesasthma.audit.candidates import Candidate, paired
-from bayesasthma.audit.printed_tests import PrintedTest
-from bayesasthma.audit.subjects import Change
-from bayesasthma.audit.verdicts import meets, prints
+from bayesasthma.auditing.alternatives import NON_NEGATIVE
+from bayesasthma.auditing.candidates import Candidate, paired
+from bayesasthma.auditing.printed_tests import PrintedTest
+from bayesasthma.auditing.subjects import Change
+from bayesasthma.auditing.verdicts import meets, prints
 from bayesasthma.frequentist import Range, benjamini_hochberg
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bayesasthma.audit.alternatives import Alternative, alternatives, fitting
-from bayesasthma.audit.families import exchanged, family_fits
-from bayesasthma.audit.printed_tests import PrintedTest
-from bayesasthma.audit.subjects import Cells, Groups, Interaction
-from bayesasthma.audit.verdicts import ACCEPTED, NOT_CHECKABLE, meets
+from bayesasthma.auditing.alternatives import Alternative, alternatives, fitting
+from bayesasthma.auditing.families import exchanged, family_fits
+from bayesasthma.auditing.printed_tests import PrintedTest
+from bayesasthma.auditing.subjects import Cells, Groups, Interaction
+from bayesasthma.auditing.verdicts import ACCEPTED, NOT_CHECKABLE, meets
 
 if TYPE_CHECKING:
     from bayesasthma.study import Study

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from bayesasthma.audit.findings import NOTE, UNUSUAL, Finding
-from bayesasthma.audit.labels import text_of
-from bayesasthma.audit.subjects import Cells, Summary, shown
+from bayesasthma.auditing.findings import NOTE, UNUSUAL, Finding
+from bayesasthma.auditing.labels import text_of
+from bayesasthma.auditing.subjects import Cells, Summary, shown
 
 if TYPE_CHECKING:
     from bayesasthma.study import Study

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesasthma.audit.candidates import Candidate
-from bayesasthma.audit.printed_tests import PrintedTest
-from bayesasthma.audit.subjects import Change, Counts, Groups
-from bayesasthma.audit.verdicts import (
+from bayesasthma.auditing.candidates import Candidate
+from bayesasthma.auditing.printed_tests import PrintedTest
+from bayesasthma.auditing.subjects import Change, Counts, Groups
+from bayesasthma.auditing.verdicts import (
     IMPOSSIBLE,
     NOT_CHECKABLE,
     POSSIBLE,

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bayesasthma.audit.alternatives import STANDARD_ERRORS
-from bayesasthma.audit.balance import balance_findings, balance_table
-from bayesasthma.audit.claims import claim_findings
-from bayesasthma.audit.contrasts import anova_table, contrast_table
-from bayesasthma.audit.correlations import correlation_findings
-from bayesasthma.audit.dispersion import dispersion_findings
-from bayesasthma.audit.explanations import readings_table, tried_readings
-from bayesasthma.audit.findings import UNUSUAL, Finding, findings_frame
-from bayesasthma.audit.printed_tests import printed_tests
-from bayesasthma.audit.result import AuditResult
-from bayesasthma.audit.scales import scale_findings
-from bayesasthma.audit.stars import star_findings
-from bayesasthma.audit.subjects import Cells
-from bayesasthma.audit.table import audit_table, multiplicity_table
-from bayesasthma.audit.tallies import tally_findings
+from bayesasthma.auditing.alternatives import STANDARD_ERRORS
+from bayesasthma.auditing.balance import balance_findings, balance_table
+from bayesasthma.auditing.claims import claim_findings
+from bayesasthma.auditing.contrasts import anova_table, contrast_table
+from bayesasthma.auditing.correlations import correlation_findings
+from bayesasthma.auditing.dispersion import dispersion_findings
+from bayesasthma.auditing.explanations import readings_table, tried_readings
+from bayesasthma.auditing.findings import UNUSUAL, Finding, findings_frame
+from bayesasthma.auditing.printed_tests import printed_tests
+from bayesasthma.auditing.result import AuditResult
+from bayesasthma.auditing.scales import scale_findings
+from bayesasthma.auditing.stars import star_findings
+from bayesasthma.auditing.subjects import Cells
+from bayesasthma.auditing.table import audit_table, multiplicity_table
+from bayesasthma.auditing.tallies import tally_findings
 
 if TYPE_CHECKING:
     from bayesasthma.study import Study

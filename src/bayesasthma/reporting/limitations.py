@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from bayesasthma.plots.style import arm_name, outcome_name, reaction_label
-from bayesasthma.report.results import ReanalysisResults
-from bayesasthma.report.tables import correlation_learning, main_fit
-from bayesasthma.report.wording import listed, plural
+from bayesasthma.reporting.results import ReanalysisResults
+from bayesasthma.reporting.tables import correlation_learning, main_fit
+from bayesasthma.reporting.wording import listed, plural
 from bayesasthma.study import Study
 
 Limitation = tuple[str, str]
@@ -123,8 +123,9 @@ def _size(study: Study) -> Limitation:
     return (
         f"{plural(total, 'patient')}",
         (
-            f"The arms have {listed(arms)} patients. The intervals show the sampling error that follows "
-            "under the models; rare reactions, subgroups and patients unlike these stay out of sight."
+            f"The arms have {listed(arms)} patients. The intervals show the sampling error that "
+            "follows under the models; rare reactions, subgroups and patients unlike these stay "
+            "out of sight."
         ),
     )
 
@@ -146,8 +147,8 @@ def _attrition(study: Study) -> Limitation | None:
     return (
         "Missing values",
         (
-            "The tables give no number of patients by visit, so every cell is taken to hold its whole "
-            "arm. If patients left, the intervals are too narrow, and who left matters."
+            "The tables give no number of patients by visit, so every cell is taken to hold its "
+            "whole arm. If patients left, the intervals are too narrow, and who left matters."
         ),
     )
 
@@ -158,8 +159,8 @@ def _individuals(study: Study) -> Limitation | None:
     return (
         "Individual patients",
         (
-            "Means and SDs do not say how many patients got better. The shares of patients improving in "
-            "effects.csv are predictions of a normal model, not counts."
+            "Means and SDs do not say how many patients got better. The shares of patients "
+            "improving in effects.csv are predictions of a normal model, not counts."
         ),
     )
 
@@ -237,8 +238,8 @@ def _readings(results: ReanalysisResults) -> Limitation | None:
     return (
         "What the reaction counts count",
         (
-            "The paper does not say whether a count at a visit is of patients with a reaction since the "
-            "visit before or since the start. Both readings are reported."
+            "The paper does not say whether a count at a visit is of patients with a reaction "
+            "since the visit before or since the start. Both readings are reported."
         ),
     )
 
@@ -257,8 +258,8 @@ def _zero_cells(study: Study) -> Limitation | None:
     return (
         "Reactions never seen",
         (
-            f"No {listed(named, 'or')} were recorded. What is said of their rate comes from the prior and, "
-            "in the hierarchical model, from the other reactions."
+            f"No {listed(named, 'or')} were recorded. What is said of their rate comes from the "
+            "prior and, in the hierarchical model, from the other reactions."
         ),
     )
 
@@ -270,9 +271,9 @@ def _prior(results: ReanalysisResults) -> Limitation | None:
     return (
         "What the prior carries",
         (
-            f"The headline rests on the prior set “{fit.prior}” of the model “{fit.model}”; the flat-prior "
-            "analysis beside it shows how far it moves. Another prior moves small effects more than "
-            "large ones."
+            f"The headline rests on the prior set “{fit.prior}” of the model “{fit.model}”; the "
+            "flat-prior analysis beside it shows how far it moves. Another prior moves small "
+            "effects more than large ones."
         ),
     )
 
@@ -283,8 +284,8 @@ def _outcomes_together(study: Study) -> Limitation | None:
     return (
         "Many outcomes",
         (
-            f"The {len(study.outcomes)} outcomes are measured in the same patients but analysed one by "
-            "one: they are not so many independent pieces of evidence, and no probability here is of "
-            "several being true together."
+            f"The {len(study.outcomes)} outcomes are measured in the same patients but analysed "
+            "one by one: they are not so many independent pieces of evidence, and no probability "
+            "here is of several being true together."
         ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesasthma.audit.candidates import Candidate
+from bayesasthma.auditing.candidates import Candidate
 from bayesasthma.frequentist import Range
 
 REPRODUCED = "reproduced"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayesasthma.audit.candidates import Candidate, candidates
-from bayesasthma.audit.labels import text_of
-from bayesasthma.audit.subjects import (
+from bayesasthma.auditing.candidates import Candidate, candidates
+from bayesasthma.auditing.labels import text_of
+from bayesasthma.auditing.subjects import (
     Cells,
     Counts,
     Groups,
@@ -19,7 +19,7 @@ from bayesasthma.audit.subjects import (
     counts_by_arm,
     summary,
 )
-from bayesasthma.audit.verdicts import ALPHA, declared_significant
+from bayesasthma.auditing.verdicts import ALPHA, declared_significant
 from bayesasthma.frequentist import Range, printed_p
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from bayesasthma.adverse_fits import AdverseFit
 from bayesasthma.errors import UsageError
 from bayesasthma.fitting import Fit
 from bayesasthma.priors import prior_set
-from bayesasthma.report.results import ReanalysisResults
+from bayesasthma.reporting.results import ReanalysisResults
 
 READINGS = {
     "per_visit": "each count is of new reactions at a visit",

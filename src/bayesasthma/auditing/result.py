@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bayesasthma.audit.verdicts import IMPOSSIBLE, VERDICTS
+from bayesasthma.auditing.verdicts import IMPOSSIBLE, VERDICTS
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class AuditResult:
     study : str
         Name of the bundle.
     tests : DataFrame
-        One row per printed p-value (`audit.csv`); see `bayesasthma.audit.table.audit_table`.
+        One row per printed p-value (`audit.csv`); see `bayesasthma.auditing.table.audit_table`.
     findings : DataFrame
         Findings about the tables and the text: kind, weight (contradiction, unusual, note),
         finding, table, outcome, arm, visit, printed, expected.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bayesasthma.audit.audit import audit
-from bayesasthma.audit.findings import CONTRADICTION, NOTE, UNUSUAL
-from bayesasthma.audit.result import AuditResult
-from bayesasthma.audit.verdicts import (
+from bayesasthma.auditing.audit import audit
+from bayesasthma.auditing.findings import CONTRADICTION, NOTE, UNUSUAL
+from bayesasthma.auditing.result import AuditResult
+from bayesasthma.auditing.verdicts import (
     IMPOSSIBLE,
     NOT_CHECKABLE,
     NOT_REPRODUCED,

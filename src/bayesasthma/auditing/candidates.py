@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesasthma.audit.subjects import Change, Counts, Groups, Interaction, Subject, Summary
+from bayesasthma.auditing.subjects import Change, Counts, Groups, Interaction, Subject, Summary
 from bayesasthma.frequentist import (
     Range,
     Rounded,

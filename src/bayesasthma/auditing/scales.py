@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from bayesasthma.audit.findings import CONTRADICTION, NOTE, UNUSUAL, Finding
-from bayesasthma.audit.subjects import Cells, Summary, shown
+from bayesasthma.auditing.findings import CONTRADICTION, NOTE, UNUSUAL, Finding
+from bayesasthma.auditing.subjects import Cells, Summary, shown
 from bayesasthma.frequentist import bhatia_davis_sd, grim, grim_power, grimmer
 
 if TYPE_CHECKING:

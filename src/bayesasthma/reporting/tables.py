@@ -9,14 +9,14 @@ import pandas as pd
 from scipy.special import expit
 
 from bayesasthma.adverse_fits import FUTURE_PATIENTS
-from bayesasthma.effects import DESCRIPTIONS, HEADLINE
+from bayesasthma.effect_table import DESCRIPTIONS, HEADLINE
 from bayesasthma.fitting import Fit
 from bayesasthma.plots.correlations import has_typical_correlation
 from bayesasthma.plots.headline import SAMPLE, headline
 from bayesasthma.plots.style import arm_name, outcome_name, pretty_unit, reaction_label, visit_name
 from bayesasthma.quotes import decimals
-from bayesasthma.report.results import ReanalysisResults
-from bayesasthma.report.wording import (
+from bayesasthma.reporting.results import ReanalysisResults
+from bayesasthma.reporting.wording import (
     chance,
     estimate,
     interval,

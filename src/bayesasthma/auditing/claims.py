@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayesasthma.audit.findings import CONTRADICTION, NOTE, Finding
-from bayesasthma.audit.labels import text_of
-from bayesasthma.audit.printed_tests import PrintedTest
-from bayesasthma.audit.subjects import Cells, shown
+from bayesasthma.auditing.findings import CONTRADICTION, NOTE, Finding
+from bayesasthma.auditing.labels import text_of
+from bayesasthma.auditing.printed_tests import PrintedTest
+from bayesasthma.auditing.subjects import Cells, shown
 from bayesasthma.frequentist import Range, printed_interval, printed_p, rounded
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bayesasthma.report.results import ReanalysisResults
+    from bayesasthma.reporting.results import ReanalysisResults
 
 
 def write_report(results: ReanalysisResults, folder: Path) -> list[Path]:
@@ -32,7 +32,7 @@ def write_report(results: ReanalysisResults, folder: Path) -> list[Path]:
         If the folder cannot be written.
     """
     # matplotlib and Jinja are slow to import, and the results object beside this is not
-    from bayesasthma.report.writing import write
+    from bayesasthma.reporting.writing import write
 
     return write(results, folder)
 

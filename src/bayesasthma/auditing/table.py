@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayesasthma.audit.alternatives import Alternative
-from bayesasthma.audit.candidates import Candidate
-from bayesasthma.audit.explanations import explain
-from bayesasthma.audit.printed_tests import PrintedTest
-from bayesasthma.audit.sentences import changed, sentence
-from bayesasthma.audit.subjects import Cells, Change
-from bayesasthma.audit.verdicts import (
+from bayesasthma.auditing.alternatives import Alternative
+from bayesasthma.auditing.candidates import Candidate
+from bayesasthma.auditing.explanations import explain
+from bayesasthma.auditing.printed_tests import PrintedTest
+from bayesasthma.auditing.sentences import changed, sentence
+from bayesasthma.auditing.subjects import Cells, Change
+from bayesasthma.auditing.verdicts import (
     ACCEPTED,
     NOT_CHECKABLE,
     changes_significance,

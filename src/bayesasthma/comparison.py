@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bayesasthma.effects import HEADLINE, effects
+from bayesasthma.effect_table import HEADLINE, effects
 from bayesasthma.fitting import Fit
 from bayesasthma.frequentist import two_sample_t
 from bayesasthma.study import Study

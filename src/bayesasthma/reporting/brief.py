@@ -7,9 +7,9 @@ import pandas as pd
 
 from bayesasthma.diagnostics import BFMI_MIN, ESS_MIN, R_HAT_MAX
 from bayesasthma.plots.style import arm_name, outcome_name, reaction_label, visit_name
-from bayesasthma.report.results import ReanalysisResults
-from bayesasthma.report.tables import headline_rows
-from bayesasthma.report.wording import chance, listed, mcid_text, plural
+from bayesasthma.reporting.results import ReanalysisResults
+from bayesasthma.reporting.tables import headline_rows
+from bayesasthma.reporting.wording import chance, listed, mcid_text, plural
 from bayesasthma.study import Study
 from bayesasthma.summaries import format_probability
 
@@ -125,8 +125,8 @@ def _reactions(results: ReanalysisResults, arm: str) -> list[str]:
     how = f", reading the counts as {listed(readings)}" if len(readings) > 1 else ""
     return [
         (
-            f"The probability of fewer reactions at {visit_name(results.study, str(order[-1]))}{how}: "
-            f"{'; '.join(names)}."
+            "The probability of fewer reactions at "
+            f"{visit_name(results.study, str(order[-1]))}{how}: {'; '.join(names)}."
         )
     ]
 
@@ -137,7 +137,10 @@ def _printed(results: ReanalysisResults) -> list[str]:
     counts = results.audit.counts().drop(columns="significance_changes").sum()
     parts = [f"{int(n)} {verdict}" for verdict, n in counts.items() if np.isfinite(n) and n]
     changes = int(results.audit.tests["significance_changes"].sum())
-    text = f"Of {len(results.audit.tests)} printed p-values checked against the tables: {listed(parts)}"
+    text = (
+        f"Of {len(results.audit.tests)} printed p-values checked against the tables: "
+        f"{listed(parts)}"
+    )
     if changes:
         text += f"; {plural(changes, 'conclusion')} at the 5 % level would change"
     return [text + "."]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayesasthma.audit.findings import CONTRADICTION, NOTE, Finding
-from bayesasthma.audit.labels import text_of
+from bayesasthma.auditing.findings import CONTRADICTION, NOTE, Finding
+from bayesasthma.auditing.labels import text_of
 
 if TYPE_CHECKING:
     from bayesasthma.study import Study

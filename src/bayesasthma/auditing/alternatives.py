@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bayesasthma.audit.candidates import (
+from bayesasthma.auditing.candidates import (
     COUNT_TESTS,
     Candidate,
     contrast_within_anova,
@@ -18,9 +18,9 @@ from bayesasthma.audit.candidates import (
     time_effect,
     welch,
 )
-from bayesasthma.audit.printed_tests import PrintedTest
-from bayesasthma.audit.subjects import Change, Counts, Groups, Interaction, Summary
-from bayesasthma.audit.verdicts import meets
+from bayesasthma.auditing.printed_tests import PrintedTest
+from bayesasthma.auditing.subjects import Change, Counts, Groups, Interaction, Summary
+from bayesasthma.auditing.verdicts import meets
 from bayesasthma.frequentist import Range, Rounded, student_p_range
 
 STANDARD_ERRORS = "the printed SDs are standard errors"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bayesasthma.audit.dispersion import reference_ranges
-from bayesasthma.audit.findings import NOTE, UNUSUAL, Finding
-from bayesasthma.audit.sentences import signed
+from bayesasthma.auditing.dispersion import reference_ranges
+from bayesasthma.auditing.findings import NOTE, UNUSUAL, Finding
+from bayesasthma.auditing.sentences import signed
 
 if TYPE_CHECKING:
     from bayesasthma.study import Study

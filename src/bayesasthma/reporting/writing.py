@@ -13,12 +13,12 @@ import jinja2
 from bayesasthma.adverse_fits import FUTURE_PATIENTS
 from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.plots.style import arm_name
-from bayesasthma.report.brief import findings, gate_sentence, introduction
-from bayesasthma.report.figures import Picture, pictures
-from bayesasthma.report.limitations import finding_text, limitations
-from bayesasthma.report.methods import command, fit_descriptions
-from bayesasthma.report.results import ReanalysisResults
-from bayesasthma.report.tables import (
+from bayesasthma.reporting.brief import findings, gate_sentence, introduction
+from bayesasthma.reporting.figures import Picture, pictures
+from bayesasthma.reporting.limitations import finding_text, limitations
+from bayesasthma.reporting.methods import command, fit_descriptions
+from bayesasthma.reporting.results import ReanalysisResults
+from bayesasthma.reporting.tables import (
     adverse_rows,
     correlation_learning,
     correlation_rows,
@@ -38,11 +38,11 @@ SECTIONS = (
     "predictive",
     "sampler",
 )
-TEMPLATES = files("bayesasthma.report") / "templates"
+TEMPLATES = files("bayesasthma.reporting") / "templates"
 
 
 def write(results: ReanalysisResults, folder: Path) -> list[Path]:
-    """Write the report's files; see `bayesasthma.report.write_report`."""
+    """Write the report's files; see `bayesasthma.reporting.write_report`."""
     drawn = pictures(results)
     content = context(results, drawn)
     environment = _environment()

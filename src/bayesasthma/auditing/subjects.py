@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayesasthma.audit.labels import labels
+from bayesasthma.auditing.labels import labels
 from bayesasthma.frequentist import Range, Rounded, rounded, rounded_sd
 
 if TYPE_CHECKING:

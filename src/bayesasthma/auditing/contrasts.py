@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bayesasthma.audit.candidates import student, welch
-from bayesasthma.audit.subjects import Cells
+from bayesasthma.auditing.candidates import student, welch
+from bayesasthma.auditing.subjects import Cells
 from bayesasthma.frequentist import (
     benjamini_hochberg,
     compound_symmetry,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bayesasthma.audit.findings import UNUSUAL, Finding
-from bayesasthma.audit.printed_tests import PrintedTest
-from bayesasthma.audit.verdicts import declared_significant
+from bayesasthma.auditing.findings import UNUSUAL, Finding
+from bayesasthma.auditing.printed_tests import PrintedTest
+from bayesasthma.auditing.verdicts import declared_significant
 
 
 def star_findings(tests: list[PrintedTest]) -> Iterator[Finding]:

@@ -15,8 +15,8 @@ from bayesasthma.fitting import Fit
 from bayesasthma.plots.correlations import has_typical_correlation
 from bayesasthma.plots.predictive import table_predictions
 from bayesasthma.plots.style import arm_name
-from bayesasthma.report.results import ReanalysisResults
-from bayesasthma.report.tables import main_fit
+from bayesasthma.reporting.results import ReanalysisResults
+from bayesasthma.reporting.tables import main_fit
 
 WIDE_DPI, NARROW_DPI = 125, 180
 
