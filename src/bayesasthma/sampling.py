@@ -78,12 +78,22 @@ def compile_model(model: Any) -> Any:
     Returns
     -------
     nutpie compiled model
-        ``compiled.with_data(name=array)`` refits other data or hyperparameters without compiling.
+        :func:`with_data` gives it other data or prior scales without compiling.
     """
     import nutpie
     from pymc.model.transform.optimization import freeze_dims_and_data
 
     return nutpie.compile_pymc_model(freeze_dims_and_data(model, data=[]))
+
+
+def with_data(compiled: Any, values: dict[str, Any]) -> Any:
+    """The same compiled model with other data, as a model module's ``data`` returns them.
+
+    Values that the compiled graph does not use (rounding steps where rounding is off) are left out.
+    The new arrays have the shapes of the old ones.
+    """
+    used = {variable.name for variable in compiled.shared_var_keys}
+    return compiled.with_data(**{name: value for name, value in values.items() if name in used})
 
 
 def sample(compiled: Any, options: SamplerOptions) -> xr.DataTree:

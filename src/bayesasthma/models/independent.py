@@ -105,6 +105,32 @@ def moments(parameters: dict[str, Array], printed: Cells, spec: TableSpec) -> tu
     return mean, log_sd[..., sd_groups(printed, spec)]
 
 
+def data(design: Design, spec: TableSpec) -> dict[str, np.ndarray]:
+    """Everything that another study of the same shape, or other prior scales, would change.
+
+    Returns
+    -------
+    dict of ndarray
+        ``printed_0``, ``step_0`` (cell, moment), ``n_0``, ``constant_0`` (cell, 1), and unless the
+        prior is flat ``location_centre``, ``location_scale`` (cell,).
+    """
+    printed = cells(design)
+    values = {
+        "printed_0": np.stack([printed.mean, printed.sd], axis=-1),
+        "step_0": np.stack([printed.mean_step, printed.sd_step], axis=-1),
+        "n_0": np.asarray(printed.n, dtype=float)[:, None],
+        "constant_0": log_constant(printed.n[:, None] - 1),
+    }
+    if not spec.prior.flat:
+        centre, scale = effect_prior(design, spec)
+        contrast = printed.reference >= 0
+        follow_up = contrast & (printed.visit != design.baseline)
+        spread = np.where(contrast, IMBALANCE_SCALE, LEVEL_SCALE)
+        values["location_centre"] = np.where(follow_up, centre[printed.outcome], 0.0)
+        values["location_scale"] = np.where(follow_up, scale[printed.outcome], spread)
+    return values
+
+
 def build(design: Design, spec: TableSpec) -> pm.Model:
     """The PyMC model: ``location`` is a mean, or for treated cells a difference from control."""
     printed = cells(design)
@@ -115,23 +141,18 @@ def build(design: Design, spec: TableSpec) -> pm.Model:
         "sd_group": range(int(groups.max()) + 1),
         "moment": ["mean", "sd"],
     }
-    with pm.Model(coords=coords) as model:
+    with pm.Model(coords=coords, check_bounds=False) as model:
+        for name, value in data(design, spec).items():
+            pm.Data(name, value, shape=value.shape)
         if spec.prior.flat:
             parameters: dict[str, Any] = {
                 "location": pm.Flat("location", dims="cell"),
                 "log_sd": pm.Flat("log_sd", dims="sd_group"),
             }
         else:
-            centre, scale = effect_prior(design, spec)
-            contrast = printed.reference >= 0
-            follow_up = contrast & (printed.visit != design.baseline)
-            spread = np.where(contrast, IMBALANCE_SCALE, LEVEL_SCALE)
             parameters = {
                 "location": pm.Normal(
-                    "location",
-                    np.where(follow_up, centre[printed.outcome], 0.0),
-                    np.where(follow_up, scale[printed.outcome], spread),
-                    dims="cell",
+                    "location", model["location_centre"], model["location_scale"], dims="cell"
                 ),
                 "log_sd": pm.Normal("log_sd", 0, LOG_SD_SCALE, dims="sd_group"),
             }
@@ -139,10 +160,9 @@ def build(design: Design, spec: TableSpec) -> pm.Model:
         error: Any = np.zeros((size, 2))
         if spec.rounding:
             score = pm.Normal("rounding_0", 0, 1, dims=("cell", "moment"))
-            step = np.stack([printed.mean_step, printed.sd_step], axis=-1)
-            error = 0.5 * pt.erf(score / np.sqrt(2)) * step
+            error = 0.5 * pt.erf(score / np.sqrt(2)) * model["step_0"]
 
-        def logp(value: Any, mean: Any, log_sd: Any, error: Any) -> Any:
+        def logp(value: Any, mean: Any, log_sd: Any, error: Any, n: Any, constant: Any) -> Any:
             exact = (value + error)[..., None]
             return table_logp(
                 exact[..., 0, :],
@@ -151,8 +171,8 @@ def build(design: Design, spec: TableSpec) -> pm.Model:
                 log_sd[..., None],
                 mean[..., None][..., :0],
                 mean[..., None][..., :0],
-                printed.n[:, None],
-                log_constant(printed.n[:, None] - 1),
+                n,
+                constant,
                 np.zeros((size, 0)),
                 np.zeros(0, dtype=bool),
                 np.zeros((size, 0)),
@@ -165,9 +185,11 @@ def build(design: Design, spec: TableSpec) -> pm.Model:
             mean,
             log_sd,
             error,
+            model["n_0"],
+            model["constant_0"],
             logp=logp,
-            signature="(),(),(m)->(m)",
-            observed=np.stack([printed.mean, printed.sd], axis=-1),
+            signature="(),(),(m),(r),(r)->(m)",
+            observed=model["printed_0"],
             dims=("cell", "moment"),
         )
     return model

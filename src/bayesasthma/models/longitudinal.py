@@ -6,6 +6,7 @@ ten analyses sampled in one compiled batch.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -66,13 +67,50 @@ def build(design: Design, spec: TableSpec) -> pm.Model:
         "moment": ["mean", "sd"],
     }
     with pm.Model(coords=coords, check_bounds=False) as model:
+        for name, value in data(design, spec).items():
+            pm.Data(name, value, shape=value.shape)
         parameters = _parameters(design, spec)
-        moment = moments(parameters, design, spec, pt)
+        moment = moments(parameters, design, spec, pt, n_arm=model["n_arm"])
         for index, table in enumerate(design.tables):
             _observe_table(index, table, moment, design, spec)
         for index, patients in enumerate(design.patients):
             _observe_patients(index, patients, moment, len(design.visits))
     return model
+
+
+def data(design: Design, spec: TableSpec) -> dict[str, np.ndarray]:
+    """Everything that another study of the same shape, or other prior scales, would change.
+
+    ``sampling.with_data(compiled, data(other, spec))`` refits without compiling, if the blocks of
+    both designs have the same shape, the same published correlations and, where n differs between
+    visits, the same n.
+
+    Returns
+    -------
+    dict of ndarray
+        By name: of each block ``printed_0`` and ``step_0`` (series, row, moment), and of balanced
+        blocks ``n_0``, ``constant_0`` (series, row), ``fisher_scale_0`` and ``pinned_z_0`` (series,
+        pair); ``n_arm`` (arm,); the location and scale of the priors of effects and correlations.
+    """
+    values = {"n_arm": np.asarray(design.n_arm, dtype=float)}
+    if not spec.prior.flat:
+        values |= _effect_data(design, spec)
+    if len(design.visits) > 1:
+        prior = spec.correlation
+        if prior.structure == "fixed":
+            values["rho"] = np.asarray(prior.rho)
+        else:
+            values["rho_location"] = np.asarray(prior.location)
+            values["rho_scale"] = np.asarray(prior.scale)
+    for index, table in enumerate(design.tables):
+        values[f"printed_{index}"] = np.stack([table.mean, table.sd], axis=-1)
+        values[f"step_{index}"] = np.stack([table.mean_step, table.sd_step], axis=-1)
+        if table.balanced:
+            values[f"n_{index}"] = np.asarray(table.n, dtype=float)
+            values[f"constant_{index}"] = log_constant(table.n - 1)
+            values[f"fisher_scale_{index}"] = fisher_scale(table.n - 1)
+            values[f"pinned_z_{index}"] = table.pinned_z
+    return values
 
 
 def _parameters(design: Design, spec: TableSpec) -> dict[str, Any]:
@@ -82,7 +120,7 @@ def _parameters(design: Design, spec: TableSpec) -> dict[str, Any]:
         parameters = _flat_parameters(design, spec)
     else:
         parameters = _hierarchical_means(design) | _hierarchical_sds(spec)
-        parameters["effect"] = _effects(design, spec)
+        parameters["effect"] = _effects(design)
     if len(design.visits) > 1:
         parameters |= _correlation_parameters(spec)
     return parameters
@@ -116,15 +154,21 @@ def _hierarchical_means(design: Design) -> dict[str, Any]:
     return parameters
 
 
-def _effects(design: Design, spec: TableSpec) -> Any:
-    """The treatment effects; their prior's location and scale are data, to be swapped at will."""
+def _effect_data(design: Design, spec: TableSpec) -> dict[str, np.ndarray]:
     location, scale = effect_prior(design, spec)
     shape = (len(design.outcomes), len(design.arms) - 1, len(design.follow_up))
+    return {
+        "effect_location": np.broadcast_to(location[:, None, None], shape).copy(),
+        "effect_scale": np.broadcast_to(scale[:, None], shape[:-1]).copy(),
+    }
+
+
+def _effects(design: Design) -> Any:
+    """The treatment effects; their prior's location and scale are data, to be swapped at will."""
+    model = pm.modelcontext(None)
+    centre, spread = model["effect_location"], model["effect_scale"]
+    shape = (len(design.outcomes), len(design.arms) - 1, len(design.follow_up))
     dims = ("outcome", "treated", "follow_up")
-    centre = np.broadcast_to(location[:, None, None], shape).copy()
-    spread = np.broadcast_to(scale[:, None], shape[:-1]).copy()
-    centre = pm.Data("effect_location", centre, shape=centre.shape)
-    spread = pm.Data("effect_scale", spread, shape=spread.shape)
     if shape[-1] < 2:
         return pm.Normal("effect", centre, spread[..., None], dims=dims)
     share = pm.Beta("pooling", 2, 2, dims=("outcome", "treated"))
@@ -153,10 +197,14 @@ def _learned_scale(name: str, median: float) -> Any:
 
 
 def _correlation_parameters(spec: TableSpec) -> dict[str, Any]:
-    prior = spec.correlation
+    prior, model = spec.correlation, pm.modelcontext(None)
     if prior.structure == "fixed":
-        return {"rho": pm.Data("rho", np.asarray(prior.rho))}
-    parameters = {"logit_rho": pm.Normal("logit_rho", prior.location, prior.scale, dims="outcome")}
+        return {"rho": model["rho"]}
+    parameters = {
+        "logit_rho": pm.Normal(
+            "logit_rho", model["rho_location"], model["rho_scale"], dims="outcome"
+        )
+    }
     if prior.structure == "unstructured":
         parameters["z_deviation"] = pm.Normal("z_deviation", 0, 1, dims=("outcome", "pair"))
     if prior.structure == "exchangeable_ar1":
@@ -196,41 +244,27 @@ def _observe_table(
         }
     )
     epsilon = pm.Normal(f"epsilon_{index}", 0, 1, dims=(names["series"], names["free_pair"]))
-    shape = (count, table.rows, 2)
-    step = np.stack([table.mean_step, table.sd_step], axis=-1)
-    printed = np.stack([table.mean, table.sd], axis=-1)
-    error: Any = np.zeros(shape)
-    if spec.rounding and np.any(step > 0):
+    step = model[f"step_{index}"]
+    error: Any = np.zeros((count, table.rows, 2))
+    if spec.rounding and (np.any(table.mean_step > 0) or np.any(table.sd_step > 0)):
         # a normal score keeps the geometry Gaussian: Phi(score) - 1/2 is uniform on (-1/2, 1/2)
         score = pm.Normal(f"rounding_{index}", 0, 1, dims=(names["series"], names["row"], "moment"))
         error = 0.5 * pt.erf(score / np.sqrt(2)) * step
     df = table.n - 1
 
-    def logp(value: Any, mean: Any, log_sd: Any, z: Any, epsilon: Any, error: Any) -> Any:
-        exact = value + error
-        if table.balanced:
-            return _balanced_logp(table, exact, mean, log_sd, z, epsilon)
-        return table_logp(
-            exact[..., 0],
-            exact[..., 1],
-            mean,
-            log_sd,
-            z,
-            epsilon,
-            table.n,
-            log_constant(df),
-            fisher_scale(df),
-            table.pinned,
-            table.pinned_z,
-            balanced=False,
-            xp=pt,
-        ).sum(axis=-1)
+    if table.balanced:
+        # handed over as arguments, for the graph is cloned and must carry its own data
+        constants = [
+            model[f"{name}_{index}"] for name in ("n", "constant", "fisher_scale", "pinned_z")
+        ]
+    else:
+        df = table.n - 1
+        constants = [table.n, log_constant(df), fisher_scale(df), table.pinned_z]
 
     def random(
-        mean: Any, log_sd: Any, z: Any, _epsilon: Any, _error: Any, rng: Any, size: Any
+        mean: Any, log_sd: Any, z: Any, _epsilon: Any, _error: Any, n: Any, *rest: Any, **_size: Any
     ) -> np.ndarray:
-        assert size is None  # one block, one shape
-        return np.stack(draw_table(rng, mean, log_sd, z, table.n), axis=-1)
+        return np.stack(draw_table(rest[-1], mean, log_sd, z, n), axis=-1)
 
     pm.CustomDist(
         f"table_{index}",
@@ -239,38 +273,73 @@ def _observe_table(
         z,
         epsilon,
         error,
-        logp=logp,
+        *constants,
+        logp=partial(_balanced_logp if table.balanced else _nested_logp, table.pinned),
         random=random,
-        signature="(r),(r),(p),(f),(r,m)->(r,m)",
-        observed=printed,
+        signature="(r),(r),(p),(f),(r,m),(r),(r),(p),(p)->(r,m)",
+        observed=model[f"printed_{index}"],
         dims=(names["series"], names["row"], "moment"),
     )
 
 
 def _balanced_logp(
-    table: TableBlock, exact: Any, mean: Any, log_sd: Any, z: Any, epsilon: Any
+    pinned: np.ndarray,
+    value: Any,
+    mean: Any,
+    log_sd: Any,
+    z: Any,
+    epsilon: Any,
+    error: Any,
+    n: Any,
+    constant: Any,
+    scale: Any,
+    pinned_z: Any,
 ) -> Any:
     """The same density as ``table_logp`` of a balanced block, summed over rows, compiled fast."""
-    free = np.flatnonzero(~table.pinned)
-    scale = fisher_scale(table.n - 1)[:, free]
-    if table.pinned.any():
-        latent = z[:, free] + epsilon * scale
-        z_sample = pt.as_tensor(table.pinned_z)[:, free].set(latent)
+    exact = value + error
+    if pinned.any():
+        free = np.flatnonzero(~pinned)
+        scale = scale[:, free]
+        z_sample = pinned_z[:, free].set(z[:, free] + epsilon * scale)
     else:
         z_sample = z + epsilon * scale
     density = fast_table_logp(
+        exact[..., 0], exact[..., 1], mean, log_sd, z, z_sample, n, constant, pinned
+    )
+    return density + (pt.log(scale) + 0.5 * (epsilon**2 + LOG_2PI)).sum(axis=-1)
+
+
+def _nested_logp(
+    pinned: np.ndarray,
+    value: Any,
+    mean: Any,
+    log_sd: Any,
+    z: Any,
+    epsilon: Any,
+    error: Any,
+    n: Any,
+    constant: Any,
+    scale: Any,
+    pinned_z: Any,
+) -> Any:
+    """``table_logp`` of a block whose rows differ in their number of patients."""
+    exact = value + error
+    rows = table_logp(
         exact[..., 0],
         exact[..., 1],
         mean,
         log_sd,
         z,
-        z_sample,
-        table.n,
-        log_constant(table.n - 1),
-        table.pinned,
+        epsilon,
+        n,
+        constant,
+        scale,
+        pinned,
+        pinned_z,
+        balanced=False,
+        xp=pt,
     )
-    jacobian = np.log(scale).sum(axis=-1) + 0.5 * LOG_2PI * len(free)
-    return density + jacobian + 0.5 * (epsilon**2).sum(axis=-1)
+    return rows.sum(axis=-1)
 
 
 def _observe_patients(

@@ -50,7 +50,13 @@ def effect_prior(design: Design, spec: TableSpec) -> tuple[np.ndarray, np.ndarra
     return location, np.array([prior.scale for prior in priors])
 
 
-def moments(parameters: dict[str, Array], design: Design, spec: TableSpec, xp: Any = np) -> Moments:
+def moments(
+    parameters: dict[str, Array],
+    design: Design,
+    spec: TableSpec,
+    xp: Any = np,
+    n_arm: Array | None = None,
+) -> Moments:
     """Means, SDs and correlations from the parameters of the model.
 
     Parameters
@@ -61,6 +67,8 @@ def moments(parameters: dict[str, Array], design: Design, spec: TableSpec, xp: A
     spec : TableSpec
     xp : module
         ``numpy`` or ``pytensor.tensor``.
+    n_arm : array, shape (arm,), optional
+        Instead of the design's, so that a compiled model can be given others.
 
     Returns
     -------
@@ -76,7 +84,8 @@ def moments(parameters: dict[str, Array], design: Design, spec: TableSpec, xp: A
     treated = parameters["effect"]
     if design.baseline is not None:
         imbalance = parameters["imbalance"][..., None]
-        carried = _slope(log_sd, z, design, xp)[..., None, :] * imbalance
+        n_arm = design.n_arm if n_arm is None else n_arm
+        carried = _slope(log_sd, z, n_arm, len(design.visits), xp)[..., None, :] * imbalance
         treated = xp.concatenate([imbalance, carried + treated], axis=-1)
     control = control[..., None, :]
     return Moments(xp.concatenate([control, control + treated], axis=-2), log_sd, z)
@@ -92,13 +101,13 @@ def _partial_correlations(
     return z + 0.0 * level if spec.correlation.structure == "fixed" else z
 
 
-def _slope(log_sd: Array, z: Array, design: Design, xp: Any) -> Array:
+def _slope(log_sd: Array, z: Array, n_arm: Array, visit_count: int, xp: Any) -> Array:
     """Regression of each follow-up visit on baseline, pooled within arms (..., visit)."""
-    weight = ((design.n_arm - 1) / np.sum(design.n_arm - 1))[:, None]
+    weight = ((n_arm - 1) / (n_arm - 1).sum())[:, None]
     base = log_sd[..., :1]
     covariance = (weight * xp.exp(base + log_sd[..., 1:])).sum(axis=-2)
     variance = (weight * xp.exp(2 * base)).sum(axis=-2)
-    first = [k for k, (_, j) in enumerate(pairs(len(design.visits))) if j == 0]
+    first = [k for k, (_, j) in enumerate(pairs(visit_count)) if j == 0]
     return xp.tanh(z[..., first]) * covariance / variance
 
 
