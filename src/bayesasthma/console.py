@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import sys
 from pathlib import Path
@@ -18,11 +19,41 @@ class Console:
 
     def __init__(self, quiet: bool, as_json: bool) -> None:
         self.quiet, self.as_json = quiet, as_json
+        self._clock: Any = None
 
     def progress(self, message: str) -> None:
-        """One line per stage."""
-        if not self.quiet:
-            print(f"  {message}", file=sys.stderr, flush=True)
+        """One line per stage; on a terminal a running clock while a model compiles.
+
+        Sampling has nutpie's own bar.
+        """
+        if self.quiet:
+            return
+        self.settle()
+        print(f"  {message}", file=sys.stderr, flush=True)
+        if "compiling" in message and sys.stderr.isatty():
+            self._start_clock()
+
+    def settle(self) -> None:
+        """Stop the running clock, if there is one."""
+        if self._clock is not None:
+            self._clock.stop()
+            self._clock = None
+
+    def _start_clock(self) -> None:
+        from rich.console import Console as RichConsole
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._clock = Progress(
+            TextColumn("   "),
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=RichConsole(stderr=True),
+            transient=True,
+        )
+        self._clock.add_task("compiling", total=None)
+        self._clock.start()
+        atexit.register(self.settle)  # an interrupted run gives the cursor back
 
     def data(self, frame: pd.DataFrame, text: str | None = None) -> None:
         """A table: as JSON records, or as text."""

@@ -8,6 +8,8 @@ each other.
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from typing import Any
 
 import numba
@@ -186,9 +188,18 @@ class TableLogp(Op):
         return [[i < self.gradients] * len(node.outputs) for i in range(len(node.inputs))]
 
 
+def source_salt(kernel: Any) -> int:
+    """A number that changes with a kernel's source: compiled code of another version is not used.
+
+    Numba's cache on disk outlives an upgrade of this package.
+    """
+    digest = hashlib.sha256(inspect.getsource(kernel).encode()).digest()
+    return int.from_bytes(digest[:6])
+
+
 @register_funcify_default_op_cache_key(TableLogp)  # type: ignore[no-untyped-call, untyped-decorator]
 def _funcify(_op: TableLogp, **_kwargs: Any) -> Any:
-    return numba_njit(_kernel), 1
+    return numba_njit(_kernel), source_salt(_kernel)
 
 
 def fast_table_logp(
