@@ -44,6 +44,12 @@ bench: $(VENV)/.installed ## run every script of benchmarks/
 	  echo "$$script"; $(BIN)/python "$$script" $(ARGS); \
 	done
 
+# Renews what is stale of calibration/: half an hour or more; interrupted, it resumes.
+# make calibration ARGS="--only longitudinal" renews some of it.
+.PHONY: calibration
+calibration: $(VENV)/.installed ## renew the proof in calibration/ (half an hour and more)
+	$(BIN)/bayesasthma calibrate proof --out calibration $(ARGS)
+
 .PHONY: wheel
 wheel: $(VENV)/.installed ## build the wheel and the source distribution into dist/
 	$(BIN)/hatchling build $(ARGS)

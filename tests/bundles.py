@@ -114,6 +114,37 @@ def three_arms(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
+def complete(folder: Path, seed: int = 0) -> Path:
+    """Two arms, three visits, five outcomes of the same patients, every cell printed as a level.
+
+    Two domains of two outcomes with a direction each, and an outcome without one. Patients who do
+    well on one outcome do well on the others.
+    """
+    rng = np.random.default_rng(seed)
+    arms, visits = {"control": 22, "active": 25}, {"start": 0, "week6": 6, "week12": 12}
+    write_toml(folder, arms, visits, "start")
+    outcomes = [
+        ("symptoms", "Symptoms", "points", "control", "lower", "0.5", "absolute", "assumed"),
+        ("score", "Score", "points", "control", "higher", "", "", ""),
+        ("flow", "Peak flow", "l/min", "lung function", "higher", "", "", ""),
+        ("volume", "Volume", "l", "lung function", "higher", "", "", ""),
+        ("marker", "Marker", "U/l", "blood", "none", "", "", ""),
+    ]
+    write_rows(folder / "outcomes.csv", OUTCOME, outcomes)
+    levels = {"symptoms": (3, -1), "score": (18, 3), "flow": (300, 60), "volume": (2.5, 0.6)}
+    rows: list[tuple[object, ...]] = []
+    for shift, (arm, n) in enumerate(arms.items()):
+        shared = simulate(rng, n, [0.0, 0.0, 0.0], 0.6, 0.7)
+        for outcome, (level, unit) in (levels | {"marker": (100, 30)}).items():
+            gain = np.array([0.0, 0.3, 0.5]) * shift * (outcome != "marker")
+            own = simulate(rng, n, [0.0, 0.0, 0.0], 0.8, 0.6)
+            values = level + unit * (own + gain + shared * (outcome != "marker"))
+            for t, visit in enumerate(visits):
+                rows.append(_summary(outcome, arm, visit, "level", values[:, t], 3))
+    write_rows(folder / "summaries.csv", SUMMARY, rows)
+    return folder
+
+
 def _summary(
     outcome: str, arm: str, visit: str, statistic: str, values: np.ndarray, decimals: int
 ) -> tuple[object, ...]:

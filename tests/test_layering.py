@@ -13,12 +13,15 @@ ROOT = Path(bayesasthma.__file__).parent
 
 #: From the bottom up; a module imports only modules to its left (or its own package).
 FLOORS = [
-    "errors", "study", "printed_numbers", "sheets", "bundle_records", "bundle_table",
-    "bundle_header", "bundle", "template",
-    "correlation", "likelihood", "priors", "series", "models", "sampling", "diagnostics",
-    "assembly", "fitting", "adverse_fits", "estimands", "summaries", "effect_table",
-    "frequentist", "auditing", "comparison", "quotes", "plots", "reporting", "analysis",
-    "console", "cli", "__main__",
+    "errors", "output_files", "study", "printed_numbers", "sheets", "bundle_records",
+    "bundle_table", "bundle_header", "bundle", "template", "correlation", "likelihood",
+    "joint_likelihood", "external_evidence", "prior_distributions", "prior_files", "priors",
+    "readings", "beta_mixtures", "quadrature", "rates", "patient_series", "series", "models",
+    "sampling", "convergence", "diagnostics", "patient_assembly", "joint_assembly", "assembly",
+    "fitting", "prior_check", "adverse_fits", "estimands", "summaries", "effect_table",
+    "joint_estimands", "graphs", "dispatch", "specification_curve", "frequentist", "auditing",
+    "reverse_bayes", "scepticism", "comparison", "quotes", "plots", "calibration", "reporting",
+    "analysis", "console", "prior_commands", "calibration_cli", "cli", "__main__",
 ]  # fmt: skip
 HEAVY = {"pymc", "pytensor", "nutpie"}
 HEAVY_ALLOWED = {"models", "sampling"}

@@ -8,7 +8,8 @@ from scipy import stats
 from scipy.special import betaln
 
 import bayesasthma as ba
-from bayesasthma.adverse_fits import adverse_effects, fit_adverse, probability_less
+from bayesasthma.adverse_fits import adverse_effects, fit_adverse
+from bayesasthma.beta_mixtures import probability_less
 from bayesasthma.diagnostics import check
 from bayesasthma.effect_table import effects
 from bayesasthma.fitting import Fit, fit_table

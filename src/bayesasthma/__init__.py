@@ -39,9 +39,20 @@ _EXPORTS = {
     "effects": "effect_table",
     "probability_of_benefit": "effect_table",
     "adverse_effects": "adverse_fits",
+    "joint_effects": "joint_estimands",
+    "BetaMixture": "beta_mixtures",
+    "probability_less": "beta_mixtures",
+    "exchangeable_rates": "rates",
+    "LogitNormal": "rates",
+    "BetaRates": "rates",
+    "HalfNormal": "rates",
+    "InverseGamma": "rates",
     "audit": "auditing",
     "compare": "comparison",
     "quote": "quotes",
+    "calibrate": "calibration",
+    "Calibration": "calibration",
+    "sensitivity": "specification_curve",
     "report": "analysis",
     "reanalyse": "analysis",
 }
@@ -55,8 +66,12 @@ if TYPE_CHECKING:
     from bayesasthma.analysis import reanalyse as reanalyse
     from bayesasthma.analysis import report as report
     from bayesasthma.auditing import audit as audit
+    from bayesasthma.beta_mixtures import BetaMixture as BetaMixture
+    from bayesasthma.beta_mixtures import probability_less as probability_less
     from bayesasthma.bundle import bundled_studies as bundled_studies
     from bayesasthma.bundle import load_study as load_study
+    from bayesasthma.calibration import Calibration as Calibration
+    from bayesasthma.calibration import calibrate as calibrate
     from bayesasthma.comparison import compare as compare
     from bayesasthma.effect_table import effects as effects
     from bayesasthma.effect_table import probability_of_benefit as probability_of_benefit
@@ -65,8 +80,15 @@ if TYPE_CHECKING:
     from bayesasthma.errors import StudyError as StudyError
     from bayesasthma.errors import UsageError as UsageError
     from bayesasthma.fitting import Fit as Fit
+    from bayesasthma.joint_estimands import joint_effects as joint_effects
     from bayesasthma.quotes import quote as quote
+    from bayesasthma.rates import BetaRates as BetaRates
+    from bayesasthma.rates import HalfNormal as HalfNormal
+    from bayesasthma.rates import InverseGamma as InverseGamma
+    from bayesasthma.rates import LogitNormal as LogitNormal
+    from bayesasthma.rates import exchangeable_rates as exchangeable_rates
     from bayesasthma.sampling import SamplerOptions as SamplerOptions
+    from bayesasthma.specification_curve import sensitivity as sensitivity
     from bayesasthma.study import Study as Study
 
 

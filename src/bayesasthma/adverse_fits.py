@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import integrate, stats
+from scipy import stats
 
+from bayesasthma.beta_mixtures import probability_less
 from bayesasthma.diagnostics import Gate, check, mark
 from bayesasthma.errors import UsageError
 from bayesasthma.fitting import PRIOR_DRAWS, run_or_resume, silent
 from bayesasthma.models.adverse import JEFFREYS, READINGS, AdverseSpec, Counts, counts
-from bayesasthma.priors import prior_set
+from bayesasthma.priors import check_names, prior_set
 from bayesasthma.sampling import (
     Progress,
     SamplerOptions,
@@ -95,6 +96,8 @@ def fit_adverse(
     """
     options = options or SamplerOptions()
     readings = tuple(readings)
+    chosen = prior_set(prior)
+    check_names(chosen, study)
     fits: list[AdverseFit] = []
     compiled: Any = None
     for reading in readings:
@@ -105,11 +108,11 @@ def fit_adverse(
                 raise
             progress(f"adverse, {reading}: skipped, {error}")
             continue
-        fits.append(_conjugate(study, data, reading, options))
-        spec = AdverseSpec("hierarchical", reading, prior_set(prior))
+        fits.append(conjugate_fit(study, data, reading, options))
+        spec = AdverseSpec("hierarchical", reading, chosen)
         record = {
             "spec": spec.label,
-            "prior": spec.prior,
+            "prior": asdict(chosen),
             "options": options.record(),
             "inputs": study.checksums,
             "study": study.name,
@@ -145,7 +148,7 @@ def _coords(data: Counts) -> dict[str, list[str]]:
     return {"reaction": list(data.reactions), "visit": list(data.visits), "arm": list(data.arms)}
 
 
-def _grid(data: Counts, values: np.ndarray) -> np.ndarray:
+def cell_grid(data: Counts, values: np.ndarray) -> np.ndarray:
     """Spread values (..., cell) on (..., reaction, visit, arm); NaN where nothing was printed."""
     shape = (len(data.reactions), len(data.visits), len(data.arms))
     grid = np.full((*values.shape[:-1], *shape), np.nan)
@@ -153,7 +156,7 @@ def _grid(data: Counts, values: np.ndarray) -> np.ndarray:
     return grid
 
 
-def _accumulate(hazard: np.ndarray, reading: str) -> np.ndarray:
+def accumulate(hazard: np.ndarray, reading: str) -> np.ndarray:
     """Chance by each visit from the chance at each visit (..., reaction, visit, arm)."""
     if reading == "per_visit":
         return hazard
@@ -161,12 +164,12 @@ def _accumulate(hazard: np.ndarray, reading: str) -> np.ndarray:
     return np.where(np.isnan(hazard), np.nan, 1 - free)
 
 
-def _conjugate(study: Study, data: Counts, reading: str, options: SamplerOptions) -> AdverseFit:
+def conjugate_fit(study: Study, data: Counts, reading: str, options: SamplerOptions) -> AdverseFit:
     """Independent draws of the closed-form beta posterior of each cell."""
     rng = np.random.default_rng(options.seed)
     size = (options.chains, options.draws, len(data.events))
     hazard = rng.beta(JEFFREYS + data.events, JEFFREYS + data.at_risk - data.events, size=size)
-    rate = _accumulate(_grid(data, hazard), reading)
+    rate = accumulate(cell_grid(data, hazard), reading)
     dims = ("chain", "draw", "reaction", "visit", "arm")
     tree = xr.DataTree.from_dict(
         {
@@ -214,7 +217,7 @@ def _hierarchical_tree(
         hazard = rng.beta(alpha + events, beta + at_risk - events)
         dims = ("chain", "draw", "reaction", "visit", "arm")
         groups[group] = source.assign(
-            rate=(dims, _accumulate(_grid(data, hazard), spec.reading)),
+            rate=(dims, accumulate(cell_grid(data, hazard), spec.reading)),
             arm_rate=(("chain", "draw", "reaction", "arm"), arm_rate),
         ).assign_coords(_coords(data))
         new = rng.binomial(data.at_risk, rng.beta(alpha, beta))
@@ -331,14 +334,3 @@ def _closed_form(table: pd.DataFrame, fit: AdverseFit, ci_prob: float) -> pd.Dat
                 moments = [own.mean() - control.mean(), float(np.hypot(own.std(), control.std()))]
                 table.loc[row.Index, ["mean", "sd"]] = moments
     return table
-
-
-def probability_less(first: Any, second: Any) -> float:
-    """P(first < second) of two independent beta variables, by adaptive quadrature to 1e-10.
-
-    The integral is over the quantiles of ``second``, so no density is unbounded.
-    """
-    value, _ = integrate.quad(
-        lambda u: float(first.cdf(second.ppf(u))), 0, 1, epsabs=1e-12, epsrel=1e-10, limit=400
-    )
-    return float(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -20,12 +19,19 @@ from bayesasthma.diagnostics import diagnostics_frame
 from bayesasthma.effect_table import effects
 from bayesasthma.errors import BayesAsthmaError, UsageError
 from bayesasthma.fitting import Fit, fit_table, silent
+from bayesasthma.joint_estimands import COLUMNS as JOINT_COLUMNS
+from bayesasthma.joint_estimands import joint_effects
+from bayesasthma.models.outcome_groups import unsuitable
 from bayesasthma.models.specification import TABLE_DEFAULTS, Variance, table_spec
+from bayesasthma.output_files import write_csv, write_text
+from bayesasthma.readings import Reading, read_as
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.sampling import Progress, SamplerOptions, Stopwatch, versions
+from bayesasthma.scepticism import refitter, scepticism
+from bayesasthma.series import design
 from bayesasthma.study import Study
 
-MODELS = ("independent", "longitudinal", "adverse")
+MODELS = ("independent", "longitudinal", "joint", "adverse")
 
 
 def fit(
@@ -35,6 +41,8 @@ def fit(
     *,
     correlation: str | CorrelationPrior | None = None,
     variance: Variance | None = None,
+    scale: str | None = None,
+    dispersion: str | None = None,
     rounding: bool | None = None,
     options: SamplerOptions | None = None,
     outcomes: list[str] | None = None,
@@ -46,13 +54,17 @@ def fit(
     Parameters
     ----------
     study : Study
-    model : {"independent", "longitudinal", "adverse"}
+    model : {"independent", "longitudinal", "joint", "adverse"}
     prior : str, optional
-        A prior set; each model has a default.
+        A prior set, or the path of a TOML file with one; each model has a default.
     correlation : str or CorrelationPrior, optional
         ``unstructured`` (default), ``exchangeable``, ``ar1``, ``exchangeable_ar1``, ``fixed:RHO``.
     variance : {"common", "by_arm"}, optional
         One SD over the arms at each visit, or one per arm.
+    scale : {"identity", "log"} or "log:OUTCOME,...", optional
+        Outcomes to take as log-normal, see :class:`bayesasthma.readings.Reading`.
+    dispersion : {"sd", "se"} or "se:OUTCOME,...", optional
+        Outcomes whose printed SDs to take as standard errors.
     rounding : bool, optional
         Whether printed numbers carry their rounding error.
     options : SamplerOptions, optional
@@ -78,6 +90,7 @@ def fit(
     if model == "adverse":
         return fit_adverse(study, prior or "weak", options, folder=where, progress=progress)
     spec = table_spec(model, prior, correlation, variance, rounding)
+    study = read_as(study, Reading.parse(scale, dispersion))
     return fit_table(study, spec, options, outcomes=outcomes, folder=where, progress=progress)
 
 
@@ -114,9 +127,16 @@ def reanalyse(
     progress("audit: done")
 
     def fit_one(model: str) -> Fit:
-        return fit_table(study, model, options, folder=folder / "posterior", progress=progress)
+        return fit_table(
+            study, model, options, folder=folder / "posterior", kept=compiled, progress=progress
+        )
 
-    table_fits = [watch.time(f"fit {model}", partial(fit_one, model)) for model in TABLE_DEFAULTS]
+    compiled: dict[str, Any] = {}
+    models = list(TABLE_DEFAULTS)
+    if (reason := unsuitable(design(study))) is not None:
+        models.remove("joint")
+        progress(f"joint: left out, for {reason}")
+    table_fits = [watch.time(f"fit {model}", partial(fit_one, model)) for model in models]
     adverse_fits: list[AdverseFit] = []
     if not study.adverse.empty:
         adverse_fits = watch.time(
@@ -125,9 +145,13 @@ def reanalyse(
                 study, options=options, folder=folder / "posterior", progress=progress
             ),
         )
+    sceptical = watch.time(
+        "reverse Bayes", lambda: _scepticism(table_fits, options, folder, compiled, progress)
+    )
     progress("effects, comparison and diagnostics")
     results: ReanalysisResults = watch.time(
-        "summarise", lambda: _results(study, table_fits, adverse_fits, findings, options, started)
+        "summarise",
+        lambda: _results(study, table_fits, adverse_fits, findings, sceptical, options, started),
     )
     progress("figures and report")
     write(results, folder, watch)
@@ -156,11 +180,35 @@ def report(study: Study, out: str | Path, *, options: SamplerOptions | None = No
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
+def _scepticism(
+    table_fits: Sequence[Fit],
+    options: SamplerOptions,
+    folder: Path,
+    compiled: dict[str, Any],
+    progress: Progress,
+) -> pd.DataFrame | None:
+    """Reverse Bayes of the longitudinal fit, refitting where reweighting does not reach."""
+    for fit in table_fits:
+        if fit.model == "longitudinal":
+            spec = table_spec(fit.model, fit.prior)
+            refit = refitter(
+                fit,
+                spec,
+                options,
+                folder=folder / "posterior",
+                compiled=compiled.get(fit.label),
+                progress=progress,
+            )
+            return scepticism(fit, refit)
+    return None
+
+
 def _results(
     study: Study,
     table_fits: Sequence[Fit],
     adverse_fits: Sequence[AdverseFit],
     findings: Any,
+    sceptical: pd.DataFrame | None,
     options: SamplerOptions,
     started: str,
 ) -> ReanalysisResults:
@@ -170,14 +218,17 @@ def _results(
         else pd.DataFrame(columns=ADVERSE_COLUMNS)
     )
     every: list[Fit | AdverseFit] = [*table_fits, *adverse_fits]
+    table = pd.concat([effects(item) for item in table_fits], ignore_index=True)
+    compared = compare(list(table_fits), audit=findings, sceptical=sceptical, summaries=table)
     return ReanalysisResults(
         study=study,
         table_fits=list(table_fits),
         adverse_fits=list(adverse_fits),
-        effects=pd.concat([effects(item) for item in table_fits], ignore_index=True),
+        effects=table,
         adverse=adverse,
-        comparison=compare(list(table_fits)),
+        comparison=compared,
         diagnostics=diagnostics_frame([item.gate for item in every]),
+        joint=_joint(table_fits),
         audit=findings,
         run={
             "study": study.name,
@@ -194,6 +245,14 @@ def _results(
     )
 
 
+def _joint(table_fits: Sequence[Fit]) -> pd.DataFrame:
+    """Statements about several outcomes, of the joint fit if there is one."""
+    for fit in table_fits:
+        if fit.model == "joint" and (fit.study.outcomes["direction"] != 0).any():
+            return joint_effects(fit)
+    return pd.DataFrame(columns=JOINT_COLUMNS)
+
+
 def _own_version() -> str:
     import bayesasthma
 
@@ -207,6 +266,8 @@ def write(results: ReanalysisResults, folder: Path, watch: Stopwatch) -> None:
         write_csv(results.adverse, folder / "adverse.csv")
     write_csv(results.comparison, folder / "comparison.csv")
     write_csv(results.diagnostics, folder / "diagnostics.csv")
+    if len(results.joint):
+        write_csv(results.joint, folder / "joint.csv")
     if results.audit is not None:
         write_csv(results.audit.tests, folder / "audit.csv")
     results.run["timings"] = {k: round(v, 2) for k, v in watch.seconds.items()}
@@ -215,27 +276,3 @@ def write(results: ReanalysisResults, folder: Path, watch: Stopwatch) -> None:
     watch.time("report", lambda: write_report(results, folder))
     results.run["timings"] = {k: round(v, 2) for k, v in watch.seconds.items()}
     write_text(json.dumps(results.run, indent=2, default=str) + "\n", folder / "run.json")
-
-
-def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table atomically, with six significant digits."""
-    write_text(frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"), path)
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write a text file atomically.
-
-    Raises
-    ------
-    BayesAsthmaError
-        If the folder cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise BayesAsthmaError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

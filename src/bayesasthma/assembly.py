@@ -7,10 +7,12 @@ import xarray as xr
 from scipy.special import ndtr
 
 from bayesasthma.correlation import cholesky_from_z, multiply_transpose, unpack_lower
+from bayesasthma.joint_assembly import joint_parts
 from bayesasthma.likelihood import draw_table, fisher_scale, log_constant, table_logp
+from bayesasthma.models.moments import Moments, row_moments
 from bayesasthma.models.moments import moments as moments_of
-from bayesasthma.models.moments import row_moments
 from bayesasthma.models.specification import TableSpec
+from bayesasthma.patient_assembly import patient_parts
 from bayesasthma.series import Design, TableBlock
 
 
@@ -67,14 +69,37 @@ def _arrays(draws: xr.Dataset) -> dict[str, np.ndarray]:
     return {str(k): v.transpose("chain", "draw", ...).to_numpy() for k, v in draws.items()}
 
 
-def _longitudinal_groups(
-    draws: xr.Dataset, layout: Design, spec: TableSpec, rng: np.random.Generator
-) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset, xr.Dataset]:
-    """Moments, predictive draws, log-likelihood and data of the longitudinal model."""
+def natural_moments(draws: xr.Dataset, layout: Design, spec: TableSpec) -> xr.Dataset:
+    """Population means, SDs and correlations of parameter draws: what every estimand needs.
+
+    Parameters
+    ----------
+    draws : Dataset (chain, draw, ...)
+        Posterior or prior draws of a model's free parameters.
+    layout : Design
+    spec : TableSpec
+
+    Returns
+    -------
+    Dataset
+        ``mean``, ``sd`` (chain, draw, outcome, arm, visit) in outcome units, and unless the model
+        is ``independent`` ``correlation`` (chain, draw, outcome, visit, visit_b).
+    """
+    if spec.model == "independent":
+        return _independent_moments(draws, layout, spec)
+    return _labelled_moments(_standardised_moments(draws, layout, spec)[1], layout)
+
+
+def _standardised_moments(
+    draws: xr.Dataset, layout: Design, spec: TableSpec
+) -> tuple[dict[str, np.ndarray], Moments]:
     parameters = _arrays(draws)
     if spec.correlation.rho is not None:
         parameters["rho"] = np.asarray(spec.correlation.rho)
-    moment = moments_of(parameters, layout, spec)
+    return parameters, moments_of(parameters, layout, spec)
+
+
+def _labelled_moments(moment: Moments, layout: Design) -> xr.Dataset:
     size = len(layout.visits)
     lower = multiply_transpose(cholesky_from_z(unpack_lower(moment.z, size)))
     correlation = np.ones((*moment.mean.shape[:3], size, size))
@@ -87,21 +112,38 @@ def _longitudinal_groups(
         "visit": list(layout.visits),
         "visit_b": list(layout.visits),
     }
-    moments = xr.Dataset(
+    return xr.Dataset(
         {
             **_natural(moment.mean, moment.log_sd, layout),
             "correlation": (("chain", "draw", "outcome", "visit", "visit_b"), correlation),
         },
         coords,
     )
+
+
+def _longitudinal_groups(
+    draws: xr.Dataset, layout: Design, spec: TableSpec, rng: np.random.Generator
+) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset, xr.Dataset]:
+    """Moments, predictive draws, log-likelihood and data of the longitudinal model."""
+    parameters, moment = _standardised_moments(draws, layout, spec)
+    moments = _labelled_moments(moment, layout)
     predictive, density, observed = {}, {}, {}
+    parts = joint_parts(parameters, moment, layout, spec, rng) if spec.model == "joint" else None
     for index, table in enumerate(layout.tables):
         inputs = row_moments(table, moment, layout)
-        predictive[f"table_{index}"] = _predict(rng, table, inputs, index, layout)
+        means = None if parts is None else parts.means
+        predictive[f"table_{index}"] = _predict(rng, table, inputs, index, layout, means)
         density[f"table_{index}"] = _density(table, inputs, parameters, index)
         observed[f"table_{index}"] = _table_array(
             np.stack([table.mean, table.sd], axis=-1), table, index, layout
         )
+    if layout.patients:
+        extra, *cells = patient_parts(parameters, moment, layout, rng)
+        moments = moments.merge(extra)
+        predictive["table_0"], density["patients"], observed["table_0"] = cells
+    if parts is not None:
+        moments = moments.merge(parts.quantities)
+        density["table_0"] = density["table_0"] + parts.density
     return moments, xr.Dataset(predictive), xr.Dataset(density), xr.Dataset(observed)
 
 
@@ -135,8 +177,10 @@ def _predict(
     inputs: tuple[np.ndarray, np.ndarray, np.ndarray],
     index: int,
     layout: Design,
+    means: np.ndarray | None = None,
 ) -> xr.DataArray:
     mean, sd = draw_table(rng, *inputs, table.n)
+    mean = mean if means is None else means
     return _table_array(np.stack([mean, sd], axis=-1), table, index, layout)
 
 
@@ -169,10 +213,7 @@ def _density(
     return xr.DataArray(values, dims=("chain", "draw", f"series_{index}", f"row_{index}"))
 
 
-def _independent_groups(
-    draws: xr.Dataset, layout: Design, spec: TableSpec, rng: np.random.Generator
-) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset, xr.Dataset]:
-    """Moments, predictive draws, log-likelihood and data of the independent model."""
+def _independent_moments(draws: xr.Dataset, layout: Design, spec: TableSpec) -> xr.Dataset:
     from bayesasthma.models import independent
 
     printed = independent.cells(layout)
@@ -187,7 +228,19 @@ def _independent_groups(
         "arm": list(layout.arms),
         "visit": list(layout.visits),
     }
-    moments = xr.Dataset(_natural(full_mean, full_log_sd, layout), coords)
+    return xr.Dataset(_natural(full_mean, full_log_sd, layout), coords)
+
+
+def _independent_groups(
+    draws: xr.Dataset, layout: Design, spec: TableSpec, rng: np.random.Generator
+) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset, xr.Dataset]:
+    """Moments, predictive draws, log-likelihood and data of the independent model."""
+    from bayesasthma.models import independent
+
+    printed = independent.cells(layout)
+    parameters = _arrays(draws)
+    mean, log_sd = independent.moments(parameters, printed, spec)
+    moments = _independent_moments(draws, layout, spec)
     n = printed.n[:, None]
     no_pairs = np.zeros((*mean.shape, 0))
     inputs = (mean[..., None], log_sd[..., None], no_pairs)

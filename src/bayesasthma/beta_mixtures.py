@@ -57,7 +57,11 @@ class BetaMixture:
         high = max(stats.beta.ppf(probability, a, b) for a, b in zip(self.a, self.b, strict=True))
         if low == high:
             return float(low)
-        return float(optimize.brentq(lambda x: self.cdf(x) - probability, low, high, xtol=1e-14))
+
+        def excess(rate: float) -> float:
+            return float(self.cdf(rate)) - probability
+
+        return float(optimize.brentq(excess, low, high, xtol=1e-14))
 
     @property
     def mean(self) -> float:
@@ -91,9 +95,7 @@ class BetaMixture:
         weights = special.softmax(log_weight)
         kept = weights > 0
         weights = weights[kept] / weights[kept].sum()
-        return BetaMixture(
-            tuple(weights), tuple((a + events)[kept]), tuple((b + n - events)[kept])
-        )
+        return BetaMixture(tuple(weights), tuple((a + events)[kept]), tuple((b + n - events)[kept]))
 
     def robust(self, weight: float = 0.2, mean: float = 0.5) -> BetaMixture:
         """Add a component worth one patient, in case the new study is unlike the earlier ones.
@@ -163,10 +165,7 @@ def fit_beta_mixture(rates: np.ndarray, components: int) -> BetaMixture:
     weights, previous = np.full(components, 1 / components), -np.inf
     for _ in range(EM_ITERATIONS):
         log_density = (
-            np.log(weights)
-            + (a - 1) * logs[:, :1]
-            + (b - 1) * logs[:, 1:]
-            - special.betaln(a, b)
+            np.log(weights) + (a - 1) * logs[:, :1] + (b - 1) * logs[:, 1:] - special.betaln(a, b)
         )
         total = special.logsumexp(log_density, axis=1)
         share = np.exp(log_density - total[:, None])
@@ -179,7 +178,7 @@ def fit_beta_mixture(rates: np.ndarray, components: int) -> BetaMixture:
 
 
 def _maximise(a: np.ndarray, b: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Solve ``digamma(a) - digamma(a + b) = target[0]``, likewise ``b``: Newton on the log scale."""
+    """Solve ``digamma(a) - digamma(a + b) = target[0]``, and likewise for ``b``, by Newton."""
     for _ in range(50):
         gradient_a = target[:, 0] - special.digamma(a) + special.digamma(a + b)
         gradient_b = target[:, 1] - special.digamma(b) + special.digamma(a + b)

@@ -121,13 +121,16 @@ def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Stud
     reactions, variables = subjects(ids.outcomes, baseline, sheets["adverse.csv"])
     ids = Ids(ids.outcomes, ids.arms, ids.visits, ids.sizes, reactions, variables)
     _check_methods(header, ids, collector)
+    if header.covariates and sheets["patients.csv"] is None:
+        found = ", ".join(header.covariates)
+        collector.add("study.toml", None, "covariates", found, "patients.csv, which has them")
     patients = None
     table: xr.Dataset | None = None
     pinned: dict[tuple[str, str, str], int] = {}
     if (sheet := sheets["summaries.csv"]) is not None:
         table, pinned = summary_table(sheet, outcomes, arms, visits, base)
     if (sheet := sheets["patients.csv"]) is not None:
-        patients = read_patients(sheet, outcomes, arms, visits)
+        patients = read_patients(sheet, outcomes, arms, visits, header.covariates)
         if table is None:
             table = patient_table(patients, outcomes, arms, visits)
     correlations = read_correlations(
@@ -161,6 +164,7 @@ def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Stud
         checksums=checksums,
         methods=header.methods,
         exclusions=header.exclusions,
+        covariates=header.covariates,
     )
 
 

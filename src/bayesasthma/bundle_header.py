@@ -27,6 +27,7 @@ KEYS = (
     "visits",
     "methods",
     "exclusions",
+    "covariates",
 )
 ARM_KEYS = ("id", "label", "role", "n")
 VISIT_KEYS = ("id", "label", "week", "baseline")
@@ -58,6 +59,8 @@ class Header:
     methods : dict
     exclusions : DataFrame
         Columns ``criterion, variable, level``.
+    covariates : tuple of str
+        Columns of ``patients.csv`` that models adjust for.
     """
 
     title: str
@@ -69,6 +72,7 @@ class Header:
     baseline_visit: str | None
     methods: dict[str, Any]
     exclusions: pd.DataFrame
+    covariates: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,7 @@ def read_header(folder: Path, collector: Collector, checksums: dict[str, str]) -
         baseline_visit=baseline,
         methods=_methods(top),
         exclusions=_exclusions(top),
+        covariates=_covariates(top),
     )
 
 
@@ -254,6 +259,15 @@ def _exclusions(top: _Table) -> pd.DataFrame:
         table.known(EXCLUSION_KEYS)
     records = [[table.text(key, required=True) for key in EXCLUSION_KEYS] for table in tables]
     return pd.DataFrame(records, columns=list(EXCLUSION_KEYS), dtype="str")
+
+
+def _covariates(top: _Table) -> tuple[str, ...]:
+    value = top.values.get("covariates", [])
+    listed = isinstance(value, list) and all(isinstance(item, str) and item for item in value)
+    if not listed or len(set(value)) < len(value) or set(value) & set(RESERVED):
+        top.bad("covariates", "a list of different columns of patients.csv")
+        return ()
+    return tuple(value)
 
 
 def read_outcomes(sheet: Sheet) -> pd.DataFrame:

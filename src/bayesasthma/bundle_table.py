@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from itertools import combinations
 from typing import Any
 
@@ -260,13 +261,22 @@ def _check_possible(
 
 
 def read_patients(
-    sheet: Sheet, outcomes: pd.DataFrame, arms: pd.DataFrame, visits: pd.DataFrame
+    sheet: Sheet,
+    outcomes: pd.DataFrame,
+    arms: pd.DataFrame,
+    visits: pd.DataFrame,
+    covariates: tuple[str, ...] = (),
 ) -> pd.DataFrame:
-    """Patient-level data: one row per patient and visit, NaN where a value is missing."""
+    """Patient-level data: one row per patient and visit, NaN where a value is missing.
+
+    A covariate is a column of numbers if all its values are, else of texts.
+    """
+    covariates = _known_covariates(sheet, covariates, outcomes)
     present = [name for name in outcomes.index if name in sheet.columns]
     for name in outcomes.index:
         if name not in sheet.columns:
             sheet.collector.add(sheet.file, 1, name, "", "a column for this outcome")
+    covariate_of: dict[tuple[str, str], str] = {}
     records: list[dict[str, Any]] = []
     arm_of: dict[str, str] = {}
     seen: dict[tuple[str, str], int] = {}
@@ -279,18 +289,56 @@ def read_patients(
             row.bad("patient", f"each patient and visit once; row {first} has it too")
         if patient and arm and arm_of.setdefault(patient, arm) != arm:
             row.bad("arm", f"the arm this patient has elsewhere, {arm_of[patient]}")
+        texts = {name: _covariate(row, name, patient, covariate_of) for name in covariates}
         values = {name: _patient_value(row, name, outcomes) for name in present}
         if arm and visit:  # else there is no cell to put it in, and that has been reported
-            records.append({"patient": patient, "arm": arm, "visit": visit} | values)
+            records.append({"patient": patient, "arm": arm, "visit": visit} | values | texts)
     members = pd.Series(arm_of, dtype="str").value_counts()
     for arm_id, size in arms["n"].items():
         if (found := int(members.get(arm_id, 0))) > size:
             expected = f"no more patients than the arm's n in study.toml, {size:g}"
             sheet.collector.add(sheet.file, None, "arm", f"{found} in {arm_id}", expected)
-    types = dict.fromkeys(("patient", "arm", "visit"), "str") | dict.fromkeys(present, "float64")
+    texts_of = ("patient", "arm", "visit", *covariates)
+    types = dict.fromkeys(texts_of, "str") | dict.fromkeys(present, "float64")
     patients = frame(records, types)
+    _type_covariates(patients, covariates, sheet)
     _check_spread(patients, present, sheet)
     return patients
+
+
+def _known_covariates(
+    sheet: Sheet, covariates: tuple[str, ...], outcomes: pd.DataFrame
+) -> tuple[str, ...]:
+    """Covariates that are columns, and not outcomes."""
+    known = []
+    for name in covariates:
+        if name in outcomes.index:
+            sheet.collector.add("study.toml", None, "covariates", name, "no outcome among them")
+        elif name not in sheet.columns:
+            expected = "a column for this covariate of study.toml"
+            sheet.collector.add(sheet.file, 1, name, "", expected)
+        else:
+            known.append(name)
+    return tuple(known)
+
+
+def _covariate(row: Row, name: str, patient: str, known: dict[tuple[str, str], str]) -> str:
+    """A patient's value, the same in every row."""
+    text = row.required(name) or ""
+    if text and text.upper() in MISSING:
+        row.bad(name, "a value, since models adjust for it")
+    if patient and text and known.setdefault((patient, name), text) != text:
+        row.bad(name, f"what this patient has elsewhere, {known[patient, name]}")
+    return text
+
+
+def _type_covariates(patients: pd.DataFrame, covariates: tuple[str, ...], sheet: Sheet) -> None:
+    """Turn covariates whose values all are numbers into numbers."""
+    for name in covariates:
+        if patients[name].nunique() < 2:
+            sheet.collector.add(sheet.file, None, name, "", "a covariate that differs by patient")
+        with suppress(ValueError):
+            patients[name] = patients[name].astype("float64")
 
 
 def _check_spread(patients: pd.DataFrame, outcomes: list[str], sheet: Sheet) -> None:

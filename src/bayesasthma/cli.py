@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bayesasthma.calibration_cli import calibrate
 from bayesasthma.console import Console, effect_text, print_audit
 from bayesasthma.errors import BayesAsthmaError, GateError, StudyError, UsageError
+from bayesasthma.prior_commands import app as prior_app
 
 if TYPE_CHECKING:
     from bayesasthma.sampling import SamplerOptions
@@ -28,6 +30,8 @@ app = typer.Typer(
 )
 study_app = typer.Typer(help="List, check and scaffold study bundles.", no_args_is_help=True)
 app.add_typer(study_app, name="study")
+app.add_typer(prior_app, name="prior")
+app.command()(calibrate)
 
 StudyArg = Annotated[str, typer.Argument(help="A bundle's folder, or the name of a bundled study.")]
 OutOption = Annotated[
@@ -100,20 +104,34 @@ def reanalyse(
 
 @app.command()
 def fit(
-    model: Annotated[str, typer.Argument(help="independent, longitudinal or adverse.")],
+    model: Annotated[str, typer.Argument(help="independent, longitudinal, joint or adverse.")],
     study: StudyArg = "liu2025",
     prior: Annotated[
-        str | None, typer.Option(help="Prior set: reference, weak, sceptical, enthusiastic.")
+        str | None,
+        typer.Option(
+            help="Prior set (see 'bayesasthma prior list'), external:WEIGHT, or your own TOML file."
+        ),
     ] = None,
     correlation: Annotated[
         str | None,
         typer.Option(
             help="unstructured, exchangeable, ar1, exchangeable_ar1 or fixed:RHO "
-            "(longitudinal only)."
+            "(longitudinal and joint)."
         ),
     ] = None,
     variance: Annotated[
         str | None, typer.Option(help="common (one SD over the arms) or by_arm.")
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            help="identity (default), or log: log-normal patients for inflammation and IgE, or for "
+            "log:OUTCOME,..."
+        ),
+    ] = None,
+    dispersion: Annotated[
+        str | None,
+        typer.Option(help="sd (default), or se: printed SDs are standard errors; se:OUTCOME,..."),
     ] = None,
     rounding: Annotated[
         bool | None,
@@ -129,7 +147,7 @@ def fit(
 ) -> None:
     """Fit one model; keep its posterior and print its effects."""
     from bayesasthma.analysis import fit as run
-    from bayesasthma.analysis import write_csv
+    from bayesasthma.output_files import write_csv
 
     if variance not in (None, "common", "by_arm"):
         raise UsageError(f"unknown variance {variance!r}; there are common, by_arm")
@@ -142,6 +160,8 @@ def fit(
         prior,
         correlation=correlation,
         variance=variance,  # type: ignore[arg-type]
+        scale=scale,
+        dispersion=dispersion,
         rounding=rounding,
         options=_options(draws, tune, chains, seed, console),
         folder=folder / "posterior",
@@ -155,7 +175,7 @@ def fit(
 
         table = pd.concat([adverse_effects(item) for item in fits], ignore_index=True)
         passed = all(item.gate.passed for item in fits)
-        name = f"adverse-{prior or 'weak'}.csv"
+        name = f"adverse-{fits[-1].spec.prior_name.replace(':', '')}.csv"
         failures = [
             f"{item.label}: {'; '.join(item.gate.failures)}"
             for item in fits
@@ -168,6 +188,10 @@ def fit(
         passed = fits.gate.passed
         name = f"effects-{fits.label}.csv"
         failures = [f"{fits.label}: {reason}" for reason in fits.gate.failures]
+        if fits.model == "joint" and (bundle.outcomes["direction"] != 0).any():
+            from bayesasthma.joint_estimands import joint_effects
+
+            write_csv(joint_effects(fits), folder / f"{fits.label}.csv")
     write_csv(table, folder / name)
     console.data(table, effect_text(table, folder / name))
     for failure in failures:
@@ -204,6 +228,7 @@ def quote(
     from bayesasthma.fitting import fit_table
     from bayesasthma.models.specification import table_spec
     from bayesasthma.quotes import quote as statements
+    from bayesasthma.specification_curve import load_sensitivity
 
     console = Console(quiet, as_json)
     bundle = _load(study)
@@ -221,7 +246,13 @@ def quote(
         progress=console.progress,
     )
     table = statements(
-        result, outcome, visit, threshold=limit, estimand=estimand, despite_gate=despite_gate
+        result,
+        outcome,
+        visit,
+        threshold=limit,
+        estimand=estimand,
+        despite_gate=despite_gate,
+        curve=load_sensitivity(bundle, _folder(out, bundle)),
     )
     console.data(table, "\n\n".join(table["statement"]))
     if (table["gate"] != "pass").any():
@@ -240,9 +271,9 @@ def audit(
     quiet: QuietOption = False,
 ) -> None:
     """Check the printed numbers against each other; no sampling."""
-    from bayesasthma.analysis import write_csv
     from bayesasthma.auditing import IMPOSSIBLE
     from bayesasthma.auditing import audit as run
+    from bayesasthma.output_files import write_csv
 
     console = Console(quiet, as_json)
     bundle = _load(study)
@@ -257,11 +288,56 @@ def audit(
         }
         console.facts(facts, "")
     else:
-        print_audit(result)
+        print_audit(result, bundle)
         console.progress(f"written to {folder / 'audit.csv'} and {folder / 'findings.csv'}")
     tests = result.tests
     serious = (tests["verdict"] == IMPOSSIBLE) | tests["significance_changes"].astype(bool)
     if strict and serious.any():
+        raise typer.Exit(GATE_FAILED)
+
+
+@app.command()
+def sensitivity(
+    study: StudyArg = "liu2025",
+    grid: Annotated[
+        Path | None, typer.Option(help="Specifications (TOML); the package's own by default.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; one per core by default.", min=1)
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Send the work to this Dask scheduler, such as tcp://10.0.0.1:8786."),
+    ] = None,
+    draws: Annotated[int | None, typer.Option(help="Kept draws per chain.", min=4)] = None,
+    tune: Annotated[int | None, typer.Option(help="Warm-up draws per chain.", min=1)] = None,
+    chains: Annotated[int | None, typer.Option(help="Chains per fit.", min=2)] = None,
+    seed: SeedOption = 20250711,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """The specification curve: every defensible choice, fitted; a rerun resumes."""
+    from bayesasthma.fitting import fit_table
+    from bayesasthma.specification_curve import curve_options, range_text
+    from bayesasthma.specification_curve import sensitivity as run
+
+    console = Console(quiet, as_json)
+    bundle = _load(study)
+    folder = _folder(out, bundle)
+    curve = run(
+        bundle,
+        grid,
+        options=curve_options(draws, tune, chains, seed),
+        workers=workers,
+        scheduler=scheduler,
+        folder=folder / "posterior" / "sensitivity",
+        fit=fit_table(bundle, folder=folder / "posterior", progress=console.progress),
+        progress=console.progress,
+    )
+    curve.write(folder)
+    console.data(curve.ranges, range_text(curve, folder))
+    if not curve.passed:
         raise typer.Exit(GATE_FAILED)
 
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.table import Table as RichTable
 
     from bayesasthma.auditing import AuditResult
+    from bayesasthma.study import Study
 
 
 class Console:
@@ -79,32 +81,91 @@ def effect_text(table: pd.DataFrame, path: Path) -> str:
     return f"{shown}\nwritten to {path}"
 
 
-def print_audit(result: AuditResult) -> None:
-    """Print verdicts and findings as tables."""
+#: How a verdict looks on a terminal.
+VERDICT_STYLES = {
+    "not reproduced": "yellow",
+    "impossible at any correlation": "red",
+    "cannot be checked": "dim",
+}
+WEIGHT_STYLES = {"contradiction": "red", "unusual": "yellow", "note": "dim"}
+
+
+def print_audit(result: AuditResult, study: Study) -> None:
+    """Print verdicts, a line per p-value, reasons where a p is not reproduced, and findings."""
     from rich.console import Console as RichConsole
+
+    screen = RichConsole(highlight=False)
+    names = _labels(study)
+    screen.print(_counts(result))
+    screen.print(_verdicts(result, names))
+    tests = result.tests
+    asked = tests[tests["verdict"].isin(list(VERDICT_STYLES)) | tests["significance_changes"]]
+    if len(asked):
+        screen.print("\n[bold]Not reproduced, and why[/bold]")
+    for _, row in asked.iterrows():
+        where = _place(row, names)
+        screen.print(f"• [bold]{_plain(where)}[/bold]: {_plain(row['explanation'])}")
+    for weight, style in WEIGHT_STYLES.items():
+        part = result.findings[result.findings["weight"] == weight]
+        if len(part):
+            screen.print(f"\n[bold {style}]Findings: {weight} ({len(part)})[/]")
+        for _, row in part.iterrows():
+            where = _place(row, names)
+            lead = f"[bold]{_plain(where)}[/bold]: " if where else ""
+            screen.print(f"• {lead}{_plain(row['finding'])}")
+
+
+def _counts(result: AuditResult) -> RichTable:
     from rich.table import Table
 
-    screen = RichConsole()
-    tests = Table(title="Printed p-values, recomputed", show_lines=False)
-    for column in ("where", "printed", "recomputed", "reachable", "verdict", "why"):
-        tests.add_column(column, overflow="fold")
-    tested: Any = result.tests.itertuples()
-    for row in tested:
-        place = " ".join(filter(None, [row.table, row.outcome, row.arm, row.visit]))
-        tests.add_row(
-            place,
-            str(row.p_printed),
-            "–" if row.p_recomputed != row.p_recomputed else f"{row.p_recomputed:.3g}",
-            f"{row.p_low:.2g}–{row.p_high:.2g}",
-            str(row.verdict),
-            str(row.explanation),
+    counts = result.counts()
+    counts = counts.loc[:, (counts > 0).any()]
+    table = Table(title=f"{len(result.tests)} printed p-values")
+    table.add_column("kind")
+    for name in counts.columns:
+        table.add_column(str(name).replace("_", " "), justify="right")
+    for kind, row in zip(counts.index, counts.to_numpy(), strict=True):
+        table.add_row(str(kind), *(str(n) if n else "·" for n in row))
+    return table
+
+
+def _verdicts(result: AuditResult, names: dict[str, str]) -> RichTable:
+    from rich.table import Table
+
+    table = Table(title="Printed and recomputed")
+    for name in ("where", "printed", "recomputed", "reachable", "verdict"):
+        table.add_column(name, no_wrap=name in {"printed", "recomputed", "reachable"})
+    for _, row in result.tests.iterrows():
+        style = VERDICT_STYLES.get(row["verdict"], "")
+        verdict = str(row["verdict"])
+        if row["significance_changes"]:
+            verdict += "; significance changes"
+        point = row["p_low"] == row["p_high"] or row["p_low"] != row["p_low"]
+        table.add_row(
+            _plain(_place(row, names)),
+            _plain(row["p_printed"]),
+            "–" if row["p_recomputed"] != row["p_recomputed"] else f"{row['p_recomputed']:.2g}",
+            "" if point else f"{row['p_low']:.2g} to {row['p_high']:.2g}",
+            f"[{style}]{verdict}[/]" if style else verdict,
         )
-    screen.print(tests)
-    found = Table(title="Consistency of the tables")
-    for column in ("kind", "where", "finding"):
-        found.add_column(column, overflow="fold")
-    noted: Any = result.findings.itertuples()
-    for row in noted:
-        place = " ".join(filter(None, [row.table, row.outcome, row.arm, row.visit]))
-        found.add_row(str(row.kind), place, str(row.finding))
-    screen.print(found)
+    return table
+
+
+def _labels(study: Study) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for frame in (study.outcomes, study.arms, study.visits):
+        found |= {str(i): str(label) for i, label in frame["label"].items() if label}
+    return found
+
+
+def _place(row: pd.Series, names: dict[str, str]) -> str:
+    """``Table 4, FEV1 % predicted, AIT, 48 weeks``."""
+    parts = [str(row[name]) for name in ("table", "outcome", "arm", "visit") if row[name]]
+    return ", ".join(names.get(part, part.replace("_", " ").replace(":", ": ")) for part in parts)
+
+
+def _plain(text: object) -> str:
+    """Text in which square brackets are no markup."""
+    from rich.markup import escape
+
+    return escape(str(text))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+
+from bayesasthma import convergence
 
 R_HAT_MAX = 1.01
 ESS_MIN = 400.0
@@ -87,14 +87,14 @@ def check(label: str, data: xr.DataTree) -> Gate:
     -------
     Gate
     """
-    import arviz as az
-
     posterior = data["posterior"].to_dataset()
-    varying = posterior[[name for name in posterior if posterior[name].dtype.kind == "f"]]
-    with np.errstate(invalid="ignore"):  # the diagonal of a correlation matrix does not vary
-        bulk, tail = az.ess(varying), az.ess(varying, method="tail")
-        r_hat = az.rhat(varying)
-    smallest = {name: _extreme(bulk[name], np.nanmin) for name in varying}
+    varying = {
+        str(name): _varying(array) for name, array in posterior.items() if array.dtype.kind == "f"
+    }
+    checked = {
+        name: convergence.diagnose(draws) for name, draws in varying.items() if draws.shape[2]
+    }
+    smallest = {name: float(np.min(bulk)) for name, (_, bulk, _) in checked.items()}
     worst = min(smallest, key=lambda name: smallest[name])
     stats = data["sample_stats"].to_dataset() if "sample_stats" in data else xr.Dataset()
     bfmi = _energy_bfmi(stats)
@@ -104,19 +104,27 @@ def check(label: str, data: xr.DataTree) -> Gate:
         divergences=int(stats["diverging"].sum()) if stats else 0,
         tree_depth_reached=int(stats["maxdepth_reached"].sum()) if stats else 0,
         bfmi=bfmi,
-        r_hat=max(_extreme(r_hat[name], np.nanmax) for name in varying),
-        ess_bulk=smallest[worst],
-        ess_tail=min(_extreme(tail[name], np.nanmin) for name in varying),
-        worst=str(worst),
-        parameters=sum(
-            int(np.prod([varying.sizes[d] for d in varying[name].dims[2:]])) for name in varying
-        ),
+        # infinite for one chain, which nothing can be compared with
+        r_hat=float(np.max([np.max(r_hat) for r_hat, _, _ in checked.values()]))
+        if posterior.sizes["chain"] > 1
+        else float("inf"),
+        ess_bulk=float(np.min(list(smallest.values()))),
+        ess_tail=float(np.min([np.min(tail) for _, _, tail in checked.values()])),
+        worst=worst,
+        parameters=sum(draws.shape[2] for draws in varying.values()),
     )
 
 
-def _extreme(array: xr.DataArray, function: Callable[[np.ndarray], Any]) -> float:
-    values = array.to_numpy()
-    return float(function(values)) if np.isfinite(values).any() else float("inf")
+def _varying(array: xr.DataArray) -> np.ndarray:
+    """Draws (chain, draw, quantity) of what has draws and varies.
+
+    A fixed correlation and the diagonal of a correlation matrix do not vary, and a cell that is not
+    printed has no draws: neither has anything to converge.
+    """
+    values = array.transpose("chain", "draw", ...).to_numpy()
+    draws = values.reshape((*values.shape[:2], -1))
+    kept = ~convergence.constant(draws) & ~np.isnan(draws).all(axis=(0, 1))
+    return np.asarray(draws[:, :, kept])
 
 
 def _energy_bfmi(stats: xr.Dataset) -> float:

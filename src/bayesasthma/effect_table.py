@@ -10,14 +10,25 @@ from bayesasthma import estimands as est
 from bayesasthma.diagnostics import mark
 from bayesasthma.errors import UsageError
 from bayesasthma.fitting import Fit
+from bayesasthma.series import control_level, log_threshold
 from bayesasthma.study import Study
 from bayesasthma.summaries import summarise
 
 #: The estimand that reports lead with, by model.
-HEADLINE = {"longitudinal": "adjusted_difference", "independent": "difference"}
+HEADLINE = {
+    "longitudinal": "adjusted_difference",
+    "joint": "adjusted_difference",
+    "independent": "difference",
+}
 
 #: Contrasts in outcome units, which an MCID can be held against.
 JUDGED = ("difference", "adjusted_difference", "difference_in_change", "area_under_follow_up")
+
+#: Estimands on the log scale that are also given as ratios of geometric means, and their names.
+RATIOS = {
+    "difference": "ratio_geometric_means",
+    "adjusted_difference": "adjusted_ratio_geometric_means",
+}
 
 SHARES = ("share_improved", "difference_in_share_improved")
 
@@ -38,17 +49,38 @@ DESCRIPTIONS = {
     "area_under_follow_up": "baseline-adjusted difference, averaged over the follow-up",
     "share_improved": "share of patients improving by at least the MCID",
     "difference_in_share_improved": "difference in the share improving by at least the MCID",
+    "ratio_geometric_means": "ratio of geometric means",
+    "adjusted_ratio_geometric_means": "baseline-adjusted ratio of geometric means",
 }
 
 
 def outcome_arrays(study: Study, outcomes: np.ndarray) -> tuple[xr.DataArray, ...]:
-    """Direction, MCID and whether it is relative, as arrays over ``outcome``."""
-    meta = study.outcomes.loc[list(outcomes)]
+    """Direction, MCID and whether it is relative, as arrays over ``outcome``.
+
+    The MCID of an outcome on the log scale is an absolute difference of logarithms: a relative one
+    of 0.2 is ``-log(0.8)`` where lower is better, and an absolute one is first divided by the
+    control arm's first geometric mean. A harm of the same size is the reciprocal ratio.
+    """
+    names = [str(name) for name in outcomes]
+    meta = study.outcomes.loc[names]
     coords = {"outcome": list(outcomes)}
+    direction = meta["direction"].to_numpy(dtype=float)
+    mcid = meta["mcid"].to_numpy(dtype=float)
+    relative = (meta["mcid_kind"] == "relative").to_numpy()
+    log = np.isin(names, study.log_outcomes)
+    if log.any():
+        level = np.exp(
+            [
+                control_level(study, name) if own else 0.0
+                for name, own in zip(names, log, strict=True)
+            ]
+        )
+        mcid = np.where(log, log_threshold(np.where(relative, mcid, mcid / level), direction), mcid)
+        relative = relative & ~log
     return (
-        xr.DataArray(meta["direction"].to_numpy(dtype=float), coords, "outcome"),
-        xr.DataArray(meta["mcid"].to_numpy(dtype=float), coords, "outcome"),
-        xr.DataArray((meta["mcid_kind"] == "relative").to_numpy(), coords, "outcome"),
+        xr.DataArray(direction, coords, "outcome"),
+        xr.DataArray(mcid, coords, "outcome"),
+        xr.DataArray(relative, coords, "outcome"),
     )
 
 
@@ -62,22 +94,51 @@ def estimand_draws(fit: Fit) -> dict[str, xr.DataArray]:
         {"visit": moments["visit"]},
         "visit",
     )
+    draws = estimands_of(moments, n, weeks, study.baseline_visit, direction, mcid, relative)
+    log = [name for name in moments["outcome"].to_numpy() if name in study.log_outcomes]
+    if log:
+        for own, ratio in RATIOS.items():
+            if own in draws:
+                chosen = draws[own].sel(outcome=log)
+                draws[ratio] = chosen.copy(data=np.exp(chosen.to_numpy())).rename(ratio)
+    return draws
+
+
+def estimands_of(
+    moments: xr.Dataset,
+    n: xr.DataArray,
+    weeks: xr.DataArray,
+    baseline: str | None,
+    direction: xr.DataArray,
+    mcid: xr.DataArray,
+    relative: xr.DataArray,
+) -> dict[str, xr.DataArray]:
+    """Every estimand that population moments (chain, draw, outcome, arm, visit) support.
+
+    Parameters
+    ----------
+    moments : Dataset
+        As :mod:`bayesasthma.estimands` describes it.
+    n : DataArray (arm)
+    weeks : DataArray (visit)
+    baseline : str or None
+    direction, mcid, relative : DataArray (outcome)
+    """
     draws = {
         "difference": est.difference(moments),
         "standardised_difference": est.standardised_difference(moments, n),
     }
-    base = study.baseline_visit
-    if "correlation" not in moments or base is None or moments.sizes["visit"] < 2:
+    if "correlation" not in moments or baseline is None or moments.sizes["visit"] < 2:
         return draws
-    adjusted = est.adjusted_difference(moments, base, n)
+    adjusted = est.adjusted_difference(moments, baseline, n)
     area = est.area_under_follow_up(
-        adjusted, weeks.sel(visit=adjusted["visit"]), float(weeks.sel(visit=base))
+        adjusted, weeks.sel(visit=adjusted["visit"]), float(weeks.sel(visit=baseline))
     )
-    share = est.share_improved(moments, base, direction, mcid, relative)
+    share = est.share_improved(moments, baseline, direction, mcid, relative)
     return draws | {
         "adjusted_difference": adjusted,
-        "difference_in_change": est.difference_in_change(moments, base),
-        "change": est.change(moments, base),
+        "difference_in_change": est.difference_in_change(moments, baseline),
+        "change": est.change(moments, baseline),
         "area_under_follow_up": area.expand_dims(visit=adjusted["visit"].to_numpy()[-1:], axis=-1),
         "share_improved": share,
         "difference_in_share_improved": share.isel(arm=slice(1, None))
@@ -125,20 +186,35 @@ def effects(
             sign = 0.0
         elif estimand == "difference_in_share_improved":
             sign = 1.0
-        frame = summarise(draws, sign, bound, ci_prob, interval).reset_index()
+        elif estimand in RATIOS.values():
+            bound = limit.sel(outcome=draws["outcome"], visit=draws["visit"])
+            sign = direction.sel(outcome=draws["outcome"])
+        if estimand in RATIOS.values():
+            frame = _ratio_summary(draws, sign, bound, ci_prob, interval).reset_index()
+        else:
+            frame = summarise(draws, sign, bound, ci_prob, interval).reset_index()
         frame["estimand"] = estimand
         frames.append(frame)
     table = pd.concat(frames, ignore_index=True)
     table = table[_printed(table, study)]
     meta = study.outcomes.loc[table["outcome"]]
     fixed = {"standardised_difference": "SD"} | dict.fromkeys(SHARES, "proportion")
+    fixed |= dict.fromkeys(RATIOS.values(), "ratio")
     unit = [
         fixed.get(estimand, own)
         for estimand, own in zip(table["estimand"], meta["unit"], strict=True)
     ]
     judged = table["p_benefit_gt_mcid"].notna().to_numpy()
     chosen = mcid.sel(outcome=xr.DataArray(table["outcome"].to_numpy(), dims="row")).to_numpy()
-    kind = meta["mcid_kind"].to_numpy(dtype=object) if threshold is None else "absolute"
+    kind = np.full(len(table), "absolute", dtype=object)
+    if threshold is None:
+        kind = np.where(
+            meta.index.isin(study.log_outcomes), kind, meta["mcid_kind"].to_numpy(object)
+        )
+    ratio = table["estimand"].isin(RATIOS.values()).to_numpy()
+    falls = meta["direction"].to_numpy(dtype=float) < 0
+    chosen = np.where(ratio, np.where(falls, -np.expm1(-chosen), np.expm1(chosen)), chosen)
+    kind = np.where(ratio, "relative", kind)
     table = table.assign(
         study=study.name,
         week=study.visits.loc[table["visit"], "week"].to_numpy(),
@@ -156,6 +232,22 @@ def effects(
         kind="stable",
     )
     return table[COLUMNS].reset_index(drop=True)
+
+
+def _ratio_summary(
+    ratio: xr.DataArray,
+    sign: xr.DataArray | float,
+    bound: xr.DataArray | float,
+    ci_prob: float,
+    interval: str,
+) -> pd.DataFrame:
+    """Summary of a ratio, whose probabilities and diagnostics are those of its logarithm."""
+    logarithm = ratio.copy(data=np.log(ratio.to_numpy()))
+    on_log = summarise(logarithm, sign, bound, ci_prob, interval)
+    natural = summarise(ratio, sign, ci_prob=ci_prob, interval=interval)
+    own = ["mean", "sd", "median", "ci_low", "ci_high", "mcse_mean"]
+    on_log[own] = natural[own]
+    return on_log
 
 
 def _printed(table: pd.DataFrame, study: Study) -> pd.Series:
@@ -211,6 +303,8 @@ def benefit_draws(
         raise UsageError(
             f"no direction of {outcome!r} is a benefit; ask for the probability of each direction"
         )
+    if estimand in RATIOS.values():
+        return direction * (draws - 1)
     return draws * (1 if estimand == "difference_in_share_improved" else direction)
 
 

@@ -14,6 +14,7 @@ import xarray as xr
 from bayesasthma.assembly import assemble
 from bayesasthma.diagnostics import Gate, check
 from bayesasthma.models.specification import TableSpec, table_spec
+from bayesasthma.priors import check_names
 from bayesasthma.sampling import (
     Progress,
     SamplerOptions,
@@ -89,6 +90,7 @@ def fit_table(
     *,
     outcomes: list[str] | None = None,
     folder: Path | None = None,
+    kept: dict[str, Any] | None = None,
     progress: Progress = silent,
 ) -> Fit:
     """Fit a model of the printed means and SDs (or of the patients, if the study has them).
@@ -103,6 +105,9 @@ def fit_table(
         Which outcomes; all by default.
     folder : Path, optional
         Where fits are kept: an unchanged one is read instead of sampled, a new one is saved.
+    kept : dict, optional
+        Receives the compiled model under the fit's label, for refits with other data or
+        prior scales; nothing if the fit is read from a file.
     progress : callable
         Receives one line per stage.
 
@@ -111,8 +116,10 @@ def fit_table(
     Fit
     """
     spec = table_spec(spec) if isinstance(spec, str) else spec
+    check_names(spec.prior, study)
     options = options or SamplerOptions()
-    layout = design(study, outcomes)
+    label = "-".join(filter(None, [spec.label, study.reading]))
+    layout = design(study, outcomes, as_table=spec.model == "independent")
     record = {
         "spec": spec.record(),
         "options": options.record(),
@@ -124,16 +131,18 @@ def fit_table(
     def run(watch: Stopwatch) -> xr.DataTree:
         module = _module(spec.model)
         model = module.build(layout, spec)
-        progress(f"{spec.label}: compiling (the first time on a machine takes a minute or two)")
+        progress(f"{label}: compiling (the first time on a machine takes a minute or two)")
         compiled = watch.time("compile", lambda: compile_model(model))
-        progress(f"{spec.label}: sampling {options.chains} x ({options.tune} + {options.draws})")
+        if kept is not None:
+            kept[label] = compiled
+        progress(f"{label}: sampling {options.chains} x ({options.tune} + {options.draws})")
         tree = watch.time("sample", lambda: sample(compiled, options))
-        progress(f"{spec.label}: predictive draws and log-likelihood")
+        progress(f"{label}: predictive draws and log-likelihood")
         prior = watch.time("predict", lambda: draw_prior(model, PRIOR_DRAWS, options.seed))
         return watch.time("predict", lambda: assemble(tree, prior, layout, spec, options.seed))
 
-    tree, seconds, resumed = run_or_resume(spec.label, record, run, folder, progress)
-    return Fit(study, spec.label, spec.model, spec.prior.name, tree, seconds, resumed)
+    tree, seconds, resumed = run_or_resume(label, record, run, folder, progress)
+    return Fit(study, label, spec.model, spec.prior.name, tree, seconds, resumed)
 
 
 def run_or_resume(
@@ -171,6 +180,6 @@ def run_or_resume(
 
 
 def _module(model: str) -> Any:
-    from bayesasthma.models import independent, longitudinal
+    from bayesasthma.models import independent, joint, longitudinal
 
-    return {"independent": independent, "longitudinal": longitudinal}[model]
+    return {"independent": independent, "longitudinal": longitudinal, "joint": joint}[model]

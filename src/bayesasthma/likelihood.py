@@ -272,6 +272,9 @@ def patient_logp(
     z_population: Array,
     n: Array,
     *,
+    seen: np.ndarray | None = None,
+    projection: Array | None = None,
+    expected: Array | None = None,
     xp: Any = np,
 ) -> Array:
     """Log-density of the patients of a series, through their sufficient statistics.
@@ -281,26 +284,49 @@ def patient_logp(
     mean : array, shape (..., visit)
         Sample means of the patients who were seen at exactly these visits.
     root : array, shape (..., visit, visit)
-        Lower-triangular ``F`` with ``F F'`` the sums of squares and products about ``mean``.
+        Lower-triangular ``F`` with ``F F'`` the sums of squares and products about ``mean``, or
+        about the regression on covariates.
     mu, log_sigma : array, shape (..., visit)
+        ``mu`` at the patients' mean covariates.
     z_population : array, shape (..., pair)
     n : array, shape (...)
         Number of patients; one is enough.
+    seen : ndarray of bool, shape (..., visit), optional
+        Visits at which these patients were seen; all by default. At others the statistics are zero.
+    projection : array, shape (..., visit, covariate), optional
+        Projection of the values on orthogonal directions of the covariates.
+    expected : array, shape (..., covariate), optional
+        Its expectation, the same at every visit: a covariate's effect does not change with time.
     xp : module
 
     Returns
     -------
     array, shape (...)
-        ``sum_i log MVN(y_i | mu, Sigma)``. Visits missing at random drop out of the density (Little
-        and Rubin 2019, Statistical Analysis with Missing Data, 3rd ed., section 6.2).
+        ``sum_i log MVN(y_i | mu_i, Sigma)``. Visits missing at random drop out of the density
+        (Little and Rubin 2019, Statistical Analysis with Missing Data, 3rd ed., section 6.2).
     """
-    size = mean.shape[-1] if isinstance(mean, np.ndarray) else mean.type.shape[-1]
+    size = _last_length(mean)
     factor = cholesky_from_z(unpack_lower(z_population, size), xp)
-    inverse = [xp.exp(-log_sigma[..., i]) for i in range(size)]
+    there = np.ones(size) if seen is None else np.asarray(seen, dtype=float)
+    if not there.all():
+        # an unseen visit becomes a variable of its own, with variance one and value zero
+        matrix = multiply_transpose(factor)
+        for i, j in pairs(size):
+            matrix[i][j] = matrix[i][j] * (there[..., i] * there[..., j])
+        factor = cholesky(matrix, xp)
+    inverse = [there[..., i] * xp.exp(-log_sigma[..., i]) for i in range(size)]
     columns = [
         forward_substitute(factor, [root[..., i, j] * inverse[i] for i in range(j, size)], start=j)
         for j in range(size)
     ]
+    if projection is not None and expected is not None:
+        columns += [
+            forward_substitute(
+                factor,
+                [(projection[..., i, c] - expected[..., c]) * inverse[i] for i in range(size)],
+            )
+            for c in range(_last_length(projection))
+        ]
     columns.append(
         [
             xp.sqrt(n) * value
@@ -310,5 +336,13 @@ def patient_logp(
         ]
     )
     squares = sum(value**2 for column in columns for value in column)
-    log_det = sum(log_sigma[..., i] + (xp.log(factor[i][i]) if i else 0.0) for i in range(size))
-    return -0.5 * (n * size * LOG_2PI + squares) - n * log_det
+    log_det = sum(
+        there[..., i] * log_sigma[..., i] + (xp.log(factor[i][i]) if i else 0.0)
+        for i in range(size)
+    )
+    return -0.5 * (n * there.sum(axis=-1) * LOG_2PI + squares) - n * log_det
+
+
+def _last_length(array: Array) -> int:
+    """Length of the last axis of a NumPy array or a PyTensor variable of known shape."""
+    return int(array.shape[-1] if isinstance(array, np.ndarray) else array.type.shape[-1])

@@ -10,6 +10,8 @@ import pandas as pd
 from bayesasthma.effect_table import DESCRIPTIONS, HEADLINE, effects
 from bayesasthma.errors import GateError, UsageError
 from bayesasthma.fitting import Fit
+from bayesasthma.specification_curve import Sensitivity
+from bayesasthma.specification_curve.summary import CHOICES_IN_WORDS
 from bayesasthma.summaries import format_probability
 
 
@@ -21,6 +23,7 @@ def quote(
     threshold: float | str | None = None,
     estimand: str | None = None,
     despite_gate: bool = False,
+    curve: Sensitivity | str = "no specification curve has been run",
 ) -> pd.DataFrame:
     """Statements about treatment effects that a paper or review can take over as they stand.
 
@@ -35,6 +38,9 @@ def quote(
         The model's headline by default.
     despite_gate : bool
         Quote even where the diagnostics gate fails; the statement then says so.
+    curve : Sensitivity or str
+        Gives the range over the specifications that a statement ends with, or why there is none
+        (what `bayesasthma.specification_curve.load_sensitivity` returns).
 
     Returns
     -------
@@ -72,7 +78,10 @@ def quote(
             f"{len(failed)} of {len(table)} quantities fail the diagnostics gate of {fit.label} "
             f"({reasons}); sample longer, or ask to quote despite the gate by name"
         )
-    statements = [_statement(row, fit, threshold is not None) for _, row in table.iterrows()]
+    statements = [
+        f"{_statement(row, fit, threshold is not None)} {curve_sentence(row, curve)}"
+        for _, row in table.iterrows()
+    ]
     columns = ["outcome", "arm", "visit", "estimand", "gate"]
     result = table[columns].assign(statement=statements)
     assert set(result["outcome"]) <= set(study.outcomes.index)
@@ -131,6 +140,36 @@ def _statement(row: pd.Series, fit: Fit, with_threshold: bool) -> str:
     if row["gate"] != "pass":
         text += " The fit FAILS its diagnostics gate; this number is quoted against advice."
     return text
+
+
+def curve_sentence(row: Any, curve: Sensitivity | str) -> str:
+    """The sentence on the specification curve that ends a statement."""
+    if isinstance(curve, str):
+        return f"Sensitivity: {curve}."
+    known = curve.ranges
+    found = known[
+        (known["kind"] == "outcome")
+        & (known["outcome"] == row["outcome"])
+        & (known["arm"] == row["arm"])
+        & (known["visit"] == row["visit"])
+    ]
+    if found.empty:
+        return "Sensitivity: the specification curve does not cover this quantity."
+    own = found.iloc[0]
+    draws = float(curve.facts["options"]["chains"] * curve.facts["options"]["draws"])
+    low, high = (_probability(float(own[name]), draws) for name in ("p_low", "p_high"))
+    text = (
+        f"Sensitivity: over {own['specifications']} specifications "
+        f"P({own['probability']}) runs from {low} to {high}"
+    )
+    if own["moved_most_by"]:
+        text += (
+            f", moved most by {CHOICES_IN_WORDS[own['moved_most_by']]} "
+            f"({100 * own['share']:.0f} % of the variance)"
+        )
+    if own["failed"]:
+        text += f"; {own['failed']} more failed their diagnostics"
+    return text + "."
 
 
 def _probability(p: float, ess: float) -> str:

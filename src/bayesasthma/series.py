@@ -10,6 +10,8 @@ import numpy as np
 
 from bayesasthma.correlation import pairs
 from bayesasthma.errors import UsageError
+from bayesasthma.external_evidence import outcome_evidence
+from bayesasthma.patient_series import Covariates, PatientBlock, code_covariates, patient_block
 from bayesasthma.study import Study
 
 FloatArray = np.ndarray
@@ -65,30 +67,6 @@ class TableBlock:
 
 
 @dataclass(frozen=True)
-class PatientBlock:
-    """Series whose patients were seen at the same visits: their sufficient statistics.
-
-    Attributes
-    ----------
-    outcome, arm : ndarray of int, shape (series,)
-    visits : tuple of int
-        Positions of the visits at which these patients were seen.
-    n : ndarray, shape (series,)
-    mean : ndarray, shape (series, visit)
-        Standardised.
-    root : ndarray, shape (series, visit, visit)
-        Lower-triangular ``F`` with ``F F'`` the sums of squares and products about the mean.
-    """
-
-    outcome: np.ndarray
-    arm: np.ndarray
-    visits: tuple[int, ...]
-    n: FloatArray
-    mean: FloatArray
-    root: FloatArray
-
-
-@dataclass(frozen=True)
 class Design:
     """What a model needs to know of a study: labels, units, and blocks of data.
 
@@ -104,11 +82,19 @@ class Design:
         visit printed, which is the baseline where there is one.
     direction : ndarray of int, shape (outcome,)
         +1 if higher is better, -1 if lower is, 0 if neither is claimed.
+    domain : tuple of str
+        Domain of each outcome, blank where none is given.
     target : ndarray, shape (outcome,)
         MCID in baseline SDs (relative ones times the control arm's baseline mean); NaN if none.
     n_arm : ndarray, shape (arm,)
     tables : tuple of TableBlock
     patients : tuple of PatientBlock
+        One at most, of all outcomes; then there are no tables.
+    covariates : Covariates
+        Adjusted for, if there are patients.
+    external : ndarray, shape (outcome, 2)
+        External estimate of the treatment effect and its standard error, in baseline SDs; NaN if
+        there is none.
     """
 
     outcomes: tuple[str, ...]
@@ -119,10 +105,13 @@ class Design:
     centre: FloatArray
     scale: FloatArray
     direction: np.ndarray
+    domain: tuple[str, ...]
     target: FloatArray
     n_arm: FloatArray
     tables: tuple[TableBlock, ...]
     patients: tuple[PatientBlock, ...] = ()
+    covariates: Covariates | None = None
+    external: FloatArray | None = None
 
     @property
     def follow_up(self) -> tuple[str, ...]:
@@ -130,7 +119,7 @@ class Design:
         return self.visits if self.baseline is None else self.visits[1:]
 
 
-def design(study: Study, outcomes: list[str] | None = None) -> Design:
+def design(study: Study, outcomes: list[str] | None = None, *, as_table: bool = False) -> Design:
     """Standardise a study's tables (or patients) and group them into blocks.
 
     Parameters
@@ -138,6 +127,8 @@ def design(study: Study, outcomes: list[str] | None = None) -> Design:
     study : Study
     outcomes : list of str, optional
         The outcomes to model, in this order; all by default.
+    as_table : bool
+        Of patients keep the means and SDs of the available cases of each visit alone.
 
     Raises
     ------
@@ -159,9 +150,16 @@ def design(study: Study, outcomes: list[str] | None = None) -> Design:
     meta = study.outcomes.loc[names]
     target = meta["mcid"].to_numpy(dtype=float)
     relative = (meta["mcid_kind"] == "relative").to_numpy()
-    control_level = np.array([_control_level(study, name) for name in names])
-    target = np.where(relative, target * np.abs(control_level), target) / scale
-    with_patients = study.patients is not None
+    reference = np.array([control_level(study, name) for name in names])
+    target = np.where(relative, target * np.abs(reference), target) / scale
+    log = np.isin(names, study.log_outcomes)
+    if log.any():
+        ratio = np.where(relative, meta["mcid"], meta["mcid"] / np.exp(reference))
+        own = log_threshold(ratio, meta["direction"].to_numpy(dtype=float))
+        target = np.where(log, own / scale, target)
+    evidence = [outcome_evidence(study, name) or (np.nan, np.nan) for name in names]
+    with_patients = study.patients is not None and not as_table
+    covariates = code_covariates(study) if with_patients else None
     return Design(
         outcomes=tuple(names),
         arms=tuple(arms),
@@ -171,11 +169,27 @@ def design(study: Study, outcomes: list[str] | None = None) -> Design:
         centre=centre,
         scale=scale,
         direction=meta["direction"].to_numpy(dtype=int),
+        domain=tuple(str(name) for name in meta["domain"].fillna("")),
         target=target,
         n_arm=study.arms["n"].to_numpy(dtype=float),
         tables=() if with_patients else _table_blocks(study, names, centre, scale),
-        patients=_patient_blocks(study, names, centre, scale) if with_patients else (),
+        patients=()
+        if covariates is None
+        else (patient_block(study, names, centre, scale, covariates),),
+        covariates=covariates,
+        external=np.array(evidence).reshape(-1, 2) / scale[:, None],
     )
+
+
+def log_threshold(fraction: FloatArray, direction: FloatArray) -> FloatArray:
+    """A relative benefit of ``fraction`` of the control arm's level, as a difference of logs.
+
+    ``log(1 + fraction)`` where higher is better and ``-log(1 - fraction)`` where lower is, that is
+    a ratio of geometric means of ``1 + fraction`` or ``1 - fraction``.
+    """
+    falls = np.asarray(direction) < 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(falls, -np.log1p(-np.asarray(fraction)), np.log1p(fraction))
 
 
 def _unit(study: Study, outcome: str) -> tuple[float, float]:
@@ -193,7 +207,7 @@ def _unit(study: Study, outcome: str) -> tuple[float, float]:
     raise UsageError(f"outcome {outcome!r} has no printed mean and SD")
 
 
-def _control_level(study: Study, outcome: str) -> float:
+def control_level(study: Study, outcome: str) -> float:
     """First printed level of the control arm, in the outcome's unit; NaN if none."""
     levels = study.table["mean"].sel(outcome=outcome, arm=study.control, statistic="level")
     finite = levels.to_numpy()[np.isfinite(levels.to_numpy())]
@@ -322,42 +336,3 @@ def _partial(block: FloatArray) -> float:
     """Correlation of the last two variables given the others."""
     precision = np.linalg.inv(block)
     return float(-precision[-1, -2] / np.sqrt(precision[-1, -1] * precision[-2, -2]))
-
-
-def _patient_blocks(
-    study: Study, names: list[str], centre: FloatArray, scale: FloatArray
-) -> tuple[PatientBlock, ...]:
-    """Group patients by outcome, arm and the set of visits seen; keep sufficient statistics."""
-    assert study.patients is not None
-    visits, arms = list(study.visits.index), list(study.arms.index)
-    groups: dict[tuple[int, ...], list[tuple[int, int, FloatArray]]] = defaultdict(list)
-    for k, name in enumerate(names):
-        wide = study.patients.pivot(index=["arm", "patient"], columns="visit", values=name)
-        values = (wide.reindex(columns=visits).to_numpy(dtype=float) - centre[k]) / scale[k]
-        arm_of = wide.index.get_level_values("arm")
-        members: dict[tuple[str, tuple[int, ...]], list[int]] = defaultdict(list)
-        for i, row in enumerate(np.isfinite(values)):
-            if row.any():
-                members[str(arm_of[i]), tuple(int(t) for t in np.flatnonzero(row))].append(i)
-        for (arm, seen), positions in members.items():
-            groups[seen].append((k, arms.index(arm), values[positions][:, list(seen)]))
-    blocks = []
-    for seen, series in sorted(groups.items()):
-        means = [rows.mean(axis=0) for _, _, rows in series]
-        roots = []
-        for (_, _, rows), mean in zip(series, means, strict=True):
-            upper = np.linalg.qr(rows - mean, mode="r")
-            root = np.zeros((len(seen), len(seen)))
-            root[:, : upper.shape[0]] = upper.T
-            roots.append(root)
-        blocks.append(
-            PatientBlock(
-                outcome=np.array([k for k, _, _ in series]),
-                arm=np.array([g for _, g, _ in series]),
-                visits=seen,
-                n=np.array([float(len(rows)) for _, _, rows in series]),
-                mean=np.stack(means),
-                root=np.stack(roots),
-            )
-        )
-    return tuple(blocks)

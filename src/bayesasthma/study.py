@@ -41,6 +41,10 @@ class Study:
         As in the bundle's files, typed; empty if the file is absent.
     patients : DataFrame or None
         One row per patient and visit, if the bundle has patient-level data.
+    covariates : tuple of str
+        Columns of ``patients`` that models adjust for: numbers or texts, one value per patient.
+    reading : str
+        How the table is read, if not as printed: label of a :class:`bayesasthma.readings.Reading`.
     methods : dict
         What the paper states of its tests.
     exclusions : DataFrame
@@ -69,6 +73,8 @@ class Study:
     checksums: dict[str, str]
     methods: dict[str, Any] = field(default_factory=dict)
     exclusions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    covariates: tuple[str, ...] = ()
+    reading: str = ""
 
     def __post_init__(self) -> None:
         """Keep own copies, so that nobody else holds what the study holds."""
@@ -106,6 +112,13 @@ class Study:
     def follow_up(self) -> list[str]:
         """Ids of the visits other than the baseline."""
         return [str(visit) for visit in self.visits.index if visit != self.baseline_visit]
+
+    @property
+    def log_outcomes(self) -> list[str]:
+        """Ids of the outcomes whose table is of logarithms; only a reading makes any."""
+        if "scale" not in self.outcomes:
+            return []
+        return [str(name) for name in self.outcomes.index[self.outcomes["scale"] == "log"]]
 
     @property
     def weeks(self) -> np.ndarray:

@@ -16,6 +16,8 @@ title = "Title of the paper"
 citation = "First author et al. Journal, year."
 design = "Randomised, double-blind, two parallel groups, 24 weeks"
 randomised = true
+# Columns of patients.csv that the models adjust for (optional; only with patient-level data):
+# covariates = ["age", "sex"]
 
 # One [[arms]] table per arm. Exactly one is the control: an effect is always treatment - control.
 # n is the number of patients; a row of a CSV file may give another n of its own.
@@ -130,7 +132,10 @@ WHAT = {
     "adverse.csv": "visit, reaction and arm: patients with the reaction",
     "claims.csv": "statement about a result in the text",
     "external.csv": "piece of evidence from elsewhere, on an outcome or a reaction",
-    "patients.csv": "patient and visit, with a column per outcome: in place of summaries.csv",
+    "patients.csv": (
+        "patient and visit, with a column per outcome (and per covariate that `study.toml` names): "
+        "in place of summaries.csv"
+    ),
 }
 
 

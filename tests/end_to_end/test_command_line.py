@@ -43,12 +43,12 @@ def test_main_job_leaves_every_file(reanalysis: tuple[Path, str]) -> None:
     assert facts["gate"] == "fail"
     expected = {
         "effects.csv", "adverse.csv", "comparison.csv", "diagnostics.csv", "audit.csv",
-        "report.html", "summary.md", "run.json",
+        "report.html", "summary.md", "run.json", "joint.csv",
     }  # fmt: skip
     assert expected <= {path.name for path in out.iterdir()}
     assert not list(out.rglob("*.part"))
     effects = pd.read_csv(out / "effects.csv")
-    assert set(effects["model"]) == {"independent", "longitudinal"}
+    assert set(effects["model"]) == {"independent", "longitudinal", "joint"}
     assert (effects["gate"] == "fail").any()
     difference = effects[
         (effects["estimand"] == "difference") & (effects["model"] == "independent")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from scipy.special import expit
+from tests.made_up_fits import CHAINS, DRAWS, table_fit
 
 import bayesasthma as ba
 from bayesasthma.adverse_fits import COLUMNS as ADVERSE_COLUMNS
@@ -21,73 +21,9 @@ from bayesasthma.fitting import Fit
 from bayesasthma.models.adverse import READINGS, AdverseSpec, counts
 from bayesasthma.priors import prior_set
 from bayesasthma.reporting.results import ReanalysisResults
+from bayesasthma.reverse_bayes import COLUMNS as SCEPTICAL_COLUMNS
+from bayesasthma.reverse_bayes import LEVELS, NOT_REACHED, normal_sceptical_sd
 from bayesasthma.study import Study
-
-CHAINS, DRAWS = 4, 400
-
-
-def table_fit(study: Study, model: str = "longitudinal", seed: int = 1) -> Fit:
-    """Normal draws about every printed mean, with the printed standard error."""
-    rng = np.random.default_rng(seed)
-    table = study.table.sel(statistic="level", drop=True).transpose("outcome", "arm", "visit")
-    mean, sd, n = (table[name].to_numpy() for name in ("mean", "sd", "n"))
-    seen = np.isfinite(mean)
-    mean, sd, n = np.where(seen, mean, 1.0), np.where(seen, sd, 1.0), np.where(seen, n, 10.0)
-    coords = {dim: table[dim].to_numpy() for dim in table.dims}
-    groups = {
-        name: moments(rng, mean, sd, n, size, coords, model, spread)
-        for name, size, spread in (("posterior", (CHAINS, DRAWS), 1.0), ("prior", (1, 500), 8.0))
-        if name == "posterior" or model == "longitudinal"
-    }
-    size = (CHAINS, DRAWS)
-    chain_draw = ("chain", "draw")
-    sample_stats = {
-        "diverging": (chain_draw, np.zeros(size, dtype=bool)),
-        "maxdepth_reached": (chain_draw, np.zeros(size, dtype=bool)),
-        "energy": (chain_draw, rng.normal(size=size)),
-        "n_steps": (chain_draw, np.full(size, 7)),
-    }
-    labels = {
-        "moment": ["mean", "sd"],
-        "outcome_0": ("series_0", np.repeat(coords["outcome"], len(coords["arm"]))),
-        "arm_0": ("series_0", np.tile(coords["arm"], len(coords["outcome"]))),
-        "visit_0": ("row_0", coords["visit"]),
-    }
-    printed = np.stack([mean, sd], -1).reshape(-1, len(coords["visit"]), 2)
-    error = rng.normal(size=(*size, *printed.shape)) * (sd / 3).reshape(*printed.shape[:2], 1)
-    dims = ("series_0", "row_0", "moment")
-    tree = xr.DataTree.from_dict(
-        {name: xr.Dataset(group, coords) for name, group in groups.items()}
-        | {
-            "sample_stats": xr.Dataset(sample_stats),
-            "constant_data": xr.Dataset({"n": ("arm", study.arms["n"].to_numpy())}, coords),
-            "observed_data": xr.Dataset({"table_0": (dims, printed)}, labels),
-            "posterior_predictive": xr.Dataset(
-                {"table_0": (("chain", "draw", *dims), printed + error)}, labels
-            ),
-        }
-    )
-    prior = "reference" if model == "independent" else "weak"
-    return Fit(study, f"{model}-{prior}", model, prior, tree, {})
-
-
-def moments(rng, mean, sd, n, size, coords, model, spread):
-    """Draws of the population moments, as a fit stores them."""
-    dims = ("chain", "draw", "outcome", "arm", "visit")
-    error = spread * sd / np.sqrt(n)
-    group = {
-        "mean": (dims, mean + error * rng.normal(size=(*size, *mean.shape))),
-        "sd": (dims, sd * np.exp(0.1 * rng.normal(size=(*size, *mean.shape)))),
-    }
-    if model == "longitudinal":
-        logit = rng.normal(0.45, 0.8, size=(*size, len(mean)))
-        rho = expit(logit)[..., None, None]
-        same = np.eye(mean.shape[-1])
-        square = ("chain", "draw", "outcome", "visit", "visit_b")
-        group["logit_rho"] = (("chain", "draw", "outcome"), logit)
-        group["correlation"] = (square, rho + (1 - rho) * same)
-    sample = {"chain": np.arange(size[0]), "draw": np.arange(size[1])}
-    return group | {"visit_b": ("visit_b", coords["visit"])} | sample
 
 
 def adverse_fits(study: Study) -> list[AdverseFit]:
@@ -116,9 +52,31 @@ def adverse_fits(study: Study) -> list[AdverseFit]:
     return fits
 
 
+def closed_form_scepticism(fit: Fit) -> pd.DataFrame:
+    """Critical sceptical priors, as if every posterior were normal under a flat prior."""
+    if fit.study.baseline_visit is None:
+        return pd.DataFrame(columns=SCEPTICAL_COLUMNS)
+    table = effects(fit)
+    table = table[(table["estimand"] == "adjusted_difference") & table["p_benefit"].notna()]
+    rows = []
+    for level in LEVELS:
+        sd = normal_sceptical_sd(abs(table["mean"]), table["sd"], level)
+        rows.append(
+            table[["outcome", "arm", "visit"]].assign(
+                level=level,
+                sd=np.where(table["p_benefit"] < level, np.nan, sd),
+                pareto_k=0.1,
+                ess=1000.0,
+                method=np.where(table["p_benefit"] < level, NOT_REACHED, "reweighted"),
+            )
+        )
+    return pd.concat(rows, ignore_index=True)
+
+
 def results_of(study: Study, *, audited: bool = False) -> ReanalysisResults:
     """Everything a report shows."""
     fits = [table_fit(study, "independent"), table_fit(study)]
+    findings = audit(study)
     reactions = adverse_fits(study) if len(study.adverse) else []
     adverse = [adverse_effects(fit) for fit in reactions]
     return ReanalysisResults(
@@ -127,9 +85,9 @@ def results_of(study: Study, *, audited: bool = False) -> ReanalysisResults:
         adverse_fits=reactions,
         effects=pd.concat([effects(fit) for fit in fits], ignore_index=True),
         adverse=pd.concat(adverse) if adverse else pd.DataFrame(columns=ADVERSE_COLUMNS),
-        comparison=compare(fits),
+        comparison=compare(fits, audit=findings, sceptical=closed_form_scepticism(fits[1])),
         diagnostics=diagnostics_frame([fit.gate for fit in [*fits, *reactions]]),
-        audit=audit(study) if audited else None,
+        audit=findings if audited else None,
         run={"seed": 1, "versions": {"numpy": np.__version__}, "checksums": study.checksums},
     )
 

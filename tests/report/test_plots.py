@@ -5,20 +5,20 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
+from scipy.stats import norm
 
 from bayesasthma import plots
 from bayesasthma.errors import UsageError
 from bayesasthma.fitting import Fit
-from bayesasthma.plots.comparison import FLOOR, parse_p
+from bayesasthma.plots.comparison import DOUBT_FLOOR, P_FLOOR, RECOMPUTED
 from bayesasthma.plots.correlations import _density, typical_correlation_draws
 from bayesasthma.plots.effects import baseline_sd
 from bayesasthma.plots.headline import headline
 from bayesasthma.plots.mcmc import headline_tree
 from bayesasthma.plots.predictive import table_predictions
+from bayesasthma.plots.scepticism import sceptical_set_sd
 from bayesasthma.plots.style import arm_colours, pretty_unit, short_label, visit_colours
 from bayesasthma.reporting.results import ReanalysisResults
 
@@ -109,29 +109,60 @@ def test_risk_differences_are_in_percentage_points(results: ReanalysisResults) -
     assert drawn == pytest.approx(sorted(100 * rows["mean"]))
 
 
-def test_scatter_leaves_out_baseline_and_undirected_outcomes(results: ReanalysisResults) -> None:
-    axis = plots.p_against_probability(results.study, results.comparison).axes[0]
-    for marker, model in (("D", "independent"), ("o", "longitudinal")):
-        (line,) = lines(axis, marker)
-        doubt = np.asarray(line.get_ydata(), dtype=float)
-        rows = results.comparison
-        rows = rows[(rows["visit"] != "baseline") & (rows["outcome"] != "total_ige")]
-        expected = np.clip(1 - rows[f"{model}_p_benefit"], FLOOR, 1 - FLOOR)
-        np.testing.assert_allclose(doubt, expected)
+def test_p_values_of_follow_up_cells_with_a_direction(results: ReanalysisResults) -> None:
+    figure = plots.p_against_probability(results.study, results.comparison)
+    (axis,) = figure.axes
+    rows = results.comparison
+    rows = rows[(rows["estimand"] == "adjusted_difference") & (rows["outcome"] != "total_ige")]
+    assert len(rows) == 2 * 3
+    (printed,) = lines(axis, "o")
+    np.testing.assert_allclose(printed.get_xdata(), rows["p_printed_value"])
+    (doubt,) = lines(axis, "D")
+    expected = np.clip(2 * (1 - rows["p_benefit"]), 2 * DOUBT_FLOOR, 1)
+    np.testing.assert_allclose(doubt.get_xdata(), expected)
+    bars = [line for line in axis.lines if line.get_color() == RECOMPUTED]
+    ends = np.array([bar.get_xdata() for bar in bars])
+    np.testing.assert_allclose(ends[:, 0], np.maximum(rows["p_low"], P_FLOOR))
+    wide = ends[:, 1] > 1.13 * ends[:, 0]
+    np.testing.assert_allclose(ends[wide, 1], rows["p_high"][wide])
+    # a printed "<0.01" points to the right, where p is smaller
+    arrows = [text for text in axis.texts if text.get_text() == "►"]
+    less = (rows["p_printed_operator"] == "<").sum()
+    assert len(arrows) == less + (2 * (1 - rows["p_benefit"]) < 2 * DOUBT_FLOOR).sum()
 
 
-@given(
-    st.sampled_from(["", "*", "**", "p "]),
-    st.sampled_from(["", "<", "> "]),
-    st.integers(0, 9999).map(lambda k: f"{k / 10000:.4f}"),
-)
-def test_printed_p_is_parsed(mark: str, sign: str, digits: str) -> None:
-    assert parse_p(mark + sign + digits) == (float(digits), sign.strip() or "=")
+@pytest.mark.parametrize("narrow", [False, True])
+def test_arms_and_contrast_are_standardised_benefits(
+    results: ReanalysisResults, narrow: bool
+) -> None:
+    figure = plots.arms_and_contrast(results.study, results.comparison, narrow=narrow)
+    left, right = figure.axes
+    rows = results.comparison
+    rows = rows[(rows["visit"] == "week48") & (rows["model"] == "longitudinal")]
+    scale = baseline_sd(results.study, ["act", "feno"])
+    (feno,) = rows[(rows["estimand"] == "adjusted_difference") & (rows["outcome"] == "feno")][
+        "posterior_mean"
+    ]
+    drawn = [float(line.get_xdata()[0]) for line in lines(right, "o")]
+    assert drawn[1] == pytest.approx(-feno / float(scale.sel(outcome="feno")))
+    assert len(lines(left, "o")) == 2 * 2
+    assert [text.get_text() for text in left.texts] == [
+        "p = 0.08", "p < 0.01*", "p = 0.12", "p < 0.01*"
+    ]  # fmt: skip
 
 
-def test_absent_p_is_nan() -> None:
-    assert np.isnan(parse_p(np.nan)[0])
-    assert np.isnan(parse_p("NS")[0])
+def test_scepticism_is_in_baseline_sds(results: ReanalysisResults) -> None:
+    figure = plots.survived_scepticism(results.study, results.comparison)
+    left, right = figure.axes
+    assert len(lines(left, "D")) == len(lines(left, "o")) == 1
+    rows = results.comparison
+    rows = rows[(rows["visit"] == "week48") & rows["sceptical_sd_95"].notna()]
+    scale = baseline_sd(results.study, list(rows["outcome"])).to_numpy()
+    expected = rows["sceptical_sd_95"].to_numpy() / scale
+    np.testing.assert_allclose(lines(right, "o")[-1].get_xdata(), expected)
+    # 5 % of Normal(0, (MCID/1.645)^2) lies beyond the MCID: 3 points, in baseline SDs
+    sets = sceptical_set_sd(results.study, ["act"])
+    assert 1 - norm.cdf(3 / (sets["act"] * scale[0])) == pytest.approx(0.05)
 
 
 def test_correlation_density_integrates_to_one(fit: Fit) -> None:

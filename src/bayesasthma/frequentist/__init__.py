@@ -41,6 +41,11 @@ from bayesasthma.frequentist.reachable_anova import (
     spread_range,
     within_subject_error_range,
 )
+from bayesasthma.frequentist.repeated_measures import (
+    RepeatedMeasures,
+    repeated_measures,
+    repeated_measures_table,
+)
 from bayesasthma.frequentist.t_tests import (
     TTest,
     change_sd,
@@ -58,6 +63,7 @@ __all__ = [
     "AnovaEffect",
     "Interval",
     "Range",
+    "RepeatedMeasures",
     "RepeatedMeasuresAnova",
     "Rounded",
     "TTest",
@@ -87,8 +93,10 @@ __all__ = [
     "pooled_sd",
     "printed_interval",
     "printed_p",
+    "repeated_measures",
     "repeated_measures_anova",
     "repeated_measures_p_range",
+    "repeated_measures_table",
     "rounded",
     "rounded_sd",
     "spread_range",

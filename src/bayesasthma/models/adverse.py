@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ from pytensor.tensor.shape import specify_shape
 
 from bayesasthma.correlation import Array
 from bayesasthma.errors import UsageError
-from bayesasthma.priors import PriorSet
+from bayesasthma.external_evidence import reaction_evidence
+from bayesasthma.models.mixtures import mixture_data, pooled_mixture
+from bayesasthma.prior_distributions import EffectPrior, PriorSet
 from bayesasthma.study import Study
 
 READINGS = ("per_visit", "cumulative")
@@ -47,7 +49,7 @@ class AdverseSpec:
     def label(self) -> str:
         """Short name, unique among a run's fits."""
         prior = "jeffreys" if self.prior is None else self.prior.name
-        return f"adverse-{self.model}-{self.reading}-{prior}"
+        return f"adverse-{self.model}-{self.reading}-{prior.replace(':', '')}"
 
     @property
     def prior_name(self) -> str:
@@ -66,6 +68,8 @@ class Counts:
     reaction, visit, arm : ndarray of int, shape (cell,)
     events, at_risk : ndarray of int, shape (cell,)
         New events, and patients who could have had one.
+    external : ndarray, shape (reaction, 2)
+        External estimate of minus the log odds ratio and its standard error; NaN if there is none.
     """
 
     reactions: tuple[str, ...]
@@ -76,6 +80,7 @@ class Counts:
     arm: np.ndarray
     events: np.ndarray
     at_risk: np.ndarray
+    external: np.ndarray | None = None
 
 
 def counts(study: Study, reading: str) -> Counts:
@@ -118,17 +123,89 @@ def counts(study: Study, reading: str) -> Counts:
                 else:
                     rows.append((i, t, g, events, n))
     array = np.array(sorted(rows))
-    return Counts(reactions, visits, arms, *array.T)
+    evidence = [reaction_evidence(study, reaction) or (np.nan, np.nan) for reaction in reactions]
+    reaction, visit, arm, events, at_risk = array.T
+    return Counts(
+        reactions, visits, arms, reaction, visit, arm, events, at_risk, np.array(evidence)
+    )
+
+
+def log_odds_priors(data: Counts, prior: PriorSet) -> list[EffectPrior]:
+    """Prior of minus the log odds ratio of every reaction."""
+    found = []
+    for i, reaction in enumerate(data.reactions):
+        external = None
+        if data.external is not None and np.isfinite(data.external[i, 0]):
+            external = (float(data.external[i, 0]), float(data.external[i, 1]))
+        found.append(prior.log_odds(reaction, external))
+    return found
+
+
+def prior_data(data: Counts, prior: PriorSet) -> dict[str, np.ndarray]:
+    """Hyperparameters of the log odds ratios: what another prior set of one family changes.
+
+    Returns
+    -------
+    dict of ndarray
+        ``fewer_location``, ``fewer_scale`` (); of a mixture (treated, component, reaction), with
+        ``fewer_tail``, ``fewer_weight``, ``fewer_constant`` (treated, component).
+
+    Raises
+    ------
+    UsageError
+        If the reactions' priors differ in their weights or degrees of freedom: they share one
+        component and one heaviness of tails.
+    """
+    priors = log_odds_priors(data, prior)
+    if prior.log_odds_family == "normal":
+        return {
+            "fewer_location": np.asarray(priors[0].location),
+            "fewer_scale": np.asarray(priors[0].scale),
+        }
+    pattern = max(priors, key=lambda item: len(item.components))
+    aligned = [_like(pattern, item) for item in priors]
+    kinds = {tuple((part.df, part.weight) for part in item.components) for item in aligned}
+    if len(kinds) > 1:
+        raise UsageError(
+            f"the prior set {prior.name!r}: reactions need log odds ratio priors of the same "
+            "weights and degrees of freedom"
+        )
+    values = mixture_data(aligned, len(priors))
+    groups = len(data.arms) - 1
+    shared = {
+        name: np.repeat(values[name].T[None], groups, axis=0) for name in ("location", "scale")
+    } | {
+        name: np.repeat(values[name][:1], groups, axis=0) for name in ("tail", "weight", "constant")
+    }
+    return {f"fewer_{name}": value for name, value in shared.items()}
+
+
+def _like(pattern: EffectPrior, prior: EffectPrior) -> EffectPrior:
+    """A prior with one component, written as a mixture with the weights of another."""
+    if len(prior.components) == len(pattern.components):
+        return prior
+    (only,) = prior.components
+    return EffectPrior(tuple(replace(only, weight=part.weight) for part in pattern.components))
 
 
 def rates(parameters: dict[str, Array], prior: PriorSet, xp: Any = np) -> Array:
-    """Control arm's and treated arms' event rates (..., reaction, arm), from the parameters."""
-    fewer = prior.log_odds()
-    share = parameters["pooling"][..., None, :]
-    common, own = parameters["effect_common"][..., None, :], parameters["effect_own"]
-    log_odds_ratio = -(
-        fewer.location + fewer.scale * (xp.sqrt(share) * common + xp.sqrt(1 - share) * own)
-    )
+    """Control arm's and treated arms' event rates (..., reaction, arm), from the parameters.
+
+    ``parameters`` hold ``fewer`` (..., treated, reaction), minus the log odds ratios; or under a
+    normal prior ``effect_common`` (..., treated), ``effect_own`` (..., reaction, treated) and
+    ``pooling`` (..., treated), with ``fewer_location`` and ``fewer_scale`` unless they are the
+    set's own.
+    """
+    if "fewer" in parameters:
+        fewer = parameters["fewer"]
+        log_odds_ratio = -(fewer.mT if xp is pt else np.swapaxes(fewer, -1, -2))
+    else:
+        own_prior = prior.log_odds()
+        location = parameters.get("fewer_location", own_prior.location)
+        scale = parameters.get("fewer_scale", own_prior.scale)
+        share = parameters["pooling"][..., None, :]
+        common, own = parameters["effect_common"][..., None, :], parameters["effect_own"]
+        log_odds_ratio = -(location + scale * (xp.sqrt(share) * common + xp.sqrt(1 - share) * own))
     level = parameters["level"][..., :, None]
     logit = xp.concatenate([level, level + log_odds_ratio], axis=-1)
     return 1 / (1 + xp.exp(-logit))
@@ -142,8 +219,29 @@ def concentration(parameters: dict[str, Array]) -> Array:
     return 1 / correlation - 1
 
 
+def _effects(model: pm.Model) -> dict[str, Any]:
+    """Effects on the log odds; a mixture is centred, since components cannot be told apart else."""
+    location, scale = model["fewer_location"], model["fewer_scale"]
+    if "fewer_tail" in model:
+        tail, weight, constant = (model[f"fewer_{n}"] for n in ("tail", "weight", "constant"))
+        dims = ("treated", "reaction")
+        share = model["pooling"]
+        return {
+            "fewer": pooled_mixture("fewer", location, scale, tail, weight, constant, share, dims)
+        }
+    return {
+        "effect_common": pm.Normal("effect_common", 0, 1, dims="treated"),
+        "effect_own": pm.Normal("effect_own", 0, 1, dims=("reaction", "treated")),
+        "fewer_location": location,
+        "fewer_scale": scale,
+    }
+
+
 def build(data: Counts, prior: PriorSet) -> pm.Model:
-    """The hierarchical beta-binomial model; ``events`` and ``at_risk`` swap without compiling."""
+    """The hierarchical beta-binomial model.
+
+    ``events``, ``at_risk`` and what :func:`prior_data` returns swap without compiling.
+    """
     coords = {
         "reaction": list(data.reactions),
         "treated": list(data.arms[1:]),
@@ -153,13 +251,14 @@ def build(data: Counts, prior: PriorSet) -> pm.Model:
         size = (len(data.events),)
         events = pm.Data("events", data.events, dims="cell")
         at_risk = specify_shape(pm.Data("at_risk", data.at_risk, dims="cell"), size)
+        for name, value in prior_data(data, prior).items():
+            pm.Data(name, value, shape=value.shape)
         parameters = {
             "level": pm.Normal("level", LEVEL_LOCATION, LEVEL_SCALE, dims="reaction"),
             "pooling": pm.Beta("pooling", 2, 2, dims="treated"),
-            "effect_common": pm.Normal("effect_common", 0, 1, dims="treated"),
-            "effect_own": pm.Normal("effect_own", 0, 1, dims=("reaction", "treated")),
             "overdispersion": pm.Beta("overdispersion", *OVERDISPERSION),
         }
+        parameters |= _effects(model)
         rate = rates(parameters, prior, pt)[data.reaction, data.arm]
         total = concentration(parameters)
         pm.BetaBinomial(

@@ -1,13 +1,17 @@
-"""The prior of effects that share strength over visits, with its density and its draws."""
+"""Priors of effects that share strength, over visits and over outcomes: densities and draws."""
 
 from __future__ import annotations
 
+from functools import partial
 from math import log, pi
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from pymc.logprob.transforms import Transform
+
+from bayesasthma.models.outcome_groups import OutcomeGroups, loadings, standardised_effects
 
 
 def _pooled_logp(value: Any, location: Any, scale: Any, share: Any) -> Any:
@@ -59,4 +63,89 @@ def pooled_normal(name: str, location: Any, scale: Any, share: Any, dims: tuple[
         ),
         signature="(k),(),()->(k)",
         dims=dims,
+    )
+
+
+def _quadratic(x: Any, share: Any) -> Any:
+    """``x' V^-1 x`` over the last axis, ``V`` having ones and ``share`` off the diagonal."""
+    count = x.type.shape[-1]
+    inflation = 1 + (count - 1) * share
+    return ((x**2).sum(axis=-1) - share / inflation * x.sum(axis=-1) ** 2) / (1 - share)
+
+
+def _grouped_logp(
+    groups: OutcomeGroups, value: Any, location: Any, scale: Any, share: Any, deviation: Any
+) -> Any:
+    member, visits = groups.member, value.type.shape[-1]
+    loading, own = loadings(scale, deviation, groups)
+    x = standardised_effects(value, location, scale, groups.sign)
+    outcome_share = share[groups.index]
+    weighted = (member[:, :, None, None] * (loading / own)[..., None] * x).sum(axis=1)
+    precision = 1 + (member[:, :, None] * loading**2 / own).sum(axis=1)
+    quadratic = (_quadratic(x, outcome_share) / own).sum()
+    quadratic = quadratic - (_quadratic(weighted, share) / precision).sum()
+    log_det = (
+        visits * (pt.log(own).sum() + pt.log(precision).sum())
+        + ((visits - 1) * pt.log1p(-outcome_share) + pt.log1p((visits - 1) * outcome_share)).sum()
+    )
+    constant = visits * (log(2 * pi) + 2 * pt.log(scale)).sum()
+    return -0.5 * (quadratic + log_det + constant)
+
+
+def _grouped_random(
+    groups: OutcomeGroups,
+    location: np.ndarray,
+    scale: np.ndarray,
+    share: np.ndarray,
+    deviation: np.ndarray,
+    rng: np.random.Generator,
+    size: tuple[int, ...] | None,
+) -> np.ndarray:
+    assert not size  # one study, one set of effects
+    loading, own = loadings(scale, deviation, groups)
+
+    def over_visits(share: np.ndarray) -> np.ndarray:
+        common = rng.standard_normal((*share.shape, 1))
+        own = rng.standard_normal((*share.shape, location.shape[-1]))
+        share = share[..., None]
+        draws: np.ndarray = np.sqrt(share) * common + np.sqrt(1 - share) * own
+        return draws
+
+    domain, outcome = over_visits(share), over_visits(share[groups.index])
+    x = loading[..., None] * domain[groups.index] + np.sqrt(own)[..., None] * outcome
+    effects: np.ndarray = location + scale[..., None] * x * groups.sign[:, None, None]
+    return effects
+
+
+def grouped_normal(
+    name: str,
+    location: Any,
+    scale: Any,
+    share: Any,
+    deviation: Any,
+    groups: OutcomeGroups,
+    dims: tuple[str, ...],
+    transform: Transform | None = None,
+) -> Any:
+    """Effects (outcome, treated, follow_up) that share strength over visits and within domains.
+
+    As a benefit in prior SDs, an effect is ``sqrt(w) D + sqrt(1 - w) e``: ``D`` its domain's and
+    ``e`` its own part, both with equal correlations ``share`` (group, treated) over visits, and
+    ``w`` from :func:`bayesasthma.models.outcome_groups.loadings`. ``D`` is integrated out. Each
+    effect is marginally ``Normal(location, scale^2)`` as in :func:`pooled_normal`.
+    """
+    return pm.CustomDist(
+        name,
+        location,
+        scale,
+        share,
+        deviation,
+        logp=partial(_grouped_logp, groups),
+        random=partial(_grouped_random, groups),
+        support_point=lambda _rv, _size, location, scale, share, deviation: (
+            location + 0.0 * (scale.sum() + share.sum() + deviation.sum())
+        ),
+        signature="(k,g,t),(k,g),(d,g),(k)->(k,g,t)",
+        dims=dims,
+        transform=transform,
     )

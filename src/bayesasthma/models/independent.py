@@ -17,8 +17,10 @@ from bayesasthma.correlation import Array
 from bayesasthma.errors import UsageError
 from bayesasthma.likelihood import log_constant, table_logp
 from bayesasthma.models.longitudinal import IMBALANCE_SCALE, LEVEL_SCALE, LOG_SD_SCALE
-from bayesasthma.models.moments import effect_prior
+from bayesasthma.models.mixtures import mixture_data, single_mixture
+from bayesasthma.models.moments import effect_prior, effect_priors
 from bayesasthma.models.specification import TableSpec
+from bayesasthma.prior_distributions import EffectPrior
 from bayesasthma.series import Design
 
 
@@ -112,7 +114,8 @@ def data(design: Design, spec: TableSpec) -> dict[str, np.ndarray]:
     -------
     dict of ndarray
         ``printed_0``, ``step_0`` (cell, moment), ``n_0``, ``constant_0`` (cell, 1), and unless the
-        prior is flat ``location_centre``, ``location_scale`` (cell,).
+        prior is flat ``location_centre``, ``location_scale`` (cell,); of a mixture these and
+        ``location_tail``, ``location_weight``, ``location_constant`` (cell, component).
     """
     printed = cells(design)
     values = {
@@ -122,13 +125,36 @@ def data(design: Design, spec: TableSpec) -> dict[str, np.ndarray]:
         "constant_0": log_constant(printed.n[:, None] - 1),
     }
     if not spec.prior.flat:
-        centre, scale = effect_prior(design, spec)
-        contrast = printed.reference >= 0
-        follow_up = contrast & (printed.visit != design.baseline)
-        spread = np.where(contrast, IMBALANCE_SCALE, LEVEL_SCALE)
-        values["location_centre"] = np.where(follow_up, centre[printed.outcome], 0.0)
-        values["location_scale"] = np.where(follow_up, scale[printed.outcome], spread)
+        values |= {f"location_{name}": value for name, value in _priors(design, spec, printed)}
     return values
+
+
+def _priors(design: Design, spec: TableSpec, printed: Cells) -> list[tuple[str, np.ndarray]]:
+    """Hyperparameters of each cell's mean or difference, by name."""
+    contrast = printed.reference >= 0
+    follow_up = contrast & (printed.visit != design.baseline)
+    spread = np.where(contrast, IMBALANCE_SCALE, LEVEL_SCALE)
+    if spec.prior.family == "mixture":
+        effects = effect_priors(design, spec)
+        priors = [
+            effects[k] if effect else EffectPrior.normal(0.0, float(scale))
+            for k, effect, scale in zip(printed.outcome, follow_up, spread, strict=True)
+        ]
+        values = mixture_data(priors, 1)
+        return [("centre" if name == "location" else name, value) for name, value in values.items()]
+    centre, scale = effect_prior(design, spec)
+    return [
+        ("centre", np.where(follow_up, centre[printed.outcome], 0.0)),
+        ("scale", np.where(follow_up, scale[printed.outcome], spread)),
+    ]
+
+
+def _location(model: pm.Model) -> Any:
+    centre, scale = model["location_centre"], model["location_scale"]
+    if "location_tail" not in model:
+        return pm.Normal("location", centre, scale, dims="cell")
+    tail, weight, constant = (model[f"location_{n}"] for n in ("tail", "weight", "constant"))
+    return single_mixture("location", centre, scale, tail, weight, constant, ("cell",))
 
 
 def build(design: Design, spec: TableSpec) -> pm.Model:
@@ -151,9 +177,7 @@ def build(design: Design, spec: TableSpec) -> pm.Model:
             }
         else:
             parameters = {
-                "location": pm.Normal(
-                    "location", model["location_centre"], model["location_scale"], dims="cell"
-                ),
+                "location": _location(model),
                 "log_sd": pm.Normal("log_sd", 0, LOG_SD_SCALE, dims="sd_group"),
             }
         mean, log_sd = moments(parameters, printed, spec)

@@ -6,35 +6,37 @@ ten analyses sampled in one compiled batch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from pymc.logprob.transforms import Transform
 
-from bayesasthma.correlation import (
-    cholesky,
-    cholesky_from_z,
-    multiply_transpose,
-    pairs,
-    unpack_lower,
-    z_from_cholesky,
-)
+from bayesasthma.correlation import pairs
 from bayesasthma.errors import UsageError
 from bayesasthma.likelihood import (
     LOG_2PI,
     draw_table,
     fisher_scale,
     log_constant,
-    patient_logp,
     table_logp,
 )
 from bayesasthma.models.distributions import pooled_normal
-from bayesasthma.models.moments import Moments, effect_prior, flatten, moments, row_moments
+from bayesasthma.models.mixtures import mixture_data, pooled_mixture
+from bayesasthma.models.moments import (
+    Moments,
+    effect_prior,
+    effect_priors,
+    moments,
+    row_moments,
+)
+from bayesasthma.models.patients import observe_patients
 from bayesasthma.models.specification import TableSpec
 from bayesasthma.models.table_op import fast_table_logp
-from bayesasthma.series import Design, PatientBlock, TableBlock
+from bayesasthma.series import Design, TableBlock
 
 # Prior scales in baseline SDs, or on the log scale for SDs; docs/models.md gives the reasons.
 LEVEL_SCALE = 2.0
@@ -56,7 +58,21 @@ def build(design: Design, spec: TableSpec) -> pm.Model:
     UsageError
         If a flat prior meets a visit that is not printed: its mean would not be identified.
     """
-    coords = {
+    with pm.Model(coords=coordinates(design), check_bounds=False) as model:
+        for name, value in data(design, spec).items():
+            pm.Data(name, value, shape=value.shape)
+        parameters = free_parameters(design, spec, _effects)
+        moment = moments(parameters, design, spec, pt, n_arm=model["n_arm"])
+        for index, table in enumerate(design.tables):
+            _observe_table(index, table, moment, design, spec)
+        if design.patients:
+            observe_patients(design, moment, spec)
+    return model
+
+
+def coordinates(design: Design) -> dict[str, list[str]]:
+    """Labels of the parameters' dimensions."""
+    return {
         "outcome": list(design.outcomes),
         "arm": list(design.arms),
         "treated": list(design.arms[1:]),
@@ -66,16 +82,6 @@ def build(design: Design, spec: TableSpec) -> pm.Model:
         "pair": [f"{design.visits[i]}, {design.visits[j]}" for i, j in pairs(len(design.visits))],
         "moment": ["mean", "sd"],
     }
-    with pm.Model(coords=coords, check_bounds=False) as model:
-        for name, value in data(design, spec).items():
-            pm.Data(name, value, shape=value.shape)
-        parameters = _parameters(design, spec)
-        moment = moments(parameters, design, spec, pt, n_arm=model["n_arm"])
-        for index, table in enumerate(design.tables):
-            _observe_table(index, table, moment, design, spec)
-        for index, patients in enumerate(design.patients):
-            _observe_patients(index, patients, moment, len(design.visits))
-    return model
 
 
 def data(design: Design, spec: TableSpec) -> dict[str, np.ndarray]:
@@ -113,65 +119,104 @@ def data(design: Design, spec: TableSpec) -> dict[str, np.ndarray]:
     return values
 
 
-def _parameters(design: Design, spec: TableSpec) -> dict[str, Any]:
-    """Declare the free parameters with their priors."""
+def free_parameters(
+    design: Design,
+    spec: TableSpec,
+    effects: Callable[[Design], Any],
+    transform: Transform | None = None,
+) -> dict[str, Any]:
+    """Declare the free parameters with their priors; ``effects`` those of the treatment effects.
+
+    ``transform`` changes the coordinates in which the means are sampled, not their prior.
+    """
     if spec.prior.flat:
         _require_complete(design)
-        parameters = _flat_parameters(design, spec)
+        parameters = _flat_parameters(design, spec, transform)
     else:
-        parameters = _hierarchical_means(design) | _hierarchical_sds(spec)
-        parameters["effect"] = _effects(design)
+        parameters = _hierarchical_means(design, transform) | _hierarchical_sds(spec)
+        parameters["effect"] = effects(design)
     if len(design.visits) > 1:
         parameters |= _correlation_parameters(spec)
     return parameters
 
 
-def _flat_parameters(design: Design, spec: TableSpec) -> dict[str, Any]:
+def _flat_parameters(
+    design: Design, spec: TableSpec, transform: Transform | None
+) -> dict[str, Any]:
     by_arm = ("outcome", "arm", "visit")
-    parameters = {
-        "baseline_level": pm.Flat("baseline_level", dims="outcome"),
-        "visit_step": pm.Flat("visit_step", dims=("outcome", "step")),
-        "effect": pm.Flat("effect", dims=("outcome", "treated", "follow_up")),
-        "log_sd": pm.Flat(
-            "log_sd", dims=by_arm if spec.variance == "by_arm" else ("outcome", "visit")
-        ),
+    dims = {
+        "baseline_level": ("outcome",),
+        "visit_step": ("outcome", "step"),
+        "effect": ("outcome", "treated", "follow_up"),
     }
     if design.baseline is not None:
-        parameters["imbalance"] = pm.Flat("imbalance", dims=("outcome", "treated"))
+        dims["imbalance"] = ("outcome", "treated")
+    parameters = {
+        name: pm.Flat(name, dims=of, default_transform=transform) for name, of in dims.items()
+    }
+    parameters["log_sd"] = pm.Flat(
+        "log_sd", dims=by_arm if spec.variance == "by_arm" else ("outcome", "visit")
+    )
     return parameters
 
 
-def _hierarchical_means(design: Design) -> dict[str, Any]:
-    parameters = {"baseline_level": pm.Normal("baseline_level", 0, LEVEL_SCALE, dims="outcome")}
+def _hierarchical_means(design: Design, transform: Transform | None) -> dict[str, Any]:
+    parameters = {
+        "baseline_level": pm.Normal(
+            "baseline_level", 0, LEVEL_SCALE, dims="outcome", default_transform=transform
+        )
+    }
     if len(design.visits) > 1:
         walk = np.sqrt(np.diff(design.weeks) / STEP_WEEKS)
         spread = _learned_scale("step_scale", STEP_SCALE)[:, None] * walk
-        parameters["visit_step"] = pm.Normal("visit_step", 0, spread, dims=("outcome", "step"))
+        parameters["visit_step"] = pm.Normal(
+            "visit_step", 0, spread, dims=("outcome", "step"), default_transform=transform
+        )
     if design.baseline is not None:
         parameters["imbalance"] = pm.Normal(
-            "imbalance", 0, IMBALANCE_SCALE, dims=("outcome", "treated")
+            "imbalance",
+            0,
+            IMBALANCE_SCALE,
+            dims=("outcome", "treated"),
+            default_transform=transform,
         )
     return parameters
 
 
 def _effect_data(design: Design, spec: TableSpec) -> dict[str, np.ndarray]:
+    groups, visits = (len(design.outcomes), len(design.arms) - 1), len(design.follow_up)
+    if spec.prior.family == "mixture":
+        values = mixture_data(effect_priors(design, spec), visits)
+        by_group = {
+            name: np.broadcast_to(value[:, None], (*groups, value.shape[-1]))
+            for name, value in values.items()
+        }
+        for name in ("location", "scale"):
+            by_group[name] = np.repeat(by_group[name][..., None], visits, axis=-1)
+        return {f"effect_{name}": value.copy() for name, value in by_group.items()}
     location, scale = effect_prior(design, spec)
-    shape = (len(design.outcomes), len(design.arms) - 1, len(design.follow_up))
     return {
-        "effect_location": np.broadcast_to(location[:, None, None], shape).copy(),
-        "effect_scale": np.broadcast_to(scale[:, None], shape[:-1]).copy(),
+        "effect_location": np.broadcast_to(location[:, None, None], (*groups, visits)).copy(),
+        "effect_scale": np.broadcast_to(scale[:, None], groups).copy(),
     }
 
 
 def _effects(design: Design) -> Any:
-    """The treatment effects; their prior's location and scale are data, to be swapped at will."""
+    """The treatment effects; the hyperparameters of their prior are data, to be swapped at will."""
     model = pm.modelcontext(None)
     centre, spread = model["effect_location"], model["effect_scale"]
-    shape = (len(design.outcomes), len(design.arms) - 1, len(design.follow_up))
     dims = ("outcome", "treated", "follow_up")
-    if shape[-1] < 2:
+    alone = len(design.follow_up) < 2
+    mixture = "effect_tail" in model
+    if alone and not mixture:
         return pm.Normal("effect", centre, spread[..., None], dims=dims)
-    share = pm.Beta("pooling", 2, 2, dims=("outcome", "treated"))
+    groups = (len(design.outcomes), len(design.arms) - 1)
+    share: Any = (
+        pt.zeros(groups) if alone else pm.Beta("pooling", 2, 2, dims=("outcome", "treated"))
+    )
+    if mixture:
+        tail, weight, constant = (model[f"effect_{n}"] for n in ("tail", "weight", "constant"))
+        return pooled_mixture("effect", centre, spread, tail, weight, constant, share, dims)
     return pooled_normal("effect", centre, spread, share, dims)
 
 
@@ -219,7 +264,7 @@ def _require_complete(design: Design) -> None:
         if np.linalg.matrix_rank(table.functional) == seen.sum() and table.functional.min() >= 0:
             printed[table.outcome[:, None], table.arm[:, None], np.flatnonzero(seen)] = True
     for patients in design.patients:
-        printed[patients.outcome[:, None], patients.arm[:, None], list(patients.visits)] = True
+        np.logical_or.at(printed, (patients.outcome, patients.arm), patients.seen)
     if not printed.all():
         k, g, t = np.argwhere(~printed)[0]
         raise UsageError(
@@ -232,6 +277,31 @@ def _observe_table(
     index: int, table: TableBlock, moment: Moments, design: Design, spec: TableSpec
 ) -> None:
     """Observe one block of printed means and SDs."""
+    inputs = table_inputs(index, table, moment, design, spec)
+
+    def random(
+        mean: Any, log_sd: Any, z: Any, _epsilon: Any, _error: Any, n: Any, *rest: Any, **_size: Any
+    ) -> np.ndarray:
+        return np.stack(draw_table(rest[-1], mean, log_sd, z, n), axis=-1)
+
+    pm.CustomDist(
+        f"table_{index}",
+        *inputs,
+        logp=partial(balanced_logp if table.balanced else _nested_logp, table.pinned),
+        random=random,
+        signature="(r),(r),(p),(f),(r,m),(r),(r),(p),(p)->(r,m)",
+        observed=pm.modelcontext(None)[f"printed_{index}"],
+        dims=(f"series_{index}", f"row_{index}", "moment"),
+    )
+
+
+def table_inputs(
+    index: int, table: TableBlock, moment: Moments, design: Design, spec: TableSpec
+) -> list[Any]:
+    """What the density of a block depends on, in the order of `balanced_logp`.
+
+    Declares the latent sample correlations and rounding errors, and the block's dimensions.
+    """
     mean, log_sd, z = row_moments(table, moment, design, pt)
     count = len(table.outcome)
     names = {name: f"{name}_{index}" for name in ("series", "row", "free_pair")}
@@ -244,14 +314,11 @@ def _observe_table(
         }
     )
     epsilon = pm.Normal(f"epsilon_{index}", 0, 1, dims=(names["series"], names["free_pair"]))
-    step = model[f"step_{index}"]
     error: Any = np.zeros((count, table.rows, 2))
     if spec.rounding and (np.any(table.mean_step > 0) or np.any(table.sd_step > 0)):
         # a normal score keeps the geometry Gaussian: Phi(score) - 1/2 is uniform on (-1/2, 1/2)
         score = pm.Normal(f"rounding_{index}", 0, 1, dims=(names["series"], names["row"], "moment"))
-        error = 0.5 * pt.erf(score / np.sqrt(2)) * step
-    df = table.n - 1
-
+        error = 0.5 * pt.erf(score / np.sqrt(2)) * model[f"step_{index}"]
     if table.balanced:
         # handed over as arguments, for the graph is cloned and must carry its own data
         constants = [
@@ -260,29 +327,10 @@ def _observe_table(
     else:
         df = table.n - 1
         constants = [table.n, log_constant(df), fisher_scale(df), table.pinned_z]
-
-    def random(
-        mean: Any, log_sd: Any, z: Any, _epsilon: Any, _error: Any, n: Any, *rest: Any, **_size: Any
-    ) -> np.ndarray:
-        return np.stack(draw_table(rest[-1], mean, log_sd, z, n), axis=-1)
-
-    pm.CustomDist(
-        f"table_{index}",
-        mean,
-        log_sd,
-        z,
-        epsilon,
-        error,
-        *constants,
-        logp=partial(_balanced_logp if table.balanced else _nested_logp, table.pinned),
-        random=random,
-        signature="(r),(r),(p),(f),(r,m),(r),(r),(p),(p)->(r,m)",
-        observed=model[f"printed_{index}"],
-        dims=(names["series"], names["row"], "moment"),
-    )
+    return [mean, log_sd, z, epsilon, error, *constants]
 
 
-def _balanced_logp(
+def balanced_logp(
     pinned: np.ndarray,
     value: Any,
     mean: Any,
@@ -340,42 +388,3 @@ def _nested_logp(
         xp=pt,
     )
     return rows.sum(axis=-1)
-
-
-def _observe_patients(
-    index: int, patients: PatientBlock, moment: Moments, visit_count: int
-) -> None:
-    """Observe the sufficient statistics of one block of patients."""
-    visits = list(patients.visits)
-    mean = moment.mean[patients.outcome, patients.arm][:, visits]
-    log_sd = moment.log_sd[patients.outcome, patients.arm][:, visits]
-    z = unpack_lower(moment.z[patients.outcome], visit_count)
-    matrix = multiply_transpose(cholesky_from_z(z, pt))
-    chosen = [[matrix[s][t] for t in visits[: i + 1]] for i, s in enumerate(visits)]
-    row_z = z_from_cholesky(cholesky(chosen, pt), pt)
-    flat = flatten(row_z, mean, pt)
-    observed = np.concatenate([patients.mean[..., None], patients.root], axis=-1)
-
-    def logp(value: Any, mean: Any, log_sd: Any, z: Any) -> Any:
-        return patient_logp(value[..., 0], value[..., 1:], mean, log_sd, z, patients.n, xp=pt)
-
-    model = pm.modelcontext(None)
-    names = {name: f"{name}_{index}" for name in ("group", "seen", "statistic")}
-    model.add_coords(
-        {
-            names["group"]: range(len(patients.outcome)),
-            names["seen"]: range(len(visits)),
-            names["statistic"]: range(len(visits) + 1),
-        }
-    )
-    pm.CustomDist(
-        f"patients_{index}",
-        mean,
-        log_sd,
-        flat,
-        np.zeros((len(patients.outcome), len(visits), len(visits) + 1)),
-        logp=lambda value, mean, log_sd, z, _zeros: logp(value, mean, log_sd, z),
-        signature="(v),(v),(p),(v,w)->(v,w)",
-        observed=observed,
-        dims=(names["group"], names["seen"], names["statistic"]),
-    )

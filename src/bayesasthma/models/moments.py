@@ -5,7 +5,7 @@ The same functions serve PyTensor graphs and NumPy draws: what is reported is wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,9 @@ from bayesasthma.correlation import (
     unpack_lower,
     z_from_cholesky,
 )
+from bayesasthma.errors import UsageError
 from bayesasthma.models.specification import TableSpec
-from bayesasthma.priors import FALLBACK_TARGET_SD
+from bayesasthma.prior_distributions import FALLBACK_TARGET_SD, EffectPrior
 from bayesasthma.series import Design, TableBlock
 
 
@@ -42,12 +43,52 @@ class Moments:
     z: Array
 
 
-def effect_prior(design: Design, spec: TableSpec) -> tuple[np.ndarray, np.ndarray]:
-    """Location and scale of each outcome's treatment effect (not benefit), in baseline SDs."""
+def effect_priors(design: Design, spec: TableSpec) -> list[EffectPrior]:
+    """Prior of each outcome's treatment effect (not benefit), in baseline SDs.
+
+    A prior given outright for an outcome without a direction speaks of its effect; one that a rule
+    derives from a target is centred at 0 there.
+    """
     target = np.where(np.isfinite(design.target), design.target, FALLBACK_TARGET_SD)
-    priors = [spec.prior.effect(float(value)) for value in target]
-    location = np.array([prior.location for prior in priors]) * design.direction
-    return location, np.array([prior.scale for prior in priors])
+    found = []
+    for k, outcome in enumerate(design.outcomes):
+        sign = float(design.direction[k])
+        external = None
+        if design.external is not None and np.isfinite(design.external[k, 0]):
+            estimate, error = design.external[k]
+            external = (float((sign or 1.0) * estimate), float(error))
+        prior = spec.prior.effect(
+            float(target[k]), outcome, unit=float(design.scale[k]), external=external
+        )
+        own = external is not None or any(item.of == outcome for item in spec.prior.effects)
+        found.append(prior.times(sign or 1.0) if sign or own else _centred(prior))
+    return found
+
+
+def _centred(prior: EffectPrior) -> EffectPrior:
+    """The prior with every component centred at 0: no direction of the effect is a benefit."""
+    parts = [replace(part, location=0.0) for part in prior.components]
+    return EffectPrior(tuple(parts))
+
+
+def effect_prior(design: Design, spec: TableSpec) -> tuple[np.ndarray, np.ndarray]:
+    """Location and scale (outcome,) of normal priors of the treatment effects, in baseline SDs.
+
+    Raises
+    ------
+    UsageError
+        If the prior set is not one of normal distributions.
+    """
+    if spec.prior.family == "mixture":
+        raise UsageError(
+            f"the model {spec.model!r} takes normal prior sets and {spec.prior.name!r} is not one; "
+            "use the model 'longitudinal' or 'independent'"
+        )
+    priors = effect_priors(design, spec)
+    return (
+        np.array([prior.location for prior in priors]),
+        np.array([prior.scale for prior in priors]),
+    )
 
 
 def moments(

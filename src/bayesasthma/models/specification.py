@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from bayesasthma.correlation import CorrelationPrior
-from bayesasthma.priors import PriorSet, prior_set
+from bayesasthma.prior_distributions import PriorSet
+from bayesasthma.priors import prior_set
 
 Variance = Literal["common", "by_arm"]
 
@@ -17,7 +18,7 @@ class TableSpec:
 
     Attributes
     ----------
-    model : {"independent", "longitudinal"}
+    model : {"independent", "longitudinal", "joint"}
     prior : PriorSet
     correlation : CorrelationPrior
         Ignored by ``independent``, which uses no correlations.
@@ -36,7 +37,7 @@ class TableSpec:
     @property
     def label(self) -> str:
         """Short name, unique among a run's fits: it names the saved file."""
-        parts = [self.model, self.prior.name]
+        parts = [self.model, self.prior.name.replace(":", "")]
         if self.model != "independent" and self.correlation != CorrelationPrior():
             parts.append(self.correlation.label.replace(":", ""))
         default = TABLE_DEFAULTS[self.model]
@@ -52,16 +53,17 @@ class TableSpec:
 
 
 #: ``independent`` is the analytic benchmark: one SD over the arms and the numbers at face value, as
-#: the t test has it. ``longitudinal`` makes neither assumption.
+#: the t test has it. ``longitudinal`` and ``joint`` make neither assumption.
 TABLE_DEFAULTS: dict[str, dict[str, Any]] = {
     "independent": {"prior": "reference", "variance": "common", "rounding": False},
     "longitudinal": {"prior": "weak", "variance": "by_arm", "rounding": True},
+    "joint": {"prior": "weak", "variance": "by_arm", "rounding": True},
 }
 
 
 def table_spec(
     model: str,
-    prior: str | None = None,
+    prior: str | PriorSet | None = None,
     correlation: str | CorrelationPrior | None = None,
     variance: Variance | None = None,
     rounding: bool | None = None,
@@ -80,7 +82,9 @@ def table_spec(
         correlation = CorrelationPrior.parse(correlation)
     return TableSpec(
         model=model,
-        prior=prior_set(prior or defaults["prior"]),
+        prior=prior
+        if isinstance(prior, PriorSet)
+        else prior_set(prior or defaults["prior"]),
         correlation=correlation,
         variance=variance or defaults["variance"],
         rounding=defaults["rounding"] if rounding is None else rounding,

@@ -7,9 +7,11 @@ by naming it, or call its ``savefig``. ``narrow=True`` draws for a phone.
 from __future__ import annotations
 
 from bayesasthma.plots.adverse import reaction_rates, risk_differences
+from bayesasthma.plots.arms_and_contrast import arms_and_contrast
 from bayesasthma.plots.comparison import p_against_probability
 from bayesasthma.plots.correlations import correlation_prior_posterior
 from bayesasthma.plots.effects import benefit_curves, standardised_forest
+from bayesasthma.plots.information import interval_width
 from bayesasthma.plots.mcmc import (
     chain_forest,
     convergence,
@@ -20,23 +22,39 @@ from bayesasthma.plots.mcmc import (
     traces,
 )
 from bayesasthma.plots.predictive import predictive_counts, predictive_table
+from bayesasthma.plots.priors import prior_densities
+from bayesasthma.plots.scepticism import survived_scepticism
+from bayesasthma.plots.shrinkage import shrinkage
+from bayesasthma.plots.specifications import (
+    choice_shares,
+    probability_by_correlation,
+    specification_curve,
+)
 from bayesasthma.plots.trajectories import trajectories
 
 __all__ = [
+    "arms_and_contrast",
     "benefit_curves",
     "chain_forest",
+    "choice_shares",
     "convergence",
     "correlation_prior_posterior",
     "energy",
     "ess_evolution",
+    "interval_width",
     "p_against_probability",
     "predictive_counts",
     "predictive_table",
+    "prior_densities",
     "prior_posterior",
+    "probability_by_correlation",
     "rank_plots",
     "reaction_rates",
     "risk_differences",
+    "shrinkage",
+    "specification_curve",
     "standardised_forest",
+    "survived_scepticism",
     "traces",
     "trajectories",
 ]

@@ -1,41 +1,52 @@
-"""The printed p-value of every cell against the posterior probability of benefit."""
+"""Printed p, the p-values that the tables allow, and the posterior, cell by cell on one axis."""
 
 from __future__ import annotations
 
-import re
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from matplotlib.lines import Line2D
 
-from bayesasthma.plots.style import ACCENT, GREY, NARROW, STYLE, blank, outcome_name, visit_name
+from bayesasthma.comparison import headline_table
+from bayesasthma.plots.style import (
+    ACCENT,
+    ARM_COLOURS,
+    NARROW,
+    STYLE,
+    blank,
+    outcome_name,
+    visit_name,
+    wrapped,
+)
 from bayesasthma.study import Study
+from bayesasthma.summaries import format_probability
 
-#: Nothing closer to certainty than this is drawn apart: a few thousand draws cannot tell.
-FLOOR = 5e-4
-P_FLOOR = 5e-4
-
-
-def parse_p(text: object) -> tuple[float, str]:
-    """Number and operator ("=", "<" or ">") of a p-value as printed; NaN if there is none."""
-    found = re.search(r"([<>≤≥]?)\s*(\d*\.?\d+(?:[eE]-?\d+)?)", str(text))
-    if not found:
-        return float("nan"), "="
-    sign = {"≤": "<", "≥": ">"}.get(found.group(1), found.group(1))
-    return float(found.group(2)), sign or "="
+#: Smaller p-values are drawn at the end of the axis.
+P_FLOOR = 1e-5
+#: A few thousand draws cannot tell smaller chances of harm than this from none.
+DOUBT_FLOOR = 5e-4
+RECOMPUTED = ARM_COLOURS[4]
 
 
 @mpl.rc_context(STYLE)
 def p_against_probability(
-    study: Study, comparison: pd.DataFrame, arm: str | None = None, *, narrow: bool = False
+    study: Study,
+    comparison: pd.DataFrame,
+    arm: str | None = None,
+    *,
+    model: str = "longitudinal",
+    narrow: bool = False,
 ) -> Figure:
-    """1 - P(benefit) under each model against the printed two-sided p, both on log scales.
+    """Two-sided p as printed and as the tables allow it, against P(benefit), one row per cell.
 
-    The curve is where a flat prior and Student's t put them when the effect is a benefit:
-    ``1 - P = p / 2``. Follow-up visits and outcomes with a claimed direction only.
+    A dot is the printed p, a bar the range that the printed means and SDs allow (Student's t, any
+    rounding), a diamond ``2 (1 - P(benefit))`` of the model's headline: with a flat prior and
+    Student's t, diamond and recomputed p coincide where the effect is a benefit. P(benefit)
+    itself stands beside the row. Follow-up visits and outcomes with a claimed direction only.
 
     Parameters
     ----------
@@ -43,77 +54,103 @@ def p_against_probability(
     comparison : DataFrame
         The columns of ``comparison.csv``.
     arm : str, optional
+    model : str
     narrow : bool
     """
     arm = arm or study.treatments[0]
     directed = study.outcomes.index[study.outcomes["direction"] != 0]
-    rows = comparison[
-        (comparison["arm"] == arm)
-        & comparison["visit"].isin(study.follow_up)
-        & comparison["outcome"].isin(directed)
-    ]
-    figure = blank(NARROW if narrow else 6.6, 4.4 if narrow else 5.0)
+    rows = headline_table(comparison)
+    rows = rows[
+        (rows["arm"] == arm)
+        & rows["visit"].isin(study.follow_up)
+        & rows["outcome"].isin(directed)
+        & rows["p_recomputed"].notna()
+    ].reset_index(drop=True)
+    outcomes = list(dict.fromkeys(rows["outcome"]))
+    rank = rows["outcome"].map({k: i for i, k in enumerate(outcomes)})
+    # on a phone the name of an outcome stands above its rows, not beside them
+    height = np.arange(len(rows)) + (1.3 if narrow else 0.6) * rank.to_numpy(dtype=float)
+    figure = blank(NARROW if narrow else 7.6, 0.2 * float(np.max(height, initial=1)) + 1.5)
     axis = figure.subplots()
-    line = np.geomspace(P_FLOOR / 2, 1, 200)
-    axis.plot(line, line / 2, color=GREY, linewidth=1, linestyle=(0, (4, 2)),
-              label="flat prior and t test: P = 1 − p/2")  # fmt: skip
-    parsed = [parse_p(text) for text in rows["p_printed"]]
-    p = np.array([max(value, P_FLOOR) for value, _ in parsed])
-    bound = np.array([sign == "<" for _, sign in parsed])
-    rng = np.random.default_rng(0)
-    jitter = np.exp(rng.uniform(-0.05, 0.05, len(rows)))
-    seen = {}
-    for model, marker, face in (("independent", "D", "white"), ("longitudinal", "o", ACCENT)):
-        column = f"{model}_p_benefit"
-        if column not in rows:
-            continue
-        doubt = np.clip(1 - rows[column].to_numpy(dtype=float), FLOOR, 1 - FLOOR)
-        seen[model] = doubt
-        axis.plot(p * jitter, doubt, marker, color=ACCENT, markerfacecolor=face, markersize=5,
-                  alpha=0.85, linestyle="", label=model)  # fmt: skip
-        for x, y in zip((p * jitter)[bound], doubt[bound], strict=True):
-            axis.annotate("", (x * 0.72, y), (x, y),
-                          arrowprops={"arrowstyle": "-|>", "color": ACCENT, "lw": 0.6,
-                                      "mutation_scale": 6, "alpha": 0.6})  # fmt: skip
-    if len(seen) == 2:
-        for x, a, b in zip(p * jitter, *seen.values(), strict=True):
-            axis.plot([x, x], [a, b], color=ACCENT, linewidth=0.6, alpha=0.35, zorder=1)
-    _name_outliers(axis, rows, study, p * jitter, seen)
-    axis.set_xscale("log")
-    axis.set_yscale("log")
-    axis.set_ylim(1.0, FLOOR * 0.75)
-    axis.set_xlim(min(1.3, 2.2 * float(np.nanmax(p, initial=P_FLOOR * 2))), P_FLOOR * 0.5)
-    ticks = [0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001, FLOOR]
-    names = ["0.5", "0.75", "0.9", "0.95", "0.975", "0.99", "0.995", "0.9975", "0.999", "≥ 0.9995"]
-    axis.yaxis.set_major_locator(FixedLocator(ticks))
-    axis.yaxis.set_major_formatter(FixedFormatter(names))
-    printed = [1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001]
-    axis.xaxis.set_major_locator(FixedLocator(printed))
-    axis.xaxis.set_major_formatter(FixedFormatter([f"{value:g}" for value in printed]))
-    axis.xaxis.set_minor_locator(NullLocator())
-    axis.yaxis.set_minor_locator(NullLocator())
-    axis.grid(color="#EEEEEE")
-    axis.set_xlabel("printed p (an arrow: printed as “less than”)")
-    axis.set_ylabel("posterior probability of benefit")
-    axis.legend(loc="lower right", fontsize=7.5)
+    _rows(axis, rows, height, f"{model}_")
+    names = [visit_name(study, visit) for visit in rows["visit"]]
+    axis.set_yticks(height, names, fontsize=7)
+    for outcome in outcomes:
+        first = height[(rows["outcome"] == outcome).to_numpy()][0]
+        name = wrapped(outcome_name(study, outcome), 20)
+        place: dict[str, Any] = {
+            "xycoords": ("axes fraction", "data"),
+            "textcoords": "offset points",
+            "fontsize": 8,
+            "fontweight": "bold",
+            "va": "center",
+        }
+        if narrow:
+            axis.annotate(name.replace("\n", " "), (0, first - 1), xytext=(5, 0), **place)
+        else:
+            axis.annotate(name, (0, first), xytext=(-62, 0), ha="right", **place)
+        if first > 0:
+            axis.axhline(first - (1.65 if narrow else 0.8), color="#E2E2E2", linewidth=0.8)
+    axis.set_ylim(float(np.max(height, initial=0)) + 0.8, -1.9 if narrow else -1.6)
+    _scale(axis, rows, narrow)
+    axis.annotate("P(benefit)", (1.015, -1.0), xycoords=("axes fraction", "data"), fontsize=7.5,
+                  fontweight="bold", va="center", annotation_clip=False)  # fmt: skip
+    figure.legend(
+        handles=[
+            Line2D([], [], color=ACCENT, marker="o", linestyle="", markersize=4.5,
+                   label="printed p (arrow: “less than”)"),
+            Line2D([], [], color=RECOMPUTED, linewidth=4, label="p that the tables allow"),
+            Line2D([], [], color="#222222", marker="D", markerfacecolor="white", linestyle="",
+                   markersize=4.5, label="2 (1 − P(benefit)); arrow: smaller"),
+        ],
+        loc="outside upper left", ncols=1 if narrow else 3, fontsize=7.5, columnspacing=1.2,
+    )  # fmt: skip
     return figure
 
 
-def _name_outliers(
-    axis: Axes, rows: pd.DataFrame, study: Study, p: np.ndarray, seen: dict[str, np.ndarray]
-) -> None:
-    """Name, above the plot, the cells whose printed p is ten or more times what a t test gives."""
-    if "p_recomputed" not in rows or not seen:
-        return
-    recomputed = np.maximum(rows["p_recomputed"].to_numpy(dtype=float), P_FLOOR)
-    chosen = np.flatnonzero(np.log10(p / recomputed) >= 1)
-    names = [
-        f"{outcome_name(study, outcome)}, {visit_name(study, visit)}"
-        for outcome, visit in rows[["outcome", "visit"]].to_numpy()[chosen]
-    ]
-    last = np.inf
-    for i in sorted(range(len(chosen)), key=lambda i: -p[chosen[i]]):
-        place = min(p[chosen[i]], last / 1.16)  # labels a line's height apart
-        axis.annotate(names[i], (place, FLOOR * 0.7), rotation=38, fontsize=6.5, color="#333333",
-                      ha="left", va="bottom", annotation_clip=False)  # fmt: skip
-        last = place
+def _rows(axis: Axes, rows: pd.DataFrame, height: np.ndarray, prefix: str) -> None:
+    ends = [np.maximum(rows[name].to_numpy(dtype=float), P_FLOOR) for name in ("p_low", "p_high")]
+    printed = np.maximum(rows["p_printed_value"].to_numpy(dtype=float), P_FLOOR)
+    less = (rows["p_printed_operator"] == "<").to_numpy()
+    chance = rows[f"{prefix}p_benefit"].to_numpy(dtype=float)
+    error = rows[f"{prefix}p_benefit_mcse"].to_numpy(dtype=float)
+    doubt = 2 * (1 - chance)
+    for y, low, high in zip(height, ends[0], np.maximum(ends[1], ends[0] * 1.12), strict=True):
+        axis.plot([low, high], [y, y], color=RECOMPUTED, linewidth=5, solid_capstyle="butt")
+    axis.plot(np.clip(doubt, 2 * DOUBT_FLOOR, 1), height, "D", color="#222222", markersize=4,
+              markerfacecolor="white", linestyle="")  # fmt: skip
+    axis.plot(printed, height, "o", color=ACCENT, markersize=4.5, linestyle="")
+    for x, y in zip(printed[less], height[less], strict=True):
+        _arrow(axis, x, y, ACCENT)
+    for y in height[doubt < 2 * DOUBT_FLOOR]:
+        _arrow(axis, 2 * DOUBT_FLOOR, y, "#222222")
+    for y, p, mcse in zip(height, chance, error, strict=True):
+        axis.annotate(format_probability(p, mcse), (1.015, y), va="center", fontsize=7,
+                      xycoords=("axes fraction", "data"), annotation_clip=False)  # fmt: skip
+
+
+def _arrow(axis: Axes, x: float, y: float, colour: str) -> None:
+    """A short arrow to the right: a smaller p, by how much is not known."""
+    axis.annotate("►", (x, y), xytext=(8, -0.4), textcoords="offset points", color=colour,
+                  fontsize=5, ha="center", va="center")  # fmt: skip
+
+
+def _scale(axis: Axes, rows: pd.DataFrame, narrow: bool) -> None:
+    axis.set_xscale("log")
+    largest = np.nanmax(
+        rows[["p_printed_value", "p_high"]].to_numpy(dtype=float), initial=0.1
+    )  # fmt: skip
+    axis.set_xlim(min(1.0, 1.5 * float(largest)), P_FLOOR * 0.8)
+    marks = [1, 0.1, 0.01, 0.001, P_FLOOR]
+    if not narrow:
+        marks = [1, 0.5, 0.2, 0.05, 0.01, 0.001, 1e-4, P_FLOOR]
+    names = [f"{mark:g}" if mark >= 1e-3 else f"{mark:.5f}".rstrip("0") for mark in marks]
+    names[-1] = f"≤ {names[-1]}"
+    axis.set_xticks(marks, names)
+    axis.minorticks_off()
+    largest_shown = axis.get_xlim()[0]
+    axis.set_xlim(largest_shown, P_FLOOR * 0.8)
+    axis.axvline(0.05, color="#222222", linewidth=0.8, linestyle=(0, (4, 2)))
+    axis.grid(axis="x", color="#EEEEEE")
+    gap = "\n" if narrow else " "
+    axis.set_xlabel(f"two-sided p between the arms{gap}(log scale; dashed: 0.05)")

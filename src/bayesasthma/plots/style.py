@@ -20,7 +20,7 @@ ARM_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 VISIT_HUE = ("#C9B3DE", "#3F1466")
 GREY, LIGHT_GREY, ACCENT = "#6B6B6B", "#D4D4D4", "#5E3C99"
 #: Marker of each model of the same quantity.
-MODEL_MARKERS = {"longitudinal": "o", "independent": "D", "hierarchical": "o"}
+MODEL_MARKERS = {"longitudinal": "o", "joint": "s", "independent": "D", "hierarchical": "o"}
 
 #: Widths in inches. A narrow figure shown 360 pixels wide has letters of nine to ten pixels.
 WIDE, NARROW = 9.6, 4.2

@@ -1,64 +1,18 @@
-"""The report's figures with their captions, as PNG bytes for a page and for a phone."""
+"""The report's figures with their captions."""
 
 from __future__ import annotations
-
-import base64
-import io
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-from matplotlib.figure import Figure
 
 from bayesasthma import plots
 from bayesasthma.fitting import Fit
 from bayesasthma.plots.correlations import has_typical_correlation
 from bayesasthma.plots.predictive import table_predictions
 from bayesasthma.plots.style import arm_name
+from bayesasthma.reporting.comparison_figures import comparison_pictures
+from bayesasthma.reporting.joint_section import joint_pictures
+from bayesasthma.reporting.pictures import Picture, draw, single
+from bayesasthma.reporting.prior_section import prior_pictures
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.tables import main_fit
-
-WIDE_DPI, NARROW_DPI = 125, 180
-
-Draw = Callable[..., Figure]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure of the report.
-
-    Attributes
-    ----------
-    name : str
-        Of its file, without the suffix.
-    section : str
-        Where in the report it stands.
-    alt, caption : str
-        What a reader who cannot see it is told, and what stands below it.
-    wide, narrow : bytes
-        PNG for a page and for a phone; ``narrow`` is empty if one serves both.
-    size, narrow_size : (int, int)
-        Pixels across and down.
-    """
-
-    name: str
-    section: str
-    alt: str
-    caption: str
-    wide: bytes
-    size: tuple[int, int]
-    narrow: bytes = b""
-    narrow_size: tuple[int, int] = (0, 0)
-
-    @property
-    def wide_uri(self) -> str:
-        """The wide picture as a ``data:`` address."""
-        return _uri(self.wide)
-
-    @property
-    def narrow_uri(self) -> str:
-        """The narrow picture as a ``data:`` address."""
-        return _uri(self.narrow)
 
 
 def pictures(results: ReanalysisResults) -> list[Picture]:
@@ -69,8 +23,11 @@ def pictures(results: ReanalysisResults) -> list[Picture]:
         found.append(_trajectories(fit))
         for arm in study.treatments:
             found += _effects(results, fit, arm)
+            found += comparison_pictures(results, arm)
+        found += joint_pictures(results)
         if has_typical_correlation(fit):
             found.append(_correlation(fit))
+        found += prior_pictures(study)
     if len(results.adverse):
         found += _adverse(results)
     if fit is not None:
@@ -80,35 +37,12 @@ def pictures(results: ReanalysisResults) -> list[Picture]:
     return found
 
 
-def _draw(name: str, section: str, alt: str, caption: str, draw: Draw, *args: Any) -> Picture:
-    wide, size = _png(draw(*args), WIDE_DPI)
-    narrow, narrow_size = _png(draw(*args, narrow=True), NARROW_DPI)
-    return Picture(name, section, alt, caption, wide, size, narrow, narrow_size)
-
-
-def _single(name: str, section: str, alt: str, caption: str, figure: Figure) -> Picture:
-    wide, size = _png(figure, WIDE_DPI)
-    return Picture(name, section, alt, caption, wide, size)
-
-
-def _png(figure: Figure, dpi: int) -> tuple[bytes, tuple[int, int]]:
-    stream = io.BytesIO()
-    # no software version in the file: the same results give the same bytes
-    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
-    width, height = figure.get_size_inches() * dpi
-    return stream.getvalue(), (int(width), int(height))
-
-
-def _uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-
-
 def _sampled(fit: Fit) -> bool:
     return "sample_stats" in fit.data.children
 
 
 def _trajectories(fit: Fit) -> Picture:
-    return _draw(
+    return draw(
         "trajectories",
         "trajectories",
         "Mean of every outcome over the weeks, by arm: printed values and posterior.",
@@ -128,8 +62,8 @@ def _effects(results: ReanalysisResults, fit: Fit, arm: str) -> list[Picture]:
         " Grey: no direction is claimed as a benefit." if (study.outcomes["direction"] == 0).any()
         else ""
     )  # fmt: skip
-    found = [
-        _draw(
+    return [
+        draw(
             f"standardised_effects{suffix}",
             "effects",
             f"Forest of standardised effects of {who}.",
@@ -140,7 +74,7 @@ def _effects(results: ReanalysisResults, fit: Fit, arm: str) -> list[Picture]:
             fit,
             arm,
         ),
-        _draw(
+        draw(
             f"benefit_curves{suffix}",
             "effects",
             f"Probability that the benefit of {who} exceeds any given size.",
@@ -153,32 +87,10 @@ def _effects(results: ReanalysisResults, fit: Fit, arm: str) -> list[Picture]:
             arm,
         ),
     ]
-    printed = results.comparison[results.comparison["arm"] == arm]
-    if len(printed) and printed["p_printed"].notna().any():
-        found.append(
-            _draw(
-                f"p_against_probability{suffix}",
-                "p_values",
-                "Posterior probability of benefit against the printed p-value.",
-                f"{who}, follow-up visits, outcomes with a direction of benefit. Hollow: each "
-                "visit "
-                "alone with flat priors, which lies on the dashed line wherever the printed p is "
-                "the "
-                "t test's. Filled: the longitudinal model. Above the line the tables say more than "
-                "the printed p. Cells whose recomputed p is ten or more times smaller than the "
-                "printed one are named. A p is not the probability that there is no effect: the "
-                "line holds for flat priors only.",
-                plots.p_against_probability,
-                study,
-                results.comparison,
-                arm,
-            )
-        )
-    return found
 
 
 def _correlation(fit: Fit) -> Picture:
-    return _draw(
+    return draw(
         "correlations",
         "correlations",
         "Prior and posterior of the typical within-patient correlation of every outcome.",
@@ -192,7 +104,7 @@ def _correlation(fit: Fit) -> Picture:
 def _adverse(results: ReanalysisResults) -> list[Picture]:
     study = results.study
     found = [
-        _draw(
+        draw(
             "reaction_rates",
             "adverse",
             "Rates of adverse reactions by arm, visit, reading and model.",
@@ -210,7 +122,7 @@ def _adverse(results: ReanalysisResults) -> list[Picture]:
         suffix = "" if len(study.treatments) == 1 else f"_{arm}"
         who = f"{arm_name(study, arm)} against {arm_name(study, study.control)}"
         found.append(
-            _draw(
+            draw(
                 f"risk_differences{suffix}",
                 "adverse",
                 f"Risk differences of adverse reactions, {who}.",
@@ -230,7 +142,7 @@ def _predictive(results: ReanalysisResults, fit: Fit) -> list[Picture]:
     if len(table):
         inside = int(table["inside"].sum())
         found.append(
-            _draw(
+            draw(
                 "predictive_table",
                 "predictive",
                 "Printed means and SDs against their posterior predictive distributions.",
@@ -244,7 +156,7 @@ def _predictive(results: ReanalysisResults, fit: Fit) -> list[Picture]:
     counted = [f for f in results.adverse_fits if "posterior_predictive" in f.data.children]
     if counted:
         found.append(
-            _draw(
+            draw(
                 "predictive_counts",
                 "predictive",
                 "Printed reaction counts against their posterior predictive distributions.",
@@ -261,13 +173,13 @@ def _sampler(fit: Fit) -> list[Picture]:
     what = "headline effect of every outcome at its last visit"
     chains = fit.data["posterior"].sizes["chain"]
     found = [
-        _single(
+        single(
             "convergence", "sampler", "Distributions of R-hat and ESS over all parameters.",
             "Every parameter and every moment of the fit: share at or below each value of bulk "
             "ESS, tail ESS and R-hat. Dashed: the usual limits.",
             plots.convergence(fit),
         ),
-        _single(
+        single(
             "energy", "sampler", "Energy of the sampler and E-BFMI by chain.",
             "Left: E-BFMI by chain, with the gate's minimum. Right: marginal energy and energy "
             "transitions, which should look alike.",
@@ -276,7 +188,7 @@ def _sampler(fit: Fit) -> list[Picture]:
     ]  # fmt: skip
     if chains > 1:
         found.append(
-            _single(
+            single(
                 "ranks", "sampler", f"Rank plots of the {what}.",
                 f"Fractional ranks of each chain's draws of the {what}, less what is expected; "
                 "a chain that leaves the band disagrees with the others.",
@@ -284,17 +196,17 @@ def _sampler(fit: Fit) -> list[Picture]:
             )
         )  # fmt: skip
     found += [
-        _single(
+        single(
             "traces", "sampler", f"Traces of the {what}.",
             f"Draws of the {what} in order, in outcome units; one colour per chain.",
             plots.traces(fit),
         ),
-        _single(
+        single(
             "ess_evolution", "sampler", f"Effective sample size of the {what} as draws accumulate.",
             f"Effective sample size of the {what} as draws accumulate: it should grow steadily.",
             plots.ess_evolution(fit),
         ),
-        _single(
+        single(
             "chain_forest", "sampler", f"Intervals of the {what}, chain by chain.",
             f"The {what}, chain by chain: 50 and 95 % intervals, which should coincide.",
             plots.chain_forest(fit),
@@ -302,7 +214,7 @@ def _sampler(fit: Fit) -> list[Picture]:
     ]  # fmt: skip
     if "prior" in fit.data.children:
         found.append(
-            _single(
+            single(
                 "prior_posterior", "sampler", f"Prior and posterior of the {what}.",
                 f"Prior and posterior density of the {what}, in outcome units.",
                 plots.prior_posterior(fit),

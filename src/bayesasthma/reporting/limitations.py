@@ -35,7 +35,7 @@ def limitations(results: ReanalysisResults) -> list[Limitation]:
         _readings(results),
         _zero_cells(study),
         _prior(results),
-        _outcomes_together(study),
+        _outcomes_together(study, joint=len(results.joint) > 0),
     ]
     return [item for item in found if item is not None]
 
@@ -278,13 +278,23 @@ def _prior(results: ReanalysisResults) -> Limitation | None:
     )
 
 
-def _outcomes_together(study: Study) -> Limitation | None:
+def _outcomes_together(study: Study, *, joint: bool) -> Limitation | None:
     if len(study.outcomes) < 2:
         return None
+    count = len(study.outcomes)
+    if joint:
+        return (
+            "Many outcomes",
+            (
+                f"The {count} outcomes are measured in the same patients. The headline analyses "
+                "them one by one; only the joint model speaks of several at once, and how closely "
+                "a patient's outcomes go together is its prior, not the table."
+            ),
+        )
     return (
         "Many outcomes",
         (
-            f"The {len(study.outcomes)} outcomes are measured in the same patients but analysed "
+            f"The {count} outcomes are measured in the same patients but analysed "
             "one by one: they are not so many independent pieces of evidence, and no probability "
             "here is of several being true together."
         ),

@@ -32,6 +32,11 @@ def _table_fit(fit: Fit) -> str:
             "strength over follow-up, and correlated visits within a patient; the unseen sample "
             "correlations are integrated out of the exact likelihood of the printed means and SDs."
         ),
+        "joint": (
+            "As the longitudinal model, and all outcomes together: benefits are pooled within "
+            "domains over visits, and the means of a patient's outcomes are correlated (a "
+            "composite likelihood: the SDs of different outcomes are taken as independent)."
+        ),
     }
     text = parts.get(fit.model, "")
     if isinstance(spec, dict):

@@ -24,6 +24,8 @@ class ReanalysisResults:
     effects, adverse, comparison, diagnostics : DataFrame
         As written to the csv files of the same names.
     audit : AuditResult or None
+    joint : DataFrame
+        As written to ``joint.csv``; empty without a joint fit.
     run : dict
         Versions, seed, options, checksums, timings.
     """
@@ -36,10 +38,11 @@ class ReanalysisResults:
     comparison: pd.DataFrame
     diagnostics: pd.DataFrame
     audit: Any | None = None
+    joint: pd.DataFrame = field(default_factory=pd.DataFrame)
     run: dict[str, Any] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
         """Whether every fit and every tabulated quantity passes the diagnostics gate."""
-        tables = [self.diagnostics, self.effects, self.adverse]
+        tables = [self.diagnostics, self.effects, self.adverse, self.joint]
         return all((table["gate"] == "pass").all() for table in tables if len(table))

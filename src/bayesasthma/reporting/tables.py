@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.special import expit
 
 from bayesasthma.adverse_fits import FUTURE_PATIENTS
+from bayesasthma.comparison import headline_table
 from bayesasthma.effect_table import DESCRIPTIONS, HEADLINE
 from bayesasthma.fitting import Fit
 from bayesasthma.plots.correlations import has_typical_correlation
@@ -88,7 +89,7 @@ def effect_tables(results: ReanalysisResults) -> list[ArmTables]:
     """One set of tables per treated arm."""
     study, rows = results.study, headline_rows(results)
     keys = ["outcome", "arm", "visit"]
-    beside = results.comparison.drop_duplicates(keys).set_index(keys) if len(rows) else None
+    beside = headline_table(results.comparison).set_index(keys) if len(rows) else None
     tables = []
     for arm in study.treatments:
         visits = []

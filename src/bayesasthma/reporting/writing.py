@@ -13,10 +13,16 @@ import jinja2
 from bayesasthma.adverse_fits import FUTURE_PATIENTS
 from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.plots.style import arm_name
+from bayesasthma.reporting.audit_section import audit_section
 from bayesasthma.reporting.brief import findings, gate_sentence, introduction
-from bayesasthma.reporting.figures import Picture, pictures
-from bayesasthma.reporting.limitations import finding_text, limitations
+from bayesasthma.reporting.comparison_section import comparison_section
+from bayesasthma.reporting.curve_section import curve_section
+from bayesasthma.reporting.figures import pictures
+from bayesasthma.reporting.joint_section import joint_section
+from bayesasthma.reporting.limitations import limitations
 from bayesasthma.reporting.methods import command, fit_descriptions
+from bayesasthma.reporting.pictures import Picture
+from bayesasthma.reporting.prior_section import prior_section
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.tables import (
     adverse_rows,
@@ -27,14 +33,20 @@ from bayesasthma.reporting.tables import (
     main_fit,
     predicted_rows,
 )
-from bayesasthma.study import Study
+from bayesasthma.reporting.trust import trust
+from bayesasthma.specification_curve import load_sensitivity
 
 SECTIONS = (
+    "sensitivity",
     "effects",
     "trajectories",
-    "p_values",
+    "comparison",
+    "arms_and_contrast",
+    "scepticism",
+    "joint",
     "adverse",
     "correlations",
+    "priors",
     "predictive",
     "sampler",
 )
@@ -43,8 +55,9 @@ TEMPLATES = files("bayesasthma.reporting") / "templates"
 
 def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     """Write the report's files; see `bayesasthma.reporting.write_report`."""
-    drawn = pictures(results)
-    content = context(results, drawn)
+    curve = curve_section(results.study, load_sensitivity(results.study, folder))
+    drawn = [*pictures(results), *curve.pictures]
+    content = context(results, drawn) | {"sensitivity": curve}
     environment = _environment()
     page = environment.get_template("report.html.j2").render(content)
     summary = environment.get_template("summary.md.j2").render(content)
@@ -93,27 +106,15 @@ def context(results: ReanalysisResults, drawn: list[Picture]) -> dict[str, Any]:
         "correlations": [(arm, rows) for arm, rows in correlations if rows],
         "learning": correlation_learning(fit) if fit is not None else None,
         "gate_rows": gate_rows(results),
+        "priors": prior_section(study) if fit is not None else None,
         "limitations": limitations(results),
+        "trust": trust(),
         "methods": fit_descriptions(results),
         "command": command(results),
-        "audit": _audit(study, results.audit),
+        "audit": audit_section(results),
+        "compared": comparison_section(results),
+        "joint": joint_section(results),
         "run": results.run,
-    }
-
-
-def _audit(study: Study, audit: Any | None) -> dict[str, Any] | None:
-    """Verdict counts and the audit's weightier findings, as text."""
-    if audit is None:
-        return None
-    counts, found = audit.counts(), audit.findings
-    shown = found[found["weight"] != "note"] if len(found) else found
-    return {
-        "columns": [str(name).replace("_", " ") for name in counts.columns],
-        "rows": [
-            [str(kind), *(int(value) for value in row)]
-            for kind, row in zip(counts.index, counts.to_numpy(), strict=True)
-        ],
-        "findings": [(str(row["weight"]), finding_text(study, row)) for _, row in shown.iterrows()],
     }
 
 

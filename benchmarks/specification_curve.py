@@ -1,0 +1,166 @@
+"""Time the specification curve: one graph for many fits, one worker or two, few patients or many.
+
+    python benchmarks/specification_curve.py           # a few minutes on a quiet machine
+    python benchmarks/specification_curve.py --small   # fewer fits, to try it out
+
+Writes benchmarks/results/specification_curve.json. Wall times depend on what else the machine does:
+the result records the load average at the start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import bayesasthma as ba
+from bayesasthma.dispatch import Processes, Task, Worker
+from bayesasthma.dispatch import run as run_tasks
+from bayesasthma.graphs import CompiledGraphs
+from bayesasthma.models.specification import table_spec
+from bayesasthma.sampling import SamplerOptions, compile_model, sample
+from bayesasthma.series import Design, design
+
+RESULTS = Path(__file__).parent / "results"
+PRIORS = ("weak", "sceptical", "enthusiastic", "pessimistic")
+
+
+def options(small: bool, seed: int = 1) -> SamplerOptions:
+    """The curve's own, or a few draws."""
+    from bayesasthma.specification_curve import curve_options
+
+    return curve_options(200 if small else None, 200 if small else None, 2, seed)
+
+
+def reuse(layout: Design, small: bool) -> dict[str, Any]:
+    """Specifications per minute: compiled once, against compiled for each."""
+    from bayesasthma.models import longitudinal
+
+    chosen = replace(options(small), cores=1)
+    many, few = (4, 1) if small else (12, 3)
+    graphs = CompiledGraphs()
+    graphs.get(layout, table_spec("longitudinal"))  # the once, reported beside the rest
+    start = time.perf_counter()
+    for i in range(many):
+        prior = table_spec("longitudinal", PRIORS[i % len(PRIORS)])
+        sample(graphs.get(layout, prior), replace(chosen, seed=i + 1))
+    kept = (time.perf_counter() - start) / many
+    start = time.perf_counter()
+    for i in range(few):
+        model = longitudinal.build(layout, table_spec("longitudinal", PRIORS[i % len(PRIORS)]))
+        sample(compile_model(model), replace(chosen, seed=i + 1))
+    anew = (time.perf_counter() - start) / few
+    swaps = []
+    for prior_name in PRIORS:
+        start = time.perf_counter()
+        graphs.get(layout, table_spec("longitudinal", prior_name))
+        swaps.append(time.perf_counter() - start)
+    return {
+        "fits": many,
+        "refits": few,
+        "compile_once_s": sum(graphs.seconds.values()),
+        "swap_s": float(np.median(swaps)),
+        "per_minute_compiled_once": 60 / kept,
+        "per_minute_recompiled": 60 / anew,
+        "ratio": anew / kept,
+    }
+
+
+def one_fit(payload: Any, worker: Worker) -> float:
+    """A fit with the worker's own graph; seconds."""
+    layout, prior, chosen = payload
+    graphs = worker.kept.setdefault("graphs", CompiledGraphs())
+    compiled = graphs.get(layout, table_spec("longitudinal", prior))
+    if chosen is None:
+        return 0.0
+    start = time.perf_counter()
+    sample(compiled, replace(chosen, cores=1))
+    return time.perf_counter() - start
+
+
+def workers(layout: Design, small: bool) -> dict[str, Any]:
+    """Wall seconds of the same fits at one and two workers, one core each, graphs compiled."""
+    count = 4 if small else 24
+    found: dict[str, Any] = {"fits": count}
+    for number in (1, 2):
+        pool = Processes(one_fit, number)
+        try:
+            # every worker compiles first: this measures the fits
+            ready = [Task(f"ready {i}", f"g{i}", (layout, "weak", None)) for i in range(number)]
+            list(run_tasks(ready, pool, worth_joining=1))
+            tasks = [
+                Task(f"fit {i}", "fits", (layout, PRIORS[i % 4], options(small, seed=i + 1)))
+                for i in range(count)
+            ]
+            start = time.perf_counter()
+            for outcome in run_tasks(tasks, pool, worth_joining=1):
+                assert not outcome.error, outcome.error
+            found[f"seconds_{number}"] = time.perf_counter() - start
+        finally:
+            pool.close()
+    found["speed_up"] = found["seconds_1"] / found["seconds_2"]
+    return found
+
+
+def with_n(layout: Design, n: int) -> Design:
+    """The same means and SDs from ``n`` patients in each arm."""
+    tables = tuple(replace(table, n=np.full_like(table.n, n)) for table in layout.tables)
+    return replace(layout, tables=tables, n_arm=np.full_like(layout.n_arm, n))
+
+
+def patients(layout: Design, small: bool) -> list[dict[str, Any]]:
+    """Seconds of a summary fit against the number of patients behind the printed numbers."""
+    chosen = replace(options(small), cores=1)
+    graphs = CompiledGraphs()
+    found = []
+    for n in (20, 1_000_000) if small else (20, 200, 2_000, 20_000, 200_000, 1_000_000):
+        compiled = graphs.get(with_n(layout, n), table_spec("longitudinal"))
+        start = time.perf_counter()
+        tree = sample(compiled, chosen)
+        stats = tree["sample_stats"].to_dataset()
+        found.append(
+            {
+                "n_per_arm": n,
+                "seconds": time.perf_counter() - start,
+                "steps_per_draw": float(stats["n_steps"].mean()),
+                "divergences": int(stats["diverging"].sum()),
+            }
+        )
+    return found
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--small", action="store_true", help="few draws and fits")
+    small = parser.parse_args().small
+    layout = design(ba.load_study("liu2025"))
+    results: dict[str, Any] = {
+        "small": small,
+        "load_average": os.getloadavg()[0],
+        "options": options(small).record(),
+    }
+    for name, measure in (("reuse", reuse), ("workers", workers), ("patients", patients)):
+        results[name] = measure(layout, small)
+        print(name, json.dumps(results[name]), flush=True)
+    names = ("bayesasthma", "pymc", "nutpie", "pytensor", "numba")
+    results["versions"] = {name: version(name) for name in names}
+    results["machine"] = {"cores": os.cpu_count(), "python": platform.python_version()}
+    results["measured"] = datetime.now(UTC).date().isoformat()
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / ("specification_curve_small.json" if small else "specification_curve.json")
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print(f"written to {path}")
+
+
+if __name__ == "__main__":
+    main()

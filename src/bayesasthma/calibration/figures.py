@@ -1,0 +1,120 @@
+"""Figures of a calibration: ECDF differences, coverage under misspecification, decision rules."""
+
+from __future__ import annotations
+
+import re
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bayesasthma.calibration.tabulation import ecdf_band, ecdf_difference
+from bayesasthma.plots.style import ACCENT, ARM_COLOURS, GREY, LIGHT_GREY, STYLE, blank, panels
+
+DPI = 110
+#: Rows of a figure that go in one panel, by the name before the bracket.
+OTHER = "parameters"
+FAMILIES = (
+    "difference", "adjusted_difference", "difference_in_change", "standardised_difference",
+    "change", "area_under_follow_up", "share_improved", "difference_in_share_improved",
+    "mean", "sd", "correlation",
+    "rate", "risk_difference", "log_risk_ratio", "log_odds_ratio", "any_in_20",
+)  # fmt: skip
+
+
+def family(quantity: str) -> str:
+    """The estimand a quantity belongs to, or "parameters"."""
+    head = re.split(r"\[", quantity)[0]
+    return head if head in FAMILIES else OTHER
+
+
+def rank_figure(table: pd.DataFrame, title: str) -> Figure:
+    """ECDF of ranks minus the uniform one: one line per quantity, a panel per estimand.
+
+    A calibrated model keeps a line inside the shaded band, which 95 % of lines of a calibrated
+    quantity never leave.
+    """
+    groups = [(name, table[table["quantity"].map(family) == name]) for name in (*FAMILIES, OTHER)]
+    groups = [(name, own) for name, own in groups if len(own)]
+    with mpl.rc_context(STYLE):
+        figure, axes = panels(len(groups), narrow=False, wide_columns=4, height=1.7)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+        for axis, (name, own) in zip(axes, groups, strict=True):
+            count = int(own["replicates"].max())
+            low, high = ecdf_band(count)
+            x = np.arange(1, len(low) + 1) / len(low)
+            axis.fill_between(x, low, high, color=LIGHT_GREY, step="post", linewidth=0)
+            for row in own.itertuples():
+                bad = row.verdict != "calibrated"
+                counts = np.array(str(row.counts).split(), dtype=int)
+                axis.step(
+                    x,
+                    ecdf_difference(counts),
+                    where="post",
+                    color=ARM_COLOURS[1] if bad else ACCENT,
+                    linewidth=1.2 if bad else 0.6,
+                    alpha=1 if bad else 0.6,
+                )
+            axis.set_title(name.replace("_", " "), fontsize=8)
+            axis.set_xlim(0, 1)
+            axis.axhline(0, color=GREY, linewidth=0.5)
+        figure.supxlabel("rank of the truth among posterior draws, as a share", fontsize=8.5)
+        figure.supylabel("ECDF minus uniform", fontsize=8.5)
+    return figure
+
+
+def misspecification_figure(table: pd.DataFrame) -> Figure:
+    """Coverage of the 95 % interval by scenario, with its Monte Carlo interval."""
+    with mpl.rc_context(STYLE):
+        figure = blank(8.5, 0.32 * len(table) + 1.0)
+        axis = figure.subplots()
+        y = np.arange(len(table))[::-1]
+        axis.axvline(0.95, color=GREY, linewidth=0.8, linestyle="--")
+        axis.hlines(y, table["coverage_low"], table["coverage_high"], color=ACCENT)
+        axis.plot(table["coverage"], y, "o", color=ACCENT, markersize=5, label="posterior")
+        axis.plot(
+            table["ancova_coverage"],
+            y,
+            "D",
+            color=ARM_COLOURS[1],
+            markersize=4,
+            markerfacecolor="none",
+            label="analysis of covariance of the patients",
+        )
+        axis.set_yticks(y, list(table["title"]))
+        axis.set_xlabel("share of 95 % intervals that hold the true effect")
+        axis.set_xlim(min(0.45, float(table["coverage_low"].min()) - 0.02), 1.01)
+        axis.legend(loc="lower left")
+    return figure
+
+
+def operating_figure(table: pd.DataFrame) -> Figure:
+    """Rate at which each rule declares a benefit, by the true benefit and the prior set."""
+    bayes = [rule for rule in dict.fromkeys(table["rule"]) if rule.startswith("P(")]
+    tests = [rule for rule in dict.fromkeys(table["rule"]) if not rule.startswith("P(")]
+    with mpl.rc_context(STYLE):
+        figure, axes = panels(len(bayes), narrow=False, wide_columns=2, height=3.2)
+        for axis, rule in zip(axes, bayes, strict=True):
+            own = table[table["rule"] == rule]
+            for colour, (prior, line) in zip(
+                ARM_COLOURS, own.groupby("prior", sort=False), strict=False
+            ):
+                axis.errorbar(
+                    line["benefit"],
+                    line["rate"],
+                    2 * line["error"],
+                    marker="o",
+                    markersize=4,
+                    color=colour,
+                    label=str(prior),
+                )
+            for style, test in zip((":", "--"), tests, strict=False):
+                line = table[table["rule"] == test]
+                axis.plot(line["benefit"], line["rate"], style, color=GREY, label=test)
+            axis.set_title(rule)
+            axis.set_xlabel("true benefit, baseline SDs")
+            axis.set_ylabel("share of trials that declare a benefit")
+            axis.axhline(0.025, color=LIGHT_GREY, linewidth=0.8)
+        axes[0].legend(fontsize=7)
+    return figure

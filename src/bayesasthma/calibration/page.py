@@ -1,0 +1,171 @@
+"""``calibration/README.md``: the proof's tables as a page, written by the run that made them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bayesasthma.calibration.cases import CASES
+from bayesasthma.calibration.misspecification import DISTRUST_BELOW, TRUST_FROM
+from bayesasthma.calibration.tabulation import FALSE_ALARM
+
+Record = dict[str, Any]
+
+
+def page(folder: Path, record: Record) -> str:
+    """The page as Markdown; sections without a table are left out."""
+    parts = [
+        "# Calibration\n\nWritten by `make calibration`. `docs/trust.md` says what it means.\n",
+        _cases(folder / "ranks.csv", folder / "fits.csv"),
+        _scenarios(folder / "misspecification.csv"),
+        _rules(folder / "operating.csv"),
+        _made(record),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(row) + " |" for row in (header, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]]) + "\n"
+
+
+def _cases(ranks_path: Path, fits_path: Path) -> str:
+    if not ranks_path.is_file():
+        return ""
+    ranks, fits = pd.read_csv(ranks_path), pd.read_csv(fits_path).set_index("case")
+    rows, deviating, figures = [], [], []
+    for case in CASES:
+        own = ranks[ranks["case"] == case.name]
+        if own.empty:
+            continue
+        fit: dict[Any, Any] = fits.loc[case.name].to_dict()
+        rows.append(
+            [
+                case.title,
+                f"{own['replicates'].max()}",
+                f"{(own['verdict'] == 'calibrated').sum()} of {len(own)}",
+                f"{own['chi2_p_holm'].min():.2g}",
+                *(
+                    f"{100 * own[f'coverage_{level}'].min():.1f}–"
+                    f"{100 * own[f'coverage_{level}'].max():.1f} %"
+                    for level in (50, 80, 95)
+                ),
+                f"{int(fit['repeated'])} of {int(fit['fits'])}",
+                f"{int(fit['fits_with_divergences'])}",
+            ]
+        )
+        wrong = own[own["verdict"] != "calibrated"]
+        deviating += [
+            [
+                case.title,
+                f"`{row['quantity']}`",
+                f"{row['chi2_p_holm']:.2g}",
+                f"{100 * row['coverage_95']:.1f} %",
+                f"{row['mean_z']:.2f}",
+                f"{row['sd_z']:.2f}",
+            ]
+            for _, row in wrong.iterrows()
+        ]
+        figures.append(f"![ECDF of ranks: {case.title}](figures/{case.name}.png)\n")
+    header = [
+        "case", "replicates", "calibrated", "smallest p (Holm)",
+        "50 % intervals", "80 % intervals", "95 % intervals",
+        "fits repeated", "fits with a divergence",
+    ]  # fmt: skip
+    text = [
+        "## Ranks and coverage\n",
+        (
+            "A quantity is *calibrated* if its χ² test of uniform ranks is not rejected and its "
+            "50, 80 and 95 % intervals hold the truth as often as they say, up to chance: a false "
+            f"alarm rate of {FALSE_ALARM:g} per case for each of the two checks. Intervals: "
+            "smallest and largest share over all quantities.\n"
+        ),
+        _table(header, rows),
+    ]
+    if deviating:
+        text += [
+            "What deviates:\n",
+            _table(
+                ["case", "quantity", "p (Holm)", "95 % intervals", "mean z", "SD of z"], deviating
+            ),
+        ]
+    return "\n".join([*text, *figures])
+
+
+def _scenarios(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    table = pd.read_csv(path)
+    rows = [
+        [
+            str(row["title"]),
+            f"{row['studies']}",
+            (
+                f"{100 * row['coverage']:.1f} % ({100 * row['coverage_low']:.0f} to "
+                f"{100 * row['coverage_high']:.0f})"
+            ),
+            f"{row['bias']:+.2f}",
+            f"{row['width']:.2f}",
+            f"{100 * row['ancova_coverage']:.1f} %",
+            f"{row['ancova_width']:.2f}",
+            str(row["verdict"]),
+        ]
+        for _, row in table.iterrows()
+    ]
+    header = [
+        "patients", "studies", "95 % interval held the truth", "bias", "width",
+        "ANCOVA of the patients held it", "width", "verdict",
+    ]  # fmt: skip
+    return "\n".join(
+        [
+            "## When to distrust the package\n",
+            (
+                "The headline (baseline-adjusted difference at the last visit) of the default "
+                "model, from the table printed of patients who break its assumptions. Bias and "
+                f"widths in baseline SDs. Trust from {100 * TRUST_FROM:g} % on, distrust below "
+                f"{100 * DISTRUST_BELOW:g} %, caution between. ANCOVA had the patients' own data.\n"
+            ),
+            _table(header, rows),
+            "![Coverage by scenario](figures/misspecification.png)\n",
+        ]
+    )
+
+
+def _rules(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    table = pd.read_csv(path, keep_default_na=False)
+    benefits = sorted(set(table["benefit"]))
+    rows = []
+    for (rule, prior), own in table.groupby(["rule", "prior"], sort=False):
+        rate = own.set_index("benefit")
+        cells = [
+            f"{100 * rate.loc[d, 'rate']:.1f} ± {100 * rate.loc[d, 'error']:.1f} %"
+            for d in benefits
+        ]
+        rows.append([str(rule), str(prior) or "–", *cells])
+    return "\n".join(
+        [
+            "## Operating characteristics\n",
+            (
+                "Share of simulated trials (18 and 19 patients, correlation 0.6, MCID half a "
+                "baseline SD) in which a rule declares a benefit, ± Monte Carlo standard error. "
+                "Columns: the true benefit at every follow-up visit, in baseline SDs; at 0 the "
+                "share is the type-I error.\n"
+            ),
+            _table(["rule", "prior", *(f"{benefit:g}" for benefit in benefits)], rows),
+            "![Rates of decision rules](figures/operating.png)\n",
+        ]
+    )
+
+
+def _made(record: Record) -> str:
+    rows = [
+        [name, str(own["made"]), str(own["seed"]), str(own["fits"]), f"{own['core_seconds']:.0f}"]
+        for name, own in record.get("sections", {}).items()
+    ]
+    if not rows:
+        return ""
+    return "## Made\n\n" + _table(["section", "date", "seed", "fits", "core seconds"], rows)

@@ -1,0 +1,154 @@
+"""Fingerprints of the source that a proof depends on: code, without comments or docstrings."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import json
+import tokenize
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bayesasthma.priors import prior_set
+from bayesasthma.sampling import versions
+
+ROOT = Path(__file__).parent.parent
+
+#: Where a model's source begins: its module and all that it imports, but for ``BEYOND``.
+ENTRIES = {
+    "independent": ("models/independent.py", "estimands.py"),
+    "longitudinal": ("models/longitudinal.py", "estimands.py"),
+    "joint": ("models/joint.py", "estimands.py"),
+    "adverse": ("models/adverse.py",),
+}
+#: Not followed: what reads studies, what models patients, and the registry of priors, whose sets
+#: count by what they say.
+BEYOND = {
+    "errors.py", "study.py", "series.py", "patient_series.py", "priors.py",
+    "models/patients.py", "models/patient_op.py",
+}  # fmt: skip
+#: Functions, elsewhere, that turn draws into what is ranked.
+MOMENTS = (
+    "natural_moments",
+    "_standardised_moments",
+    "_labelled_moments",
+    "_independent_moments",
+    "_natural",
+    "_arrays",
+)
+FUNCTIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "independent": {"assembly.py": MOMENTS, "effect_table.py": ("estimands_of",)},
+    "longitudinal": {"assembly.py": MOMENTS, "effect_table.py": ("estimands_of",)},
+    "joint": {"assembly.py": MOMENTS, "effect_table.py": ("estimands_of",)},
+    "adverse": {"adverse_fits.py": ("accumulate", "cell_grid")},
+}
+#: Files of the calibration itself.
+OWN = {
+    "calibration": (
+        "calibration/adverse_problem.py",
+        "calibration/fits.py",
+        "calibration/layouts.py",
+        "calibration/printing.py",
+        "calibration/quantities.py",
+        "calibration/ranking.py",
+        "calibration/table_problem.py",
+    ),
+    "misspecification": (
+        "calibration/headline.py",
+        "calibration/misspecification.py",
+        "calibration/scenarios.py",
+    ),
+    "operating": (
+        "calibration/headline.py",
+        "calibration/operating.py",
+        "calibration/scenarios.py",
+    ),
+}
+SOURCES = (*ENTRIES, *OWN)
+#: Prior sets that a source is calibrated or tried under.
+PRIORS = {"operating": ("reference", "weak", "sceptical", "enthusiastic")}
+SKIPPED = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING}
+
+
+def code_tokens(source: str) -> list[str]:
+    """Tokens of a module without comments, blank lines and docstrings."""
+    found: list[str] = []
+    line: list[tokenize.TokenInfo] = []
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type in SKIPPED:
+            continue
+        if token.type in (tokenize.INDENT, tokenize.DEDENT):
+            found.append(tokenize.tok_name[token.type])
+            continue
+        line.append(token)
+        if token.type == tokenize.NEWLINE:
+            # a line that is nothing but a string is a docstring
+            if not (len(line) == 2 and line[0].type == tokenize.STRING):
+                found += [own.string for own in line[:-1]] + ["NEWLINE"]
+            line = []
+    return found
+
+
+def imported(path: str) -> tuple[str, ...]:
+    """A file and the package's files that it imports, directly or not, but for ``BEYOND``."""
+    found: list[str] = []
+    waiting = [path]
+    while waiting:
+        own = waiting.pop()
+        if own in found or own in BEYOND:
+            continue
+        found.append(own)
+        for node in ast.walk(ast.parse((ROOT / own).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bayesasthma."):
+                parts = str(node.module).split(".")[1:]
+                below = [Path(*parts, name.name) for name in node.names]
+                files = [own.with_suffix(".py") for own in (Path(*parts), *below)]
+                waiting += [file.as_posix() for file in files if (ROOT / file).is_file()]
+    return tuple(sorted(found))
+
+
+def function_source(path: str, name: str) -> str:
+    """Source of one function of a file."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return ast.get_source_segment(text, node) or ""
+    raise KeyError(f"{path} has no function {name}")
+
+
+def _file_facts(path: str) -> list[Any]:
+    return [path, code_tokens((ROOT / path).read_text(encoding="utf-8"))]
+
+
+@cache
+def source_hash(name: str) -> str:
+    """SHA-256 of the code that a model's calibration (or the calibration itself) depends on.
+
+    Parameters
+    ----------
+    name : str
+        One of ``SOURCES``.
+    """
+    facts: list[Any] = []
+    for entry in ENTRIES.get(name, ()):
+        facts += [_file_facts(path) for path in imported(entry)]
+    for path, functions in FUNCTIONS.get(name, {}).items():
+        facts += [[path, own, code_tokens(function_source(path, own))] for own in functions]
+    facts += [_file_facts(path) for path in OWN.get(name, ())]
+    for prior in PRIORS.get(name, ("weak",)):
+        own = prior_set(prior)
+        facts.append([prior, own.flat, repr(own.effect(0.5)), repr(own.log_odds())])
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def digest(names: tuple[str, ...]) -> str:
+    """Digest of some sources and of package versions: batches made under another are made again."""
+    facts = [{name: source_hash(name) for name in names}, versions()]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def environment() -> str:
+    """Digest of all sources and package versions."""
+    return digest(SOURCES)

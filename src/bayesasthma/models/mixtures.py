@@ -1,0 +1,214 @@
+"""Prior of effects that is a mixture of Student t distributions, with strength shared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from scipy.special import gammaln
+
+from bayesasthma.correlation import Array
+from bayesasthma.prior_distributions import EffectPrior
+
+
+def mixture_data(priors: list[EffectPrior], size: int) -> dict[str, np.ndarray]:
+    """Hyperparameters of :func:`pooled_mixture`, as arrays.
+
+    Parameters
+    ----------
+    priors : list of EffectPrior
+        Of the benefits; with one or two components each.
+    size : int
+        Number of effects that share strength under one prior.
+
+    Returns
+    -------
+    dict of ndarray, shape (prior, component)
+        ``location``, ``scale``, ``tail`` (1 / df, 0 for a normal), ``weight``, and ``constant``:
+        the logarithm of the normalising constant of a ``size``-dimensional standard Student t.
+    """
+    parts = [prior.padded() for prior in priors]
+
+    def field(name: str) -> np.ndarray:
+        return np.array([[getattr(part, name) for part in row] for row in parts], dtype=float)
+
+    tail = 1 / field("df")
+    return {
+        "location": field("location"),
+        "scale": field("scale"),
+        "tail": tail,
+        "weight": field("weight"),
+        "constant": log_normaliser(tail, size),
+    }
+
+
+def log_normaliser(tail: np.ndarray, size: int) -> np.ndarray:
+    """Log normalising constant of a standard ``size``-dimensional Student t, ``tail`` = 1 / df."""
+    normal = tail == 0
+    df = 1 / np.where(normal, 1.0, tail)
+    student = gammaln((df + size) / 2) - gammaln(df / 2) - 0.5 * size * np.log(df * np.pi)
+    return np.where(normal, -0.5 * size * np.log(2 * np.pi), student)
+
+
+def mixture_logp(
+    value: Array,
+    location: Array,
+    scale: Array,
+    tail: Array,
+    weight: Array,
+    constant: Array,
+    share: Array,
+    xp: Any = pt,
+) -> Array:
+    """Log-density of :func:`pooled_mixture`; works on NumPy arrays too.
+
+    Shapes (..., k), (..., component, k) twice, (..., component) thrice and (...).
+    """
+    count = value.shape[-1] if xp is np else value.type.shape[-1]
+    share = share[..., None]
+    x = (value[..., None, :] - location) / scale
+    inflation = 1 + (count - 1) * share
+    quadratic = ((x**2).sum(axis=-1) - share / inflation * x.sum(axis=-1) ** 2) / (1 - share)
+    log_det = (count - 1) * xp.log1p(-share) + xp.log(inflation) + 2 * xp.log(scale).sum(axis=-1)
+    # -(df + k)/2 log(1 + q/df), which tends to -q/2 as the tail, 1/df, tends to 0
+    safe = xp.where(tail > 0, tail, 1.0)
+    student = (1 + count * tail) * xp.log1p(safe * quadratic) / safe
+    kernel = xp.where(tail > 0, student, quadratic)
+    density = constant - 0.5 * (kernel + log_det)
+    # the largest term is taken out; a component without weight adds nothing
+    top = density.max(axis=-1, keepdims=True)
+    total = (weight * xp.exp(density - top)).sum(axis=-1)
+    return xp.log(total) + top[..., 0]
+
+
+def draw_mixture(
+    location: np.ndarray,
+    scale: np.ndarray,
+    tail: np.ndarray,
+    weight: np.ndarray,
+    _constant: np.ndarray,
+    share: np.ndarray,
+    rng: np.random.Generator,
+    size: tuple[int, ...] | None = None,
+) -> np.ndarray:
+    """Random draws (..., k) of :func:`pooled_mixture`."""
+    batch = np.broadcast_shapes(location.shape[:-2], share.shape, weight.shape[:-1])
+    lead = batch if size is None else tuple(size)
+    count = location.shape[-1]
+    bounds = np.cumsum(weight, axis=-1)
+    chosen = (rng.random(lead)[..., None] > bounds[..., :-1]).sum(axis=-1)
+
+    def pick(array: np.ndarray) -> np.ndarray:
+        """The chosen component's entries; ``array`` has the component axis after the batch."""
+        extra = array.ndim - weight.ndim
+        full = np.broadcast_to(array, (*lead, *array.shape[weight.ndim - 1 :]))
+        index = chosen.reshape(*lead, 1, *[1] * extra)
+        return np.take_along_axis(full, index, axis=len(lead)).squeeze(len(lead))
+
+    own_tail = pick(tail)
+    df = 1 / np.where(own_tail > 0, own_tail, 1.0)
+    spread = np.where(own_tail > 0, np.sqrt(df / rng.chisquare(df, size=lead)), 1.0)[..., None]
+    share = share[..., None]
+    normal = np.sqrt(share) * rng.standard_normal((*lead, 1)) + np.sqrt(
+        1 - share
+    ) * rng.standard_normal((*lead, count))
+    draws: np.ndarray = pick(location) + pick(scale) * spread * normal
+    return draws
+
+
+def pooled_mixture(
+    name: str,
+    location: Any,
+    scale: Any,
+    tail: Any,
+    weight: Any,
+    constant: Any,
+    share: Any,
+    dims: tuple[str, ...],
+) -> Any:
+    """Effects that share strength: a mixture of multivariate Student t distributions.
+
+    Each component has equal correlations ``share`` between the effects, and one degree of freedom;
+    which component holds is one draw for all of them. Marginally each effect has exactly the
+    mixture that its named prior states, whatever ``share`` is.
+
+    Parameters
+    ----------
+    name : str
+    location, scale : tensor, shape (..., component, k)
+    tail, weight, constant : tensor, shape (..., component)
+        From :func:`mixture_data`.
+    share : tensor, shape (...)
+    dims : tuple of str
+        Of the effects (..., k).
+    """
+    return pm.CustomDist(
+        name,
+        location,
+        scale,
+        tail,
+        weight,
+        constant,
+        share,
+        logp=mixture_logp,
+        random=draw_mixture,
+        support_point=lambda _rv, _size, location, _scale, _tail, weight, _constant, share: (
+            (weight[..., None] * location).sum(axis=-2) + 0.0 * share[..., None]
+        ),
+        signature="(c,k),(c,k),(c),(c),(c),()->(k)",
+        dims=dims,
+    )
+
+
+def single_mixture(
+    name: str,
+    location: Any,
+    scale: Any,
+    tail: Any,
+    weight: Any,
+    constant: Any,
+    dims: tuple[str, ...],
+) -> Any:
+    """Effects that share nothing: :func:`pooled_mixture` of one effect each.
+
+    All hyperparameters have shape (..., component), from :func:`mixture_data` with size 1.
+    """
+
+    def logp(value: Any, location: Any, scale: Any, tail: Any, weight: Any, constant: Any) -> Any:
+        # one effect each: the last axis is known to have length 1
+        centre, spread = location[..., None], scale[..., None]
+        share = 0.0 * value
+        return mixture_logp(value[..., None], centre, spread, tail, weight, constant, share)
+
+    def random(
+        location: np.ndarray,
+        scale: np.ndarray,
+        tail: np.ndarray,
+        weight: np.ndarray,
+        constant: np.ndarray,
+        rng: np.random.Generator,
+        size: tuple[int, ...] | None,
+    ) -> np.ndarray:
+        share = np.zeros(location.shape[:-1])
+        draws = draw_mixture(
+            location[..., None], scale[..., None], tail, weight, constant, share, rng, size
+        )
+        return draws[..., 0]
+
+    return pm.CustomDist(
+        name,
+        location,
+        scale,
+        tail,
+        weight,
+        constant,
+        logp=logp,
+        random=random,
+        support_point=lambda _rv, _size, location, _scale, _tail, weight, _constant: (
+            weight * location
+        ).sum(axis=-1),
+        signature="(c),(c),(c),(c),(c)->()",
+        dims=dims,
+    )

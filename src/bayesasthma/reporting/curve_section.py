@@ -1,0 +1,198 @@
+"""The report's section on the specification curve: figures, ranges and what became of the fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from bayesasthma import plots
+from bayesasthma.plots.specifications import CHOICE_NAMES, choice_value, quantity_name
+from bayesasthma.plots.style import arm_name, visit_name
+from bayesasthma.reporting.pictures import Picture, draw
+from bayesasthma.reporting.wording import chance, number
+from bayesasthma.specification_curve import Sensitivity
+from bayesasthma.specification_curve.summary import rho_rows
+from bayesasthma.study import Study
+
+#: Curves drawn whole: the conclusions at the last visit that the choices move most.
+CURVES = 3
+
+
+@dataclass(frozen=True)
+class CurveSection:
+    """What the report shows of a specification curve.
+
+    Attributes
+    ----------
+    missing : str
+        Why there is none; empty if there is one.
+    summary : str
+    columns : list of str
+    rows : list of list of str
+        Ranges at the last visit.
+    failed, removed : list of (str, str)
+        Specifications left out of the ranges, and combinations not run, each with its reason.
+    power : list of list of str
+        Power-scaling at the last visit.
+    pictures : list of Picture
+    """
+
+    missing: str = ""
+    summary: str = ""
+    columns: list[str] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    removed: list[tuple[str, int]] = field(default_factory=list)
+    power: list[list[str]] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+
+
+def curve_section(study: Study, curve: Sensitivity | str) -> CurveSection:
+    """The section of a curve, or the reason why there is none."""
+    if isinstance(curve, str):
+        return CurveSection(missing=curve)
+    last = curve.ranges[curve.ranges["visit"] == study.follow_up[-1]]
+    return CurveSection(
+        summary=_summary(curve),
+        columns=["Outcome", "Default", "Lowest", "under", "Highest", "under", "Moved most by"],
+        rows=[_row(study, row, _draws(curve)) for _, row in last.iterrows()],
+        failed=[(_chosen(item), str(item["failures"])) for item in curve.facts["failed_fits"]],
+        removed=_counted([str(item["reason"]) for item in curve.facts["removed"]]),
+        power=[
+            [
+                quantity_name(study, "outcome", str(row["outcome"])),
+                number(float(row["prior_sensitivity"]), 3),
+                number(float(row["likelihood_sensitivity"]), 3),
+                str(row["diagnosis"]),
+            ]
+            for _, row in curve.power.iterrows()
+            if row["visit"] == study.follow_up[-1]
+        ],
+        pictures=_pictures(study, curve, last),
+    )
+
+
+def _summary(curve: Sensitivity) -> str:
+    facts = curve.facts
+    options = facts["options"]
+    text = (
+        f"{facts['specifications']} specifications (grid {facts['grid']}) from {facts['fits']} "
+        f"fits of {options['chains']} x ({options['tune']} + {options['draws']}) draws. "
+        f"{facts['passed_first']} fits passed the diagnostics gate at once"
+    )
+    if facts["passed_on_retry"]:
+        text += f", {facts['passed_on_retry']} after sampling longer"
+    failed = len(facts["failed_fits"])
+    return text + (f"; {failed} failed it and are left out of the ranges." if failed else ".")
+
+
+def _draws(curve: Sensitivity) -> float:
+    """Draws behind each probability, which limit its digits."""
+    options = curve.facts["options"]
+    return float(options["chains"] * options["draws"])
+
+
+def _row(study: Study, row: pd.Series, draws: float) -> list[str]:
+    mark = "" if row["probability"] == "benefit" else " (P higher)"
+    share = f" ({100 * row['share']:.0f} %)" if pd.notna(row["share"]) else ""
+    moved = CHOICE_NAMES.get(str(row["moved_most_by"]), "") + share
+    return [
+        quantity_name(study, str(row["kind"]), str(row["outcome"])) + mark,
+        chance(row["p_default"], draws),
+        chance(row["p_low"], draws),
+        in_words(str(row["lowest"])),
+        chance(row["p_high"], draws),
+        in_words(str(row["highest"])),
+        moved,
+    ]
+
+
+def in_words(differences: str) -> str:
+    """``prior sceptical, correlation fixed:0.3`` as ``sceptical prior, ρ = 0.3``."""
+    if differences in ("", "default"):
+        return differences
+    parts = []
+    for item in differences.split(", "):
+        choice, _, value = item.partition(" ")
+        text = choice_value(choice, value)
+        if choice == "correlation" and value.startswith("fixed:"):
+            parts.append(text)
+        else:
+            parts.append(f"{CHOICE_NAMES[choice].lower()}: {text}")
+    return ", ".join(parts)
+
+
+def _chosen(item: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{CHOICE_NAMES[name].lower()}: {choice_value(name, str(value))}"
+        for name, value in item.items()
+        if name in CHOICE_NAMES
+    )
+
+
+def _counted(reasons: list[str]) -> list[tuple[str, int]]:
+    """Reasons with how often each occurs; every duplicate has the same reason."""
+    shown = ["a duplicate" if text.startswith("the same as") else text for text in reasons]
+    return [(text, shown.count(text)) for text in dict.fromkeys(shown)]
+
+
+def _pictures(study: Study, curve: Sensitivity, last: pd.DataFrame) -> list[Picture]:
+    found = []
+    visit = study.follow_up[-1]
+    for arm in study.treatments:
+        own = last[(last["arm"] == arm) & (last["kind"] == "outcome")]
+        claimed = own["probability"] == "benefit"
+        own = own[claimed] if claimed.any() else own
+        spread = (own["p_high"] - own["p_low"]).sort_values(ascending=False)
+        suffix = "" if len(study.treatments) == 1 else f"_{arm}"
+        who = f"{arm_name(study, arm)} against {arm_name(study, study.control)}"
+        for outcome in own.loc[spread.index[:CURVES], "outcome"]:
+            name = quantity_name(study, "outcome", str(outcome))
+            found.append(
+                draw(
+                    f"specification_curve_{outcome}{suffix}",
+                    "sensitivity",
+                    f"Specification curve of {name}, {visit_name(study, visit)}.",
+                    f"{who}: P(benefit) on {name} under every specification, on a log-odds scale, "
+                    "with the estimate and its 95 % credible interval where it has the outcome's "
+                    "unit; below, what each specification chose. The diamond is the default. "
+                    "Hollow circles failed the diagnostics gate.",
+                    plots.specification_curve,
+                    study,
+                    curve.table,
+                    str(outcome),
+                    visit,
+                    arm,
+                )
+            )
+        found.append(
+            draw(
+                f"choice_shares{suffix}",
+                "sensitivity",
+                "Share of the spread over the curve that each choice accounts for.",
+                f"{who}, last visit: which choice moves each conclusion. Main effects in an "
+                "analysis of variance of the log odds of benefit over the specifications.",
+                plots.choice_shares,
+                study,
+                curve.shares,
+                arm,
+            )
+        )
+        if len(rho_rows(curve.table)):
+            found.append(
+                draw(
+                    f"probability_by_correlation{suffix}",
+                    "sensitivity",
+                    "P(benefit) of every outcome against a fixed within-patient correlation.",
+                    f"{who}: the headline when every correlation between a patient's visits is "
+                    "fixed at ρ (solid) and when it is learned under its prior (dotted). A star "
+                    "marks outcomes without a claimed direction, for which it is P(higher).",
+                    plots.probability_by_correlation,
+                    study,
+                    curve.table,
+                    arm,
+                )
+            )
+    return found

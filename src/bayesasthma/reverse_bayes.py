@@ -1,0 +1,380 @@
+"""Reverse Bayes: how sceptical a prior must be before a finding stops convincing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import optimize, special
+
+FloatArray = NDArray[np.float64]
+
+#: Probabilities of benefit below which a finding counts as no longer convincing.
+LEVELS = (0.95, 0.975)
+#: Pareto shape beyond which smoothed importance weights are not relied on.
+K_MAX = 0.7
+#: Smallest effective number of reweighted draws to rely on, as in the diagnostics gate: the weights
+#: of a narrower prior are bounded, so that a few draws can carry them while k looks harmless.
+ESS_MIN = 400
+#: How far from the fitted scale a search goes, as a factor.
+REACH = 300.0
+#: Refits at most.
+ROUNDS = 6
+#: A few thousand draws cannot tell a P(benefit) beyond this from certainty.
+P_CERTAIN = 1 - 1e-5
+
+REWEIGHTED = "reweighted"
+REFITTED = "refitted"
+NOT_REACHED = "not convincing under the fitted prior"
+UNRESOLVED = "needs a refit"
+
+COLUMNS = ["outcome", "arm", "visit", "level", "sd", "pareto_k", "ess", "method"]
+
+Key = tuple[str, str]
+Target = tuple[Key, int, float]
+
+
+def sceptical_limit(ci_low: ArrayLike, ci_high: ArrayLike) -> FloatArray:
+    """Matthews' sceptical limit of an interval that excludes 0.
+
+    ``SL = (U - L)^2 / (4 sqrt(U L))``: with a normal prior about 0 whose central 95 % reaches from
+    -SL to SL, the 95 % posterior interval just touches 0. Who holds effects beyond SL to be
+    plausible may take the finding as credible. Matthews 2001, J Stat Plan Inference 94:43;
+    Matthews 2018, R Soc Open Sci 5:171047. The normal-theory formula is applied to the interval
+    as it stands, also to one by Student's t.
+
+    Parameters
+    ----------
+    ci_low, ci_high : array_like
+        Ends of the 95 % interval, on a scale where 0 is no effect.
+
+    Returns
+    -------
+    ndarray
+        In the unit of the interval; NaN where the interval contains 0.
+    """
+    low, high = np.broadcast_arrays(np.asarray(ci_low, float), np.asarray(ci_high, float))
+    product = low * high
+    with np.errstate(invalid="ignore", divide="ignore"):
+        limit = (high - low) ** 2 / (4 * np.sqrt(np.where(product > 0, product, np.nan)))
+    return np.asarray(limit)
+
+
+def intrinsic_p(p: ArrayLike) -> FloatArray:
+    """Held's p-value for intrinsic credibility.
+
+    ``p_IC = 2 (1 - Phi(z / sqrt(2)))`` with ``z`` the normal quantile of ``1 - p/2``: below 0.05
+    exactly where the finding is in conflict with the sceptical prior that would make it
+    unconvincing at that level, so that it is credible without appeal to other evidence; p = 0.05
+    becomes 0.17, and p_IC = 0.05 takes p = 0.0056. ``1 - p_IC / 2`` is also the chance that an
+    identical second study finds the same direction. Held 2019, R Soc Open Sci 6:181534.
+
+    Parameters
+    ----------
+    p : array_like
+        Two-sided p-values.
+
+    Returns
+    -------
+    ndarray
+    """
+    # from the lower tail: 1 - p/2 would round to 1 for tiny p
+    return np.asarray(2 * special.ndtr(special.ndtri(np.asarray(p, float) / 2) / np.sqrt(2)))
+
+
+def normal_sceptical_sd(estimate: ArrayLike, se: ArrayLike, level: float) -> FloatArray:
+    """Sceptical prior SD of a normal estimate with known standard error, in closed form.
+
+    Under ``theta ~ N(0, s^2)`` the posterior has ``P(theta > 0) = Phi((estimate / se) s /
+    sqrt(s^2 + se^2))``; setting it to ``level`` gives ``s = se / sqrt((z / z_level)^2 - 1)``.
+    Spiegelhalter, Abrams & Myles 2004, Bayesian Approaches to Clinical Trials, section 3.11.
+
+    Parameters
+    ----------
+    estimate, se : array_like
+        Estimate, positive for a benefit, and its standard error.
+    level : float
+        In (1/2, 1).
+
+    Returns
+    -------
+    ndarray
+        NaN where even a flat prior leaves P(benefit) below the level.
+    """
+    estimate, se = np.asarray(estimate, float), np.asarray(se, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        excess = np.where(estimate > 0, (estimate / se / special.ndtri(level)) ** 2 - 1, np.nan)
+        return np.asarray(se / np.sqrt(np.where(excess > 0, excess, np.nan)))
+
+
+@dataclass(frozen=True)
+class EffectDraws:
+    """Posterior draws of one outcome's effects in one arm, and the prior they were drawn under.
+
+    Attributes
+    ----------
+    benefit : ndarray, shape (draw, visit)
+        Positive for a benefit, in any unit.
+    share : ndarray, shape (draw,)
+        Prior correlation of the effects between visits; ignored for a single visit.
+    location, scale : float
+        Each benefit ~ Normal(location, scale^2) under that prior, in the same unit.
+    visits : tuple of str
+    efficiency : float
+        Independent draws that one draw is worth, at most 1: autocorrelation of the chains.
+    method : str
+        ``reweighted`` for the fit itself, ``refitted`` for one made under a sceptical prior.
+    """
+
+    benefit: FloatArray
+    share: FloatArray
+    location: float
+    scale: float
+    visits: tuple[str, ...]
+    efficiency: float = 1.0
+    method: str = REWEIGHTED
+
+
+#: Draws under sceptical priors of given SDs, by outcome and arm; without those it cannot give.
+Refit = Callable[[Mapping[Key, float]], Mapping[Key, EffectDraws]]
+
+
+def log_prior(benefit: FloatArray, share: FloatArray, location: float, scale: float) -> FloatArray:
+    """Log density (draw,) of effects that are normal with equal correlations ``share``.
+
+    ``N(location, scale^2 [(1 - share) I + share 11'])``, jointly over the visits: the prior of
+    the treatment effects in ``docs/models.md``.
+    """
+    count = benefit.shape[-1]
+    x = (benefit - location) / scale
+    share = share if count > 1 else np.zeros(len(benefit))
+    inflation = 1 + (count - 1) * share
+    quadratic = ((x**2).sum(-1) - share / inflation * x.sum(-1) ** 2) / (1 - share)
+    determinant = (count - 1) * np.log1p(-share) + np.log(inflation)
+    constant = count * (np.log(2 * np.pi) + 2 * np.log(scale))
+    return np.asarray(-0.5 * (quadratic + determinant + constant))
+
+
+@dataclass(frozen=True)
+class Reweighted:
+    """P(benefit) under another prior, by importance weights, and whether to rely on it.
+
+    Attributes
+    ----------
+    probability : ndarray, shape (visit,)
+    pareto_k : float
+        Estimated Pareto shape of the weights' tail; minus infinity where all are equal.
+    ess : ndarray, shape (visit,)
+        Independent unweighted draws that would give this probability with the same error.
+    draws : int
+    """
+
+    probability: FloatArray
+    pareto_k: float
+    ess: FloatArray
+    draws: int
+
+    def reliable(self, visit: int) -> bool:
+        """Whether k is at most min(1 - 1/log10(draws), 0.7) and the draws left are enough.
+
+        The limit on k: Vehtari et al. 2024, JMLR 25(72).
+        """
+        limit = min(1 - 1 / np.log10(self.draws), K_MAX)
+        return bool(self.pareto_k <= limit and self.ess[visit] >= ESS_MIN)
+
+
+def reweight(draws: EffectDraws, scale: float) -> Reweighted:
+    """Carry draws over to a sceptical prior by Pareto-smoothed importance sampling.
+
+    The target prior is ``Normal(0, scale^2)`` at each visit with the same correlation between
+    visits; all else of the model stays, so a weight is the ratio of the two joint prior densities
+    of the effects. Smoothing and diagnostic: Vehtari et al. 2024, JMLR 25(72). The error of a
+    weighted share ``P`` is ``sqrt(sum(w^2 (indicator - P)^2))`` (Owen 2013, Monte Carlo theory,
+    9.2), which the effective size compares with ``P (1 - P)``.
+    """
+    from arviz_stats.base.array import array_stats
+
+    ratio = log_prior(draws.benefit, draws.share, 0.0, scale)
+    ratio = ratio - log_prior(draws.benefit, draws.share, draws.location, draws.scale)
+    k = float("-inf")
+    if np.ptp(ratio) > 0:  # else the prior is the same
+        k = float("nan")
+        # so far off that every weight but a few is 0, the tail's fit overflows or is refused
+        with np.errstate(all="ignore"), contextlib.suppress(ValueError):
+            ratio, shape = array_stats.psislw(  # type: ignore[no-untyped-call]
+                -ratio, r_eff=draws.efficiency
+            )
+            k = float(shape)
+    weight = special.softmax(ratio)
+    positive = draws.benefit > 0
+    chance = weight @ positive
+    error = weight**2 @ (positive - chance) ** 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # where all draws are on one side, their number is all there is to go by
+        ess = np.where(error > 0, chance * (1 - chance) / error, 1 / np.sum(weight**2))
+    return Reweighted(chance, k, draws.efficiency * ess, len(draws.benefit))
+
+
+def critical_scale(draws: EffectDraws, visit: int, level: float) -> tuple[float, Reweighted]:
+    """Sceptical prior SD at which the reweighted P(benefit) crosses ``level``.
+
+    Searched outwards from the fitted scale, downwards where P(benefit) is above the level there,
+    until the weights are carried by a tenth of the draws needed.
+
+    Returns
+    -------
+    scale : float
+        NaN where no crossing was met.
+    state : Reweighted
+        There, or where the search ended.
+    """
+
+    def at(log_scale: float) -> Reweighted:
+        return reweight(draws, float(np.exp(log_scale)))
+
+    def excess(log_scale: float) -> float:
+        return float(at(log_scale).probability[visit]) - level
+
+    here = start = float(np.log(draws.scale))
+    state = at(start)
+    above = state.probability[visit] >= level
+    step = np.log(1.25) * (-1 if above else 1)
+    while abs(here - start) < np.log(REACH):
+        there = here + step
+        state = at(there)
+        if not state.ess[visit] >= ESS_MIN / 10:
+            break
+        if (state.probability[visit] >= level) != above:
+            ends = min(here, there), max(here, there)
+            root = optimize.brentq(excess, *ends, xtol=1e-4)
+            return float(np.exp(root)), at(root)
+        here = there
+    return float("nan"), state
+
+
+def next_scale(draws: EffectDraws, visit: int, level: float, flat_z: float) -> float:
+    """Where to draw next, when these draws lie too far from the answer to be reweighted.
+
+    By the normal closed form, ``z(s) = z_flat s / sqrt(s^2 + se^2)`` for the normal quantile ``z``
+    of P(benefit) under prior SD ``s``. From the fit itself with the posterior's mean and SD, half
+    as much again because posteriors have heavier tails than a normal one; from a refit with the
+    ``se`` that makes the form true there.
+
+    Parameters
+    ----------
+    draws : EffectDraws
+    visit : int
+    level : float
+    flat_z : float
+        Normal quantile of P(benefit) under the fitted prior.
+
+    Returns
+    -------
+    float
+    """
+    benefit = draws.benefit[:, visit]
+    if draws.method == REWEIGHTED:
+        closed = 1.5 * float(normal_sceptical_sd(benefit.mean(), benefit.std(), level))
+        return closed if np.isfinite(closed) else draws.scale / 4
+    chance = np.clip((benefit > 0).mean(), 0.6, 1 - 0.5 / len(benefit))
+    z = min(float(special.ndtri(chance)), 0.98 * flat_z)
+    se = draws.scale * np.sqrt((flat_z / z) ** 2 - 1)
+    closed = float(normal_sceptical_sd(flat_z * se, se, level))
+    step = closed / draws.scale if np.isfinite(closed) else 4.0
+    return draws.scale * float(np.clip(step, 0.25, 4.0))
+
+
+def sceptical_scales(
+    fits: Mapping[Key, EffectDraws],
+    levels: Sequence[float] = LEVELS,
+    refit: Refit | None = None,
+    rounds: int = ROUNDS,
+) -> pd.DataFrame:
+    """How narrow a prior about 0 must be for P(benefit) to fall below each level.
+
+    By reweighting the fit where its Pareto k allows, else by refitting close to the answer and
+    reweighting from there.
+
+    Parameters
+    ----------
+    fits : mapping of EffectDraws
+        By outcome and arm.
+    levels : sequence of float
+    refit : callable, optional
+        Gives draws under other prior SDs; without it what cannot be reweighted is left open.
+    rounds : int
+        Refits at most; each serves every outcome at once.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``outcome, arm, visit, level, sd, pareto_k, ess, method``; ``sd`` is in the draws'
+        unit, NaN where P(benefit) is below the level under the fitted prior already, or where no
+        reliable answer was found (``method`` says which).
+    """
+    search = _Search()
+    targets = [
+        (key, visit, level)
+        for key, draws in fits.items()
+        for visit in range(draws.benefit.shape[1])
+        for level in levels
+    ]
+    for target in targets:
+        draws = fits[target[0]]
+        if (draws.benefit[:, target[1]] > 0).mean() < target[2]:
+            search.found[target] = (float("nan"), float("nan"), float("nan"), NOT_REACHED)
+        else:
+            search.seek(draws, target)
+    for _ in range(rounds if refit is not None else 0):
+        if refit is None or not search.guess:
+            break
+        again = refit(_proposals(search.guess))
+        for target in list(search.guess):
+            if target[0] in again:
+                search.seek(again[target[0]], target)
+    rows = [
+        (*key, fits[key].visits[visit], level, *search.found[key, visit, level])
+        for key, visit, level in targets
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """Targets solved so far, and where to look next for the others."""
+
+    found: dict[Target, tuple[float, float, float, str]] = field(default_factory=dict)
+    guess: dict[Target, float] = field(default_factory=dict)
+    flat_z: dict[tuple[Key, int], float] = field(default_factory=dict)
+
+    def seek(self, draws: EffectDraws, target: Target) -> None:
+        """Solve one target from one set of draws, or note a better place to draw from."""
+        key, visit, level = target
+        scale, state = critical_scale(draws, visit, level)
+        ess = float(state.ess[visit])
+        if np.isfinite(scale) and state.reliable(visit):
+            self.found[target] = (scale, state.pareto_k, ess, draws.method)
+            self.guess.pop(target, None)
+            return
+        self.found[target] = (float("nan"), state.pareto_k, ess, UNRESOLVED)
+        if draws.method == REWEIGHTED:
+            positive = (draws.benefit[:, visit] > 0).mean()
+            self.flat_z[key, visit] = float(special.ndtri(min(positive, P_CERTAIN)))
+        self.guess[target] = next_scale(draws, visit, level, self.flat_z[key, visit])
+
+
+def _proposals(guess: Mapping[Target, float]) -> dict[Key, float]:
+    """One prior SD per outcome and arm: the middle one of those that its open targets ask for."""
+    by_key: dict[Key, list[float]] = {}
+    for (key, _, _), scale in guess.items():
+        by_key.setdefault(key, []).append(scale)
+    # one of them and no average, which may be close to none; three digits, for a refit's identity
+    # hangs on its scale and has to be the same on every machine
+    return {
+        key: float(f"{sorted(scales)[(len(scales) - 1) // 2]:.3g}")
+        for key, scales in by_key.items()
+    }

@@ -1,0 +1,138 @@
+"""A grid held against one study: what its choices mean there, and which of them it cannot have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bayesasthma.correlation import CorrelationPrior
+from bayesasthma.errors import UsageError
+from bayesasthma.external_evidence import outcome_evidence, reaction_evidence
+from bayesasthma.models.specification import TableSpec
+from bayesasthma.priors import prior_set
+from bayesasthma.readings import Reading, read_as
+from bayesasthma.specification_curve.grid import (
+    AdverseChoices,
+    Grid,
+    Specification,
+    TableChoices,
+)
+from bayesasthma.study import Study
+
+
+def table_spec_of(choices: TableChoices) -> TableSpec:
+    """The model specification of a fit's choices; readings of the table are the study's part."""
+    correlation = (
+        CorrelationPrior()
+        if choices.correlation == "none"
+        else CorrelationPrior.parse(choices.correlation)
+    )
+    return TableSpec(
+        model=choices.model,
+        prior=prior_set(choices.prior),
+        correlation=correlation,
+        variance=choices.variance,  # type: ignore[arg-type]
+        rounding=choices.rounding,
+    )
+
+
+def read_study(study: Study, choices: TableChoices) -> Study:
+    """The study as the choices read its table: log scale, dispersions as standard errors.
+
+    Raises
+    ------
+    UsageError
+        If the study cannot be read so.
+    """
+    return read_as(study, Reading(choices.scale, choices.dispersion))
+
+
+def default_for(study: Study) -> Specification:
+    """The package's default as this study has it: without a baseline, the plain difference."""
+    default = Specification()
+    if len(study.visits) == 1:
+        return Specification(replace(default.fit, correlation="none"), "difference")
+    return default if study.baseline_visit is not None else Specification(default.fit, "difference")
+
+
+def repeated_outcomes(study: Study, choices: TableChoices) -> set[str]:
+    """Outcomes for which a fit repeats one with plainer choices.
+
+    The log scale leaves some outcomes as they are, and external evidence exists for few.
+    """
+    found: set[str] = set()
+    names = [str(name) for name in study.outcomes.index]
+    if choices.scale == "log":
+        read = read_study(study, replace(choices, dispersion="sd"))
+        found |= {name for name in names if name not in read.log_outcomes}
+    if prior_set(choices.prior).external_weight is not None:
+        read = read_study(study, choices)
+        found |= {name for name in names if outcome_evidence(read, name) is None}
+    return found
+
+
+def repeated_reactions(study: Study, choices: AdverseChoices) -> set[str]:
+    """Reactions for which a fit repeats one with plainer choices: without external evidence."""
+    if choices.model == "independent" or prior_set(choices.prior).external_weight is None:
+        return set()
+    return {
+        str(name)
+        for name in dict.fromkeys(study.adverse["reaction"])
+        if reaction_evidence(study, str(name)) is None
+    }
+
+
+def grid_for(grid: Grid, study: Study) -> Grid:
+    """The grid without what this study cannot have, each with its reason."""
+    own = _StudyChoices(study)
+    return grid.keep(own.table, own.adverse)
+
+
+class _StudyChoices:
+    """What the choices of a grid come to in one study; readings are tried once each."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.table_readings: dict[tuple[str, str], str] = {}
+        self.count_readings: dict[str, str] = {}
+
+    def table(self, item: Specification) -> Specification | str:
+        """The specification as this study has it, or why it cannot have it."""
+        study, fit = self.study, item.fit
+        if item.adjustment != "difference":
+            if study.baseline_visit is None:
+                return "the study has no baseline visit"
+            if len(study.visits) == 1:
+                return "the study has one visit: the difference is all there is"
+        if reason := self._table_reading(fit):
+            return reason
+        if len(study.visits) == 1:
+            # no correlation to choose: one of them stands for all
+            fit = replace(fit, correlation="none")
+        if study.patients is not None:
+            fit = replace(fit, rounding=True)
+        return replace(item, fit=fit)
+
+    def adverse(self, item: AdverseChoices) -> str:
+        """Why the study cannot have it; empty if it can."""
+        if self.study.adverse.empty:
+            return "the study prints no adverse reactions"
+        if item.reading not in self.count_readings:
+            from bayesasthma.models.adverse import counts
+
+            reason = ""
+            try:
+                counts(self.study, item.reading)
+            except UsageError as error:
+                reason = str(error)
+            self.count_readings[item.reading] = reason
+        return self.count_readings[item.reading]
+
+    def _table_reading(self, fit: TableChoices) -> str:
+        key = (fit.scale, fit.dispersion)
+        if key not in self.table_readings:
+            self.table_readings[key] = ""
+            try:
+                read_study(self.study, fit)
+            except UsageError as error:
+                self.table_readings[key] = str(error)
+        return self.table_readings[key]

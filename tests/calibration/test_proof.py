@@ -1,0 +1,78 @@
+"""The committed proof belongs to this source, and says what its tables say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayesasthma.calibration.cases import CASES
+from bayesasthma.calibration.proof import RENEW, read_record, sections, stale
+from bayesasthma.calibration.sources import SOURCES, code_tokens, source_hash
+from bayesasthma.calibration.tabulation import uniformity
+
+PROOF = Path(__file__).parents[2] / "calibration"
+
+
+def test_the_proof_is_of_this_source() -> None:
+    found = stale(PROOF)
+    assert not found, f"the committed proof is stale ({found}); {RENEW}"
+
+
+def test_the_proof_is_as_large_as_it_should_be() -> None:
+    table = pd.read_csv(PROOF / "ranks.csv")
+    most = table.groupby("case")["replicates"].max()
+    for case in CASES:
+        assert most[case.name] >= case.replicates, f"{case.name}; {RENEW}"
+        assert (PROOF / "figures" / f"{case.name}.png").exists()
+    assert set(read_record(PROOF)["sections"]) == set(sections())
+
+
+def test_the_tests_of_uniformity_follow_from_the_counts() -> None:
+    table = pd.read_csv(PROOF / "ranks.csv")
+    assert len(table)
+    for row in table.itertuples():
+        counts = np.array(str(row.counts).split(), dtype=int)
+        assert counts.sum() == row.replicates
+        assert uniformity(counts) == pytest.approx(row.chi2_p, rel=1e-3)
+
+
+def test_comments_and_docstrings_do_not_make_a_proof_stale() -> None:
+    one = 'def f(x):\n    """Say."""\n    return x + 1  # why\n'
+    two = '"""Module."""\n\n\ndef f(x):\n    """Say more.\n\n    Much."""\n\n    return x + 1\n'
+    assert code_tokens(one) == code_tokens(two)
+    assert code_tokens(one) != code_tokens(one.replace("x + 1", "x + 2"))
+    assert code_tokens("a = 'text'\n") != code_tokens("a = 'other'\n")
+    assert code_tokens("if a:\n    b()\n    c()\n") != code_tokens("if a:\n    b()\nc()\n")
+
+
+def test_a_changed_source_makes_its_sections_stale_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import json
+
+    record = {
+        "sections": {
+            name: {"source": {own: source_hash(own) for own in sources}}
+            for name, sources in sections().items()
+        }
+    }
+    (tmp_path / "proof.json").write_text(json.dumps(record))
+    assert stale(tmp_path) == {}
+    assert set(stale(tmp_path / "nowhere")) == set(sections())
+
+    def changed(name: str) -> str:
+        return "changed" if name == "adverse" else source_hash(name)
+
+    monkeypatch.setattr("bayesasthma.calibration.proof.source_hash", changed)
+    found = stale(tmp_path)
+    assert found
+    assert all(name.startswith("adverse") for name in found)
+    assert "the source of adverse has changed" in next(iter(found.values()))
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_source_named_exists(name: str) -> None:
+    assert len(source_hash(name)) == 64

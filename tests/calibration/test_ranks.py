@@ -1,0 +1,124 @@
+"""The machinery: a right posterior has uniform ranks, and a wrong one is found out."""
+
+from __future__ import annotations
+
+import arviz as az
+import numpy as np
+import pytest
+from scipy import stats
+
+from bayesasthma.calibration.quantities import (
+    RANK_DRAWS,
+    effective_size,
+    kept,
+    labelled,
+    split_r_hat,
+)
+from bayesasthma.calibration.tabulation import (
+    ecdf_band,
+    ecdf_difference,
+    holm,
+    rank_counts,
+    rank_table,
+)
+
+REPLICATES = 2000
+
+
+def conjugate(spread: float = 1.0, shift: float = 0.0, seed: int = 1) -> np.ndarray:
+    """Ranks of a normal mean with a normal prior; its posterior made wider and shifted."""
+    rng = np.random.default_rng(seed)
+    truth = rng.standard_normal(REPLICATES)
+    data = truth + rng.standard_normal(REPLICATES)
+    mean, sd = data / 2, np.sqrt(0.5)
+    draws = mean + sd * (shift + spread * rng.standard_normal((2, 200, REPLICATES)))
+    names, values = kept({"mu": truth[None, None]}, {"mu": draws}, seed)
+    assert names == ["mu"]
+    return values
+
+
+def verdict(values: np.ndarray) -> str:
+    return str(rank_table("toy", ["mu"], values)["verdict"][0])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_conjugate_posterior_is_calibrated(seed: int) -> None:
+    table = rank_table("toy", ["mu"], conjugate(seed=seed))
+    assert table["verdict"][0] == "calibrated"
+    assert table["contraction"][0] == pytest.approx(0.5, abs=0.05)
+    assert table["sd_z"][0] == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize(("spread", "shift"), [(0.8, 0.0), (1.2, 0.0), (1.0, 0.2), (1.0, -0.2)])
+def test_a_planted_bug_is_found(spread: float, shift: float) -> None:
+    assert verdict(conjugate(spread, shift)) == "deviates"
+
+
+def test_the_verdict_finds_a_wrong_width_by_coverage_alone() -> None:
+    values = conjugate(0.8)
+    table = rank_table("toy", ["mu"], values)
+    # exact coverage of a normal interval whose SD is 20 % too small
+    expected = stats.norm.cdf(0.8 * stats.norm.ppf(0.975)) * 2 - 1
+    assert table["coverage_95"][0] == pytest.approx(expected, abs=0.02)
+
+
+def test_the_ecdf_band_holds_as_often_as_it_says() -> None:
+    count = 500
+    low, high = ecdf_band(count, prob=0.9)
+    rng = np.random.default_rng(3)
+    draws = rng.integers(0, RANK_DRAWS + 1, size=(1000, count))
+    differences = np.array([ecdf_difference(rank_counts(own)) for own in draws])
+    inside = ((low - 1e-12 <= differences) & (differences <= high + 1e-12)).all(axis=1).mean()
+    assert inside == pytest.approx(0.9, abs=0.03)
+    wrong = ecdf_difference(rank_counts(rng.binomial(RANK_DRAWS, 0.6, count)))
+    assert not ((low <= wrong) & (wrong <= high)).all()
+
+
+def test_holm_of_known_values() -> None:
+    assert holm(np.array([0.01, 0.04, 0.03])) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_effective_size_and_r_hat_agree_with_arviz() -> None:
+    rng = np.random.default_rng(4)
+    noise = rng.standard_normal((3, 2, 400, 5))
+    chains = noise.copy()
+    for t in range(1, 400):
+        chains[:, :, t] = 0.7 * chains[:, :, t - 1] + noise[:, :, t]
+    sizes, r_hats = effective_size(chains), split_r_hat(chains)
+    for i in range(3):
+        for j in range(5):
+            own = chains[i, :, :, j]
+            assert sizes[i, j] == pytest.approx(float(az.ess(own, method="mean")), rel=0.1)
+            assert r_hats[i, j] == pytest.approx(float(az.rhat(own, method="split")), rel=0.01)
+
+
+def test_ranks_are_counted_among_thinned_draws() -> None:
+    draws = np.linspace(0, 1, 400).reshape(2, 200)[:, :, None]
+    _, values = kept({"x": np.full((1, 1, 1), 0.5)}, {"x": draws}, 0)
+    truth, mean, _, rank, pit, _ = values[0, 0]
+    assert truth == 0.5
+    assert mean == pytest.approx(0.5)
+    assert rank == pytest.approx(RANK_DRAWS / 2, abs=1)
+    assert pit == pytest.approx(0.5, abs=0.01)
+
+
+def test_ties_are_broken_evenly() -> None:
+    ones = np.ones((2, 200, 500))
+    _, values = kept({"x": ones[:1, :1]}, {"x": ones}, 1)
+    assert values[0, :, 3].mean() == pytest.approx(RANK_DRAWS / 2, abs=3)
+    assert values[0, :, 3].max() == RANK_DRAWS
+    assert values[0, :, 3].min() == 0
+
+
+def test_symmetric_matrices_are_kept_once() -> None:
+    import xarray as xr
+
+    values = np.random.default_rng(5).random((1, 2, 3, 3, 3))
+    array = xr.DataArray(
+        values,
+        dims=("chain", "draw", "outcome", "visit", "visit_b"),
+        coords={"visit": list("abc"), "visit_b": list("abc")},
+    )
+    found = labelled({"correlation": array}, "outcome")
+    assert list(found) == ["correlation[b, a]", "correlation[c, a]", "correlation[c, b]"]
+    assert np.array_equal(found["correlation[c, b]"], values[..., 2, 1])

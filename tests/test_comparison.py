@@ -1,0 +1,307 @@
+"""The comparison: what is printed, what the tables imply and what a model says, row by row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+from tests.made_up_fits import CHAINS, DRAWS, table_fit
+
+import bayesasthma as ba
+from bayesasthma import scepticism as module
+from bayesasthma.auditing import audit
+from bayesasthma.auditing.result import AuditResult
+from bayesasthma.comparison import BETWEEN, COLUMNS, compare, headline_table
+from bayesasthma.fitting import Fit
+from bayesasthma.frequentist import benjamini_hochberg
+from bayesasthma.models.specification import table_spec
+from bayesasthma.reverse_bayes import REWEIGHTED, UNRESOLVED, intrinsic_p, sceptical_limit
+from bayesasthma.sampling import SamplerOptions
+from bayesasthma.scepticism import effect_draws, refitter, scepticism
+from bayesasthma.series import design
+from bayesasthma.study import Study
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    return ba.load_study("liu2025")
+
+
+@pytest.fixture(scope="module")
+def audited(study: Study) -> AuditResult:
+    return audit(study)
+
+
+@pytest.fixture(scope="module")
+def fits(study: Study) -> list[Fit]:
+    return [table_fit(study, "independent"), table_fit(study)]
+
+
+@pytest.fixture(scope="module")
+def table(fits: list[Fit], audited: AuditResult) -> pd.DataFrame:
+    return compare(fits, audit=audited)
+
+
+def only(table: pd.DataFrame, **where: str) -> pd.Series:
+    for name, value in where.items():
+        table = table[table[name] == value]
+    assert len(table) == 1
+    return table.iloc[0]
+
+
+def test_one_row_per_cell_estimand_and_model(table: pd.DataFrame, study: Study) -> None:
+    assert list(table.columns) == COLUMNS
+    keys = ["outcome", "arm", "visit", "estimand", "model"]
+    assert not table.duplicated(keys).any()
+    counts = table.groupby(["estimand", "model"]).size()
+    assert counts["difference", "independent"] == counts["difference", "longitudinal"] == 40
+    assert counts["adjusted_difference", "longitudinal"] == 30
+    assert counts["difference_in_change", "longitudinal"] == 30
+    assert counts["change", "longitudinal"] == 60
+    assert len(table) == 40 + 40 + 30 + 30 + 60
+    # in the order of the study, not of the alphabet
+    assert list(dict.fromkeys(table["outcome"])) == list(study.outcomes.index)
+
+
+def test_the_test_stands_beside_every_estimand_of_its_visit(table: pd.DataFrame) -> None:
+    where = {"outcome": "act", "visit": "week48", "arm": "OMA_AIT", "model": "longitudinal"}
+    for estimand in BETWEEN:
+        row = only(table, estimand=estimand, **where)
+        assert row["p_printed"] == "*<0.01"
+        assert (row["p_printed_value"], row["p_printed_operator"]) == (0.01, "<")
+        # Table 2: 18.9 ± 2.9 (n = 18) against 21.8 ± 2.7 (n = 19)
+        expected = stats.ttest_ind_from_stats(21.8, 2.7, 19, 18.9, 2.9, 18)
+        assert row["estimate"] == pytest.approx(2.9)
+        assert row["p_recomputed"] == pytest.approx(expected.pvalue)
+        assert row["p_low"] < row["p_recomputed"] < row["p_high"]
+        assert row["verdict"] == "reproduced"
+
+
+def test_within_arm_rows_have_the_printed_p_of_their_arm(table: pd.DataFrame) -> None:
+    for arm, printed in (("AIT", "0.08"), ("OMA_AIT", "<0.01*")):
+        row = only(table, outcome="act", visit="week48", arm=arm, estimand="change")
+        assert row["p_printed"] == printed
+        assert np.isnan(row["p_recomputed"])
+        assert row["p_low"] < 0.05 or arm == "OMA_AIT"
+        assert np.isnan(row["ci_low"])
+    row = only(table, outcome="act", visit="week48", arm="AIT", estimand="change")
+    assert row["estimate"] == pytest.approx(18.9 - 16.8)
+    early = only(table, outcome="act", visit="week12", arm="AIT", estimand="change")
+    assert pd.isna(early["p_printed"])
+    assert np.isfinite(early["posterior_mean"])
+
+
+def test_posterior_columns_are_those_of_the_effects(table: pd.DataFrame, fits: list[Fit]) -> None:
+    effects = ba.effects(fits[1])
+    row = only(table, outcome="feno", visit="week24", estimand="adjusted_difference")
+    own = only(effects, outcome="feno", visit="week24", estimand="adjusted_difference")
+    for name, original in (
+        ("posterior_mean", "mean"), ("posterior_sd", "sd"), ("posterior_low", "ci_low"),
+        ("posterior_high", "ci_high"), ("p_benefit", "p_benefit"),
+        ("p_harm_gt_mcid", "p_harm_gt_mcid"),
+    ):  # fmt: skip
+        assert row[name] == own[original]
+    alone = only(table, outcome="feno", visit="week24", estimand="difference", model="independent")
+    assert alone["sd_ratio"] == alone["mean_ratio"] == 1
+    assert row["sd_ratio"] == pytest.approx(row["posterior_sd"] / alone["posterior_sd"])
+    assert row["mean_ratio"] == pytest.approx(row["posterior_mean"] / alone["posterior_mean"])
+
+
+def test_q_values_are_of_the_follow_up_family(table: pd.DataFrame, study: Study) -> None:
+    wide = headline_table(table)
+    baseline = wide["visit"] == study.baseline_visit
+    assert baseline.sum() == 10
+    assert wide.loc[baseline, ["q_printed", "q_recomputed"]].isna().all(axis=None)
+    later = wide[~baseline]
+    for p, q in (("p_printed_value", "q_printed"), ("p_recomputed", "q_recomputed")):
+        np.testing.assert_allclose(later[q], benjamini_hochberg(later[p]))
+    changes = table[(table["estimand"] == "change") & table["p_printed"].notna()]
+    assert len(changes) == 20
+    np.testing.assert_allclose(changes["q_printed"], benjamini_hochberg(changes["p_printed_value"]))
+
+
+def test_reverse_bayes_of_the_tests(table: pd.DataFrame, study: Study) -> None:
+    rows = table[table["estimand"].isin(BETWEEN)]
+    later = rows[rows["visit"] != study.baseline_visit]
+    np.testing.assert_allclose(
+        later["sceptical_limit"], sceptical_limit(later["ci_low"], later["ci_high"])
+    )
+    np.testing.assert_allclose(later["intrinsic_p"], intrinsic_p(later["p_recomputed"]))
+    rest = table.drop(later.index)
+    assert rest[["sceptical_limit", "intrinsic_p"]].isna().all(axis=None)
+
+
+def test_headlines_side_by_side(table: pd.DataFrame) -> None:
+    wide = headline_table(table)
+    assert len(wide) == 40
+    row = only(wide, outcome="eos", visit="week24")
+    assert row["independent_estimand"] == "difference"
+    assert row["longitudinal_estimand"] == "adjusted_difference"
+    own = only(table, outcome="eos", visit="week24", estimand="adjusted_difference")
+    assert row["longitudinal_p_benefit"] == own["p_benefit"]
+    at_baseline = only(wide, outcome="eos", visit="baseline")
+    assert at_baseline["longitudinal_estimand"] == "difference"
+
+
+def test_a_single_fit_and_no_audit_are_enough(fits: list[Fit], table: pd.DataFrame) -> None:
+    alone = compare(fits[1])
+    assert set(alone["model"]) == {"longitudinal"}
+    assert alone["sd_ratio"].isna().all()
+    both = table[table["model"] == "longitudinal"].reset_index(drop=True)
+    pd.testing.assert_series_equal(alone["p_low"], both["p_low"])
+
+
+def test_a_test_without_a_fitted_cell_keeps_its_row(study: Study, audited: AuditResult) -> None:
+    part = study.table.sel(outcome=["act"])
+    small = replace(study, outcomes=study.outcomes.loc[["act"]], table=part)
+    fit = table_fit(small, "independent")
+    table = compare(Fit(study, fit.label, fit.model, fit.prior, fit.data, {}), audit=audited)
+    row = only(table, outcome="feno", visit="week12", estimand="difference")
+    assert pd.isna(row["model"])
+    assert np.isfinite(row["p_recomputed"])
+
+
+def with_effects(fit: Fit, size: tuple[int, int] = (CHAINS, DRAWS)) -> Fit:
+    """The made-up fit with draws of the effect that a flat likelihood and prior would give."""
+    layout = design(fit.study)
+    rng = np.random.default_rng(11)
+    shape = (len(layout.outcomes), len(layout.arms) - 1, len(layout.follow_up))
+    coords = {
+        "outcome": list(layout.outcomes),
+        "treated": list(layout.arms[1:]),
+        "follow_up": list(layout.follow_up),
+    }
+    dims = ("chain", "draw", "outcome", "treated", "follow_up")
+    effect = layout.direction[:, None, None] * (0.6 + 0.25 * rng.normal(size=(*size, *shape)))
+    posterior = fit.data["posterior"].to_dataset().drop_dims("draw")
+    posterior = posterior.assign_coords(coords).assign(
+        effect=(dims, effect), pooling=(dims[:4], rng.beta(2, 2, (*size, *shape[:2])))
+    )
+    tree = xr.DataTree.from_dict({**fit.data.to_dict(), "/posterior": posterior})
+    return Fit(fit.study, fit.label, fit.model, fit.prior, tree, {})
+
+
+@pytest.mark.parametrize("prior", ["weak", "enthusiastic"])
+def test_effects_of_a_fit_are_benefits_in_outcome_units(fits: list[Fit], prior: str) -> None:
+    fit = with_effects(fits[1])
+    fit = Fit(fit.study, fit.label, fit.model, prior, fit.data, {})
+    draws = effect_draws(fit)
+    directed = fit.study.outcomes.index[fit.study.outcomes["direction"] != 0]
+    assert set(draws) == {(k, "OMA_AIT") for k in directed}
+    layout = design(fit.study)
+    for outcome in ("act", "feno"):
+        k = layout.outcomes.index(outcome)
+        own = draws[outcome, "OMA_AIT"]
+        unit = float(layout.scale[k])
+        raw = fit.data["posterior"]["effect"].sel(outcome=outcome, treated="OMA_AIT")
+        sign = {"act": 1, "feno": -1}[outcome]
+        np.testing.assert_allclose(own.benefit, sign * unit * raw.to_numpy().reshape(-1, 3))
+        assert own.benefit.mean() == pytest.approx(0.6 * unit, rel=0.05)
+        assert own.visits == ("week12", "week24", "week48")
+        mcid = {"act": 3.0, "feno": 0.2 * 40.2}[outcome]
+        if prior == "weak":
+            assert (own.location, own.scale) == (0, pytest.approx(2 * unit))
+        else:
+            assert own.location == pytest.approx(mcid, rel=1e-3)
+            assert own.scale == pytest.approx(mcid / 1.645, rel=1e-3)
+        assert 0.5 < own.efficiency <= 1  # independent draws
+
+
+def test_no_effects_without_a_normal_prior(fits: list[Fit]) -> None:
+    fit = with_effects(fits[1])
+    assert effect_draws(fits[0]) == {}
+    flat = Fit(fit.study, fit.label, fit.model, "reference", fit.data, {})
+    unknown = Fit(fit.study, fit.label, fit.model, "of my own", fit.data, {})
+    assert effect_draws(flat) == effect_draws(unknown) == {}
+    assert scepticism(flat).empty
+
+
+def test_scepticism_reaches_the_comparison(fits: list[Fit], audited: AuditResult) -> None:
+    fit = with_effects(fits[1])
+    found = scepticism(fit)
+    assert set(found["method"]) <= {REWEIGHTED, UNRESOLVED}
+    moments = table_fit(fit.study)
+    table = compare([fits[0], moments], audit=audited, sceptical=found)
+    rows = table[table["sceptical_method"] != ""]
+    assert set(rows["estimand"]) == {"adjusted_difference"}
+    assert set(rows["model"]) == {"longitudinal"}
+    assert len(rows) == 8 * 3
+    row = only(rows, outcome="acq", visit="week24")
+    own = found[(found["outcome"] == "acq") & (found["visit"] == "week24")].set_index("level")
+    np.testing.assert_equal(row["sceptical_sd_95"], own.loc[0.95, "sd"])
+    np.testing.assert_equal(row["sceptical_sd_975"], own.loc[0.975, "sd"])
+
+
+class FakeSampler:
+    """Stands in for compiling and sampling; remembers what it was asked for."""
+
+    def __init__(self, fit: Fit, *, diverging: bool = False) -> None:
+        self.fit, self.diverging = fit, diverging
+        self.values: list[dict[str, Any]] = []
+        self.options: list[SamplerOptions] = []
+
+    def with_data(self, compiled: Any, values: dict[str, Any]) -> Any:
+        assert compiled == "compiled"
+        self.values.append(values)
+        return compiled
+
+    def sample(self, _compiled: Any, options: SamplerOptions) -> xr.DataTree:
+        self.options.append(options)
+        stats_ = self.fit.data["sample_stats"].to_dataset().copy(deep=True)
+        stats_["diverging"][0, 0] = self.diverging
+        posterior = self.fit.data["posterior"].to_dataset()
+        return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats_})
+
+
+@pytest.fixture
+def sampler(fits: list[Fit], monkeypatch: pytest.MonkeyPatch) -> FakeSampler:
+    fake = FakeSampler(with_effects(fits[1]))
+    monkeypatch.setattr(module, "with_data", fake.with_data)
+    monkeypatch.setattr(module, "sample", fake.sample)
+    return fake
+
+
+def refit_of(sampler: FakeSampler, **options: Any) -> Any:
+    return refitter(
+        sampler.fit, table_spec("longitudinal"), SamplerOptions(), compiled="compiled", **options
+    )
+
+
+def test_a_refit_swaps_the_prior_and_nothing_else(sampler: FakeSampler) -> None:
+    wanted = {("act", "OMA_AIT"): 0.5, ("feno", "OMA_AIT"): 2.0}
+    found = refit_of(sampler)(wanted)
+    assert set(found) == set(wanted)
+    layout = design(sampler.fit.study)
+    (values,) = sampler.values
+    assert not values["effect_location"].any()
+    for (outcome, _), scale in wanted.items():
+        k = layout.outcomes.index(outcome)
+        assert values["effect_scale"][k, 0] * layout.scale[k] == pytest.approx(scale)
+        own = found[outcome, "OMA_AIT"]
+        assert (own.scale, own.location, own.method) == (pytest.approx(scale), 0, "refitted")
+    assert sampler.options[0].tune < SamplerOptions().tune
+    assert sampler.options[0].seed != SamplerOptions().seed
+
+
+def test_refits_are_kept_and_resumed(sampler: FakeSampler, tmp_path: Any) -> None:
+    wanted = {("act", "OMA_AIT"): 0.5}
+    first = refit_of(sampler, folder=tmp_path)(wanted)
+    lines: list[str] = []
+    again = refit_of(sampler, folder=tmp_path, progress=lines.append)(wanted)
+    assert len(sampler.values) == 1
+    assert "using the saved fit" in lines[0]
+    np.testing.assert_array_equal(first["act", "OMA_AIT"].benefit, again["act", "OMA_AIT"].benefit)
+    refit_of(sampler, folder=tmp_path)({("act", "OMA_AIT"): 0.6})
+    assert len(sampler.values) == 2
+
+
+def test_a_divergent_refit_is_not_used(sampler: FakeSampler) -> None:
+    sampler.diverging = True
+    lines: list[str] = []
+    assert refit_of(sampler, progress=lines.append)({("act", "OMA_AIT"): 0.5}) == {}
+    assert any("fails the gate for act" in line for line in lines)

@@ -1,0 +1,123 @@
+"""Which specifications share a compiled graph, and that a shared graph is the same model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.bundles import one_visit, three_arms
+
+import bayesasthma as ba
+from bayesasthma.correlation import CorrelationPrior
+from bayesasthma.graphs import CompiledGraphs, graph_key, with_steps
+from bayesasthma.models.specification import TableSpec, table_spec
+from bayesasthma.readings import Reading, read_as
+from bayesasthma.sampling import SamplerOptions, compile_model, sample
+from bayesasthma.series import Design, design
+
+DEFAULT = table_spec("longitudinal")
+
+
+@pytest.fixture(scope="module")
+def study() -> ba.Study:
+    return ba.load_study("liu2025")
+
+
+@pytest.fixture(scope="module")
+def layout(study: ba.Study) -> Design:
+    return design(study)
+
+
+SAME = [
+    table_spec("longitudinal", "sceptical"),
+    table_spec("longitudinal", "enthusiastic"),
+    replace(DEFAULT, rounding=False),
+    replace(DEFAULT, correlation=CorrelationPrior(location=1.0, scale=0.2)),
+]
+OTHER = [
+    table_spec("longitudinal", "reference"),
+    table_spec("independent", "weak"),
+    replace(DEFAULT, variance="common"),
+    *(
+        replace(DEFAULT, correlation=CorrelationPrior.parse(text))
+        for text in ("exchangeable", "ar1", "exchangeable_ar1", "fixed:0.5")
+    ),
+    replace(DEFAULT, correlation=CorrelationPrior(deviation=0.4)),
+]
+
+
+@pytest.mark.parametrize("spec", SAME, ids=lambda spec: spec.label)
+def test_hyperparameters_and_rounding_share_a_graph(layout: Design, spec: TableSpec) -> None:
+    assert graph_key(layout, spec) == graph_key(layout, DEFAULT)
+
+
+@pytest.mark.parametrize("spec", OTHER, ids=lambda spec: spec.label)
+def test_another_structure_is_another_graph(layout: Design, spec: TableSpec) -> None:
+    assert graph_key(layout, spec) != graph_key(layout, DEFAULT)
+
+
+def test_every_fixed_correlation_shares_a_graph(layout: Design) -> None:
+    keys = {
+        graph_key(layout, replace(DEFAULT, correlation=CorrelationPrior("fixed", rho=rho)))
+        for rho in (0.0, 0.35, 0.9)
+    }
+    assert len(keys) == 1
+
+
+@pytest.mark.parametrize("reading", [Reading("log"), Reading("identity", "se")])
+def test_readings_of_a_table_share_a_graph(
+    study: ba.Study, layout: Design, reading: Reading
+) -> None:
+    read = design(read_as(study, reading))
+    assert not np.array_equal(read.tables[0].sd, layout.tables[0].sd)
+    assert graph_key(read, DEFAULT) == graph_key(layout, DEFAULT)
+
+
+def test_other_studies_have_other_graphs(layout: Design, tmp_path: Path) -> None:
+    small = design(ba.load_study(one_visit(tmp_path / "one")))
+    arms = design(ba.load_study(three_arms(tmp_path / "three")))
+    keys = {graph_key(item, DEFAULT) for item in (layout, small, arms)}
+    assert len(keys) == 3
+
+
+def test_numbers_of_patients_enter_as_data(layout: Design) -> None:
+    (table,) = layout.tables
+    larger = replace(table, n=table.n * 2)
+    twice = replace(layout, tables=(larger,), n_arm=layout.n_arm * 2)
+    assert graph_key(twice, DEFAULT) == graph_key(layout, DEFAULT)
+
+
+def test_steps_of_zero_change_nothing_else(layout: Design) -> None:
+    flat = with_steps(layout, 0.0)
+    (before,), (after,) = layout.tables, flat.tables
+    assert not after.mean_step.any()
+    assert not after.sd_step.any()
+    assert np.array_equal(before.mean, after.mean)
+
+
+@pytest.mark.slow
+def test_a_swapped_graph_draws_what_its_own_would(tmp_path: Path) -> None:
+    """Same seed, same draws: prior swapped in, and data of another study of the same shape."""
+    from bayesasthma.models import longitudinal
+
+    first = design(ba.load_study(one_visit(tmp_path / "first", seed=1)))
+    second = design(ba.load_study(one_visit(tmp_path / "second", seed=2)))
+    graphs = CompiledGraphs()
+    graphs.get(first, DEFAULT)
+    sceptical = table_spec("longitudinal", "sceptical")
+    options = SamplerOptions(draws=100, tune=100, chains=2, cores=1)
+    shared = sample(graphs.get(second, sceptical), options)["posterior"].to_dataset()
+    own = compile_model(longitudinal.build(second, sceptical))
+    alone = sample(own, options)["posterior"].to_dataset()
+    assert len(graphs.seconds) == 1
+    for name in alone:
+        assert np.allclose(shared[name], alone[name], rtol=1e-6), name
+
+
+@pytest.mark.slow
+def test_a_model_that_cannot_be_built_is_a_usage_error(tmp_path: Path) -> None:
+    arms = design(ba.load_study(three_arms(tmp_path / "three")))
+    with pytest.raises(ba.UsageError):
+        CompiledGraphs().get(arms, table_spec("longitudinal", "reference"))

@@ -1,0 +1,175 @@
+"""The grid: what a file says, what is left out and why, and what a study can have of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.bundles import one_visit
+
+import bayesasthma as ba
+from bayesasthma.specification_curve import default_grid, parse_grid, read_grid
+from bayesasthma.specification_curve.grid import (
+    ADJUSTMENTS,
+    AdverseChoices,
+    Specification,
+    TableChoices,
+)
+from bayesasthma.specification_curve.study_grid import grid_for
+
+
+@pytest.fixture(scope="module")
+def study() -> ba.Study:
+    return ba.load_study("liu2025")
+
+
+def test_a_block_is_every_combination() -> None:
+    grid = parse_grid("""
+        [[block]]
+        prior = ["weak", "sceptical"]
+        correlation = ["unstructured", "fixed:0.3", "fixed:0.30"]
+        adjustment = ["adjusted", "change"]
+    """)
+    assert len(grid.specifications) == 8
+    assert len(grid.fits) == 4
+    # 0.30 is 0.3: four combinations repeat others
+    assert len(grid.removed) == 4
+    assert all(item.reason.startswith("the same as") for item in grid.removed)
+
+
+def test_a_choice_left_out_keeps_the_default() -> None:
+    assert parse_grid("[[block]]").specifications == (Specification(),)
+    assert Specification().fit == TableChoices()
+
+
+def test_blocks_share_fits_and_repeat_nothing() -> None:
+    grid = parse_grid("""
+        [[block]]
+        name = "one"
+        adjustment = "adjusted"
+        [[block]]
+        name = "two"
+        adjustment = ["adjusted", "difference"]
+    """)
+    assert len(grid.specifications) == 2
+    assert len(grid.fits) == 1
+    (removed,) = grid.removed
+    assert removed.block == "two"
+    assert removed.reason.endswith("of one")
+
+
+def test_independent_has_no_correlation_and_only_the_difference() -> None:
+    grid = parse_grid("""
+        [[block]]
+        model = "independent"
+        correlation = ["unstructured", "ar1"]
+        adjustment = ["adjusted", "difference"]
+    """)
+    (only,) = grid.specifications
+    assert (only.fit.correlation, only.adjustment) == ("none", "difference")
+    reasons = [item.reason for item in grid.removed]
+    assert sum("compares each visit by itself" in reason for reason in reasons) == 2
+    assert sum(reason.startswith("the same as") for reason in reasons) == 1
+
+
+def test_the_conjugate_model_has_one_prior() -> None:
+    grid = parse_grid("""
+        [[adverse]]
+        model = ["hierarchical", "independent"]
+        prior = ["weak", "sceptical"]
+    """)
+    assert grid.adverse == (
+        AdverseChoices("hierarchical", "weak"),
+        AdverseChoices("hierarchical", "sceptical"),
+        AdverseChoices("independent", "jeffreys"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[block]]\nprior = 'strong'", "block 1: prior = unknown prior set 'strong'"),
+        ("[[block]]\nname = 'x'\nscael = 'log'", "x: unknown choice 'scael'; there are model"),
+        ("[[block]]\ncorrelation = 'fixed:1.5'", "a number|fixed:RHO"),
+        ("[[block]]\nrounding = 'yes'", "'yes'; write true or false"),
+        ("[[block]]\nprior = []", "prior is empty"),
+        ("[[block]]\ndispersion = ['sd', 'iqr']", "'iqr'; there are sd, se"),
+        ("[block]\nprior = 'weak'", r"write \[\[block\]\], with two brackets"),
+        ("[[blok]]", r"unknown key 'blok'; there are \[\[block\]\] and \[\[adverse\]\]"),
+        ("", "it has no specification"),
+        ("[[block]", "is not TOML"),
+    ],
+)
+def test_what_is_wrong_is_said(text: str, message: str) -> None:
+    with pytest.raises(ba.UsageError, match=message):
+        parse_grid(text)
+
+
+def test_every_problem_is_said_at_once() -> None:
+    with pytest.raises(ba.UsageError) as caught:
+        parse_grid("[[block]]\nprior = 'a'\nscale = 'b'\n[[adverse]]\nreading = 'c'")
+    assert str(caught.value).count("\n") == 3
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ba.UsageError, match="cannot read the grid"):
+        read_grid(tmp_path / "none.toml")
+
+
+def test_the_default_grid_is_large_and_contains_the_default(study: ba.Study) -> None:
+    grid = grid_for(default_grid(), study)
+    assert len(grid) >= 300
+    assert Specification() in grid.specifications
+    assert AdverseChoices() in grid.adverse
+    rho = {f"fixed:0.{i}" for i in range(1, 10)} | {"fixed:0"}
+    assert rho <= {item.fit.correlation for item in grid.specifications}
+
+
+def test_a_study_of_one_visit_has_the_difference_alone(tmp_path: Path) -> None:
+    small = ba.load_study(one_visit(tmp_path / "small"))
+    grid = grid_for(parse_grid("""
+        [[block]]
+        correlation = ["unstructured", "ar1"]
+        adjustment = ["adjusted", "difference"]
+        [[adverse]]
+    """), small)  # fmt: skip
+    (only,) = grid.specifications
+    assert only.adjustment == "difference"
+    assert not grid.adverse
+    reasons = {item.reason for item in grid.removed}
+    assert "the study has no baseline visit" in reasons
+    assert "the study prints no adverse reactions" in reasons
+
+
+choices = st.fixed_dictionaries(
+    {
+        "prior": st.lists(
+            st.sampled_from(["weak", "sceptical", "reference"]), min_size=1, max_size=3
+        ),
+        "correlation": st.lists(
+            st.sampled_from(["ar1", "fixed:0.5", "exchangeable"]), min_size=1, max_size=3
+        ),
+        "rounding": st.lists(st.booleans(), min_size=1, max_size=2),
+        "adjustment": st.lists(st.sampled_from(sorted(ADJUSTMENTS)), min_size=1, max_size=3),
+    }
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(choices, min_size=1, max_size=2))
+def test_no_specification_twice_and_none_lost(blocks: list[dict[str, list[object]]]) -> None:
+    text = ""
+    for block in blocks:
+        text += "[[block]]\n"
+        for key, values in block.items():
+            written = ", ".join(str(v).lower() if isinstance(v, bool) else f'"{v}"' for v in values)
+            text += f"{key} = [{written}]\n"
+    grid = parse_grid(text)
+    total = sum(
+        len(b["prior"]) * len(b["correlation"]) * len(b["rounding"]) * len(b["adjustment"])
+        for b in blocks
+    )
+    assert len(set(grid.specifications)) == len(grid.specifications)
+    assert len(grid.specifications) + len(grid.removed) == total
