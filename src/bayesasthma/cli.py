@@ -13,6 +13,7 @@ from bayesasthma.calibration_cli import calibrate
 from bayesasthma.console import Console, effect_text, print_audit
 from bayesasthma.errors import BayesAsthmaError, GateError, StudyError, UsageError
 from bayesasthma.prior_commands import app as prior_app
+from bayesasthma.study_commands import app as study_app
 
 if TYPE_CHECKING:
     from bayesasthma.sampling import SamplerOptions
@@ -28,7 +29,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-study_app = typer.Typer(help="List, check and scaffold study bundles.", no_args_is_help=True)
 app.add_typer(study_app, name="study")
 app.add_typer(prior_app, name="prior")
 app.command()(calibrate)
@@ -363,48 +363,6 @@ def report(
         {"study": bundle.name, "out": str(folder), "files": [str(path) for path in written]},
         f"report: {folder / 'report.html'}",
     )
-
-
-@study_app.command("list")
-def study_list(as_json: JsonOption = False) -> None:
-    """List the bundled studies."""
-    import pandas as pd
-
-    from bayesasthma.bundle import bundled_studies, load_study
-
-    rows = []
-    for name in bundled_studies():
-        item = load_study(name)
-        arms = ", ".join(f"{arm.label} (n = {arm.n})" for arm in item.arms.itertuples())
-        rows.append(
-            {
-                "study": name,
-                "arms": arms,
-                "outcomes": len(item.outcomes),
-                "visits": len(item.visits),
-                "citation": item.citation,
-            }
-        )
-    Console(False, as_json).data(pd.DataFrame(rows))
-
-
-@study_app.command("check")
-def study_check(study: StudyArg, as_json: JsonOption = False) -> None:
-    """Validate a bundle; reports every problem at once."""
-    item = _load(study)
-    facts = {"study": item.name, "valid": True, "outcomes": len(item.outcomes)}
-    Console(False, as_json).facts(facts, f"{item}\nno problems found")
-
-
-@study_app.command("new")
-def study_new(
-    folder: Annotated[Path, typer.Argument(help="A folder to make.")], as_json: JsonOption = False
-) -> None:
-    """Write a commented scaffold of a bundle."""
-    from bayesasthma.template import write_template
-
-    written = [str(path) for path in write_template(folder)]
-    Console(False, as_json).facts({"files": written}, "\n".join(written))
 
 
 def _version(show: bool) -> None:

@@ -82,9 +82,7 @@ def table_spec(
         correlation = CorrelationPrior.parse(correlation)
     return TableSpec(
         model=model,
-        prior=prior
-        if isinstance(prior, PriorSet)
-        else prior_set(prior or defaults["prior"]),
+        prior=prior if isinstance(prior, PriorSet) else prior_set(prior or defaults["prior"]),
         correlation=correlation,
         variance=variance or defaults["variance"],
         rounding=defaults["rounding"] if rounding is None else rounding,
