@@ -12,6 +12,8 @@ from bayesasthma.calibration.misspecification import DISTRUST_BELOW, TRUST_FROM
 from bayesasthma.calibration.tabulation import FALSE_ALARM
 
 Record = dict[str, Any]
+#: Every part of the proof, in the order of the page.
+SECTIONS = (*(case.name for case in CASES), "misspecification", "operating")
 
 
 def page(folder: Path, record: Record) -> str:
@@ -21,9 +23,18 @@ def page(folder: Path, record: Record) -> str:
         _cases(folder / "ranks.csv", folder / "fits.csv"),
         _scenarios(folder / "misspecification.csv"),
         _rules(folder / "operating.csv"),
+        _missing(record),
         _made(record),
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _missing(record: Record) -> str:
+    missing = [name for name in SECTIONS if name not in record.get("sections", {})]
+    if not missing:
+        return ""
+    names = ", ".join(f"`{name}`" for name in missing)
+    return f"## Not made yet\n\nNothing is claimed of {names}; `make calibration` makes them.\n"
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:
