@@ -55,13 +55,16 @@ class BetaMixture:
         """The rate that lies below with ``probability``."""
         low = min(stats.beta.ppf(probability, a, b) for a, b in zip(self.a, self.b, strict=True))
         high = max(stats.beta.ppf(probability, a, b) for a, b in zip(self.a, self.b, strict=True))
-        if low == high:
-            return float(low)
 
         def excess(rate: float) -> float:
             return float(self.cdf(rate)) - probability
 
-        return float(optimize.brentq(excess, low, high, xtol=1e-14))
+        # Components that agree on the quantile bracket it only up to rounding.
+        for end, sign in ((low, 1), (high, -1)):
+            if sign * excess(end) >= 0:
+                return float(end)
+        # Relative, not absolute, precision: with a < 1 much of the mass lies within 1e-10 of zero.
+        return float(optimize.brentq(excess, low, high, xtol=1e-300, maxiter=1000))
 
     @property
     def mean(self) -> float:
