@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import arviz as az
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
 from bayesasthma import convergence
-from bayesasthma.diagnostics import check
+from bayesasthma.diagnostics import check, check_outcomes, mark_outcomes
 
 
 def chains(seed: int, shape: tuple[int, int, int]) -> np.ndarray:
@@ -85,3 +86,51 @@ def test_the_gate_fails_a_draw_that_is_no_number() -> None:
 def test_the_gate_fails_one_chain() -> None:
     draws = np.random.default_rng(1).standard_normal((1, 2000, 3))
     assert "R-hat inf" in check("x", tree(mean=draws)).failures[0]
+
+
+def by_outcome(*, diverging: int = 0) -> xr.DataTree:
+    """Three outcomes, each with two series; the chains of the second outcome's first disagree."""
+    rng = np.random.default_rng(1)
+    series = rng.standard_normal((4, 500, 6, 2))
+    series[:, :, 2, 0] += 3 * np.arange(4)[:, None]
+    flags = np.zeros((4, 500), dtype=bool)
+    flags[0, :diverging] = True
+    return xr.DataTree.from_dict(
+        {
+            "posterior": xr.Dataset(
+                {
+                    "level": (("chain", "draw", "outcome"), rng.standard_normal((4, 500, 3))),
+                    "rounding_0": (("chain", "draw", "series_0", "row_0"), series),
+                },
+                {"outcome": ["act", "eos", "fev1"]},
+            ),
+            "sample_stats": xr.Dataset(
+                {
+                    "diverging": (("chain", "draw"), flags),
+                    "maxdepth_reached": (("chain", "draw"), np.zeros_like(flags)),
+                }
+            ),
+        }
+    )
+
+
+SERIES = {"series_0": ["act", "act", "eos", "eos", "fev1", "fev1"]}
+
+
+def test_an_outcome_whose_chains_disagree_fails_alone() -> None:
+    data = by_outcome()
+    assert not check("x", data).passed
+    gates = check_outcomes("x", data, SERIES)
+    assert {name for name, gate in gates.items() if not gate.passed} == {"eos"}
+    assert gates["act"].parameters == gates["eos"].parameters == 5
+    good = {"r_hat": 1.0, "ess_bulk": 1000.0, "ess_tail": 1000.0}
+    rows = pd.DataFrame([{"outcome": name, **good} for name in ("fev1", "eos", "act", "eos")])
+    assert list(mark_outcomes(rows, gates)["gate"]) == ["pass", "fail", "pass", "fail"]
+
+
+def test_what_belongs_to_no_outcome_fails_all() -> None:
+    gates = check_outcomes("x", by_outcome(diverging=1), SERIES)
+    assert not any(gate.passed for gate in gates.values())
+    # a shared parameter, or a series that nothing attributes
+    gates = check_outcomes("x", by_outcome(), {})
+    assert not any(gate.passed for gate in gates.values())

@@ -94,14 +94,21 @@ def test_the_section_says_why_there_is_no_curve(study: ba.Study) -> None:
 
 
 def test_the_section_tells_ranges_and_failures(study: ba.Study, curve: Sensitivity) -> None:
-    failure = {"prior": "reference", "correlation": "fixed:0.9", "failures": "R-hat 1.2"}
+    failure = {
+        "prior": "reference",
+        "correlation": "fixed:0.9",
+        "failures": "R-hat 1.2",
+        "failed_for": ["eos", "feno"],
+    }
     facts = {**curve.facts, "failed_fits": [failure]}
     section = curve_section(study, replace(curve, facts=facts))
     assert len(section.rows) == 13
     fev1 = next(row for row in section.rows if row[0] == "FEV1 % predicted")
     assert fev1[3] == "prior: sceptical, baseline: change"
     assert fev1[6].startswith("Prior (")
-    assert section.failed == [("prior: reference, correlation: ρ = 0.9", "R-hat 1.2")]
+    assert section.failed == [
+        ("prior: reference, correlation: ρ = 0.9", "R-hat 1.2 (for Eosinophil count, FeNO)")
+    ]
     assert "1 failed it" in section.summary
     names = {picture.name for picture in section.pictures}
     assert {"choice_shares", "probability_by_correlation"} <= names

@@ -40,7 +40,7 @@ class Pretend:
             raise KeyboardInterrupt
         self.asked.append(payload.choices)
         made_up = curves.result(self.study, payload.choices)
-        gate = {"passed": True, "failures": ""}
+        gate = {"passed": True, "failures": "", "failed_for": []}
         return {"rows": made_up.rows, "gate": gate, "retry": "", "seconds": {"fit": 1.0}}
 
 

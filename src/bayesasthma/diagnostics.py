@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,6 +116,40 @@ def check(label: str, data: xr.DataTree) -> Gate:
     )
 
 
+def check_outcomes(
+    label: str, data: xr.DataTree, series: Mapping[str, Sequence[str]]
+) -> dict[str, Gate]:
+    """Run the gate for each outcome of a model whose posterior factorises over outcomes.
+
+    There, slow mixing of one outcome's parameters says nothing of another's. What cannot be
+    attributed counts for every outcome: divergences, tree depth and energy, which belong to the
+    sampler, and parameters without a dimension of outcomes.
+
+    Parameters
+    ----------
+    label : str
+    data : DataTree
+        As for :func:`check`; ``posterior`` has a coordinate ``outcome``.
+    series : mapping of str to sequence of str
+        Dimensions that hold several positions per outcome, and the outcome of each position.
+
+    Returns
+    -------
+    dict of str to Gate
+        By outcome.
+    """
+    posterior = data["posterior"].to_dataset()
+    gates = {}
+    for outcome in map(str, posterior["outcome"].values):
+        own = posterior.sel(outcome=[outcome]).isel(
+            {dim: np.flatnonzero(np.array(of) == outcome) for dim, of in series.items()},
+            missing_dims="ignore",
+        )
+        parts = {"posterior": own, "sample_stats": data["sample_stats"].to_dataset()}
+        gates[outcome] = check(f"{label} {outcome}", xr.DataTree.from_dict(parts))
+    return gates
+
+
 def _varying(array: xr.DataArray) -> np.ndarray:
     """Draws (chain, draw, quantity) of what has draws and varies.
 
@@ -143,6 +178,12 @@ def mark(frame: pd.DataFrame, gate: Gate) -> pd.DataFrame:
         & (frame["ess_tail"].fillna(np.inf) >= ESS_MIN)
     )
     return frame.assign(gate=np.where(own & gate.passed, "pass", "fail"))
+
+
+def mark_outcomes(frame: pd.DataFrame, gates: Mapping[str, Gate]) -> pd.DataFrame:
+    """:func:`mark` with the gate of each row's outcome."""
+    parts = [mark(own, gates[str(outcome)]) for outcome, own in frame.groupby("outcome")]
+    return pd.concat(parts).loc[frame.index]
 
 
 def diagnostics_frame(gates: list[Gate]) -> pd.DataFrame:

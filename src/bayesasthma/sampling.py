@@ -44,6 +44,8 @@ class SamplerOptions:
         The same seed, options and versions give the same draws.
     target_accept : float
         Acceptance rate that the step size is tuned to.
+    max_depth : int
+        Of the tree of a transition, which is then at most ``2**max_depth`` leapfrog steps.
     cores : int or None
         Chains at a time; None uses the machine's.
     progress_bar : bool
@@ -55,6 +57,7 @@ class SamplerOptions:
     chains: int = 4
     seed: int = 20250711
     target_accept: float = 0.95
+    max_depth: int = 10
     cores: int | None = field(default=None, compare=False)
     progress_bar: bool = field(default=False, compare=False)
 
@@ -108,6 +111,7 @@ def sample(compiled: Any, options: SamplerOptions) -> xr.DataTree:
         cores=options.cores or min(options.chains, os.cpu_count() or 1),
         seed=options.seed,
         target_accept=options.target_accept,
+        maxdepth=options.max_depth,
         progress_bar=options.progress_bar,
         save_warmup=False,
     )

@@ -58,7 +58,10 @@ def curve_section(study: Study, curve: Sensitivity | str) -> CurveSection:
         summary=_summary(curve),
         columns=["Outcome", "Default", "Lowest", "under", "Highest", "under", "Moved most by"],
         rows=[_row(study, row, _draws(curve)) for _, row in last.iterrows()],
-        failed=[(_chosen(item), str(item["failures"])) for item in curve.facts["failed_fits"]],
+        failed=[
+            (_chosen(item), f"{item['failures']} ({_failed_for(curve, item)})")
+            for item in curve.facts["failed_fits"]
+        ],
         removed=_counted([str(item["reason"]) for item in curve.facts["removed"]]),
         power=[
             [
@@ -85,7 +88,9 @@ def _summary(curve: Sensitivity) -> str:
     if facts["passed_on_retry"]:
         text += f", {facts['passed_on_retry']} after sampling longer"
     failed = len(facts["failed_fits"])
-    return text + (f"; {failed} failed it and are left out of the ranges." if failed else ".")
+    return text + (
+        f"; {failed} failed it, and the ranges leave out what they failed for." if failed else "."
+    )
 
 
 def _draws(curve: Sensitivity) -> float:
@@ -130,6 +135,17 @@ def _chosen(item: dict[str, Any]) -> str:
         for name, value in item.items()
         if name in CHOICE_NAMES
     )
+
+
+def _failed_for(curve: Sensitivity, item: dict[str, Any]) -> str:
+    """The outcomes or reactions that a fit failed for."""
+    if not (names := item["failed_for"]):
+        return "no result"
+    kind = "reaction" if "reading" in item else "outcome"
+    own = curve.table.loc[curve.table["kind"] == kind, "outcome"]
+    if set(names) >= set(own):
+        return f"all {kind}s"
+    return "for " + ", ".join(quantity_name(curve.study, kind, str(name)) for name in names)
 
 
 def _counted(reasons: list[str]) -> list[tuple[str, int]]:

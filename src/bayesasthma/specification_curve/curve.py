@@ -179,7 +179,9 @@ def _facts(
         "passed_on_retry": sum(r.passed and bool(r.retry) for r in results),
         "retried": [{**_choices(r), "retry": r.retry} for r in results if r.retry],
         "failed_fits": [
-            {**_choices(r), "failures": r.error or r.failures} for r in results if not r.passed
+            {**_choices(r), "failures": r.error or r.failures, "failed_for": list(r.failed_for)}
+            for r in results
+            if not r.passed
         ],
         "removed": [vars(item) for item in grid.removed],
         "compile_seconds": round(sum(r.seconds.get("compile", 0.0) for r in results), 1),
@@ -247,7 +249,7 @@ def range_text(curve: Sensitivity, folder: str | Path) -> str:
     fate = (
         f"{facts['specifications']} specifications, {facts['fits']} fits: "
         f"{facts['passed_first']} passed their gate, {facts['passed_on_retry']} after sampling "
-        f"longer, {len(facts['failed_fits'])} failed and are left out of the ranges"
+        f"longer, {len(facts['failed_fits'])} failed for some outcomes, left out of their ranges"
     )
     lines = [
         shown,

@@ -64,6 +64,8 @@ class FitResult:
         Whether its diagnostics gate was passed, in the end.
     failures, retry, error : str
         Why not; what was done; why there is no result at all.
+    failed_for : tuple of str
+        Outcomes or reactions some of whose rows fail the gate.
     seconds : dict
         ``compile`` and ``fit``.
     resumed : bool
@@ -76,6 +78,7 @@ class FitResult:
     failures: str = ""
     retry: str = ""
     error: str = ""
+    failed_for: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     resumed: bool = False
 
@@ -243,6 +246,7 @@ def _result(choices: Choices, found: dict[str, Any], *, resumed: bool) -> FitRes
         passed=bool(found["gate"]["passed"]),
         failures=str(found["gate"]["failures"]),
         retry=str(found["retry"]),
+        failed_for=tuple(found["gate"]["failed_for"]),
         seconds=found["seconds"],
         resumed=resumed,
     )

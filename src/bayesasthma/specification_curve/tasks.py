@@ -18,7 +18,7 @@ from bayesasthma.adverse_fits import (
     conjugate_fit,
 )
 from bayesasthma.assembly import natural_moments
-from bayesasthma.diagnostics import Gate
+from bayesasthma.diagnostics import Gate, check_outcomes, mark_outcomes
 from bayesasthma.dispatch import Worker
 from bayesasthma.effect_table import effects
 from bayesasthma.errors import BayesAsthmaError
@@ -45,9 +45,9 @@ KEPT = (
 )  # fmt: skip
 #: What is reported of adverse reactions; its ``p_benefit`` is P(fewer reactions).
 ADVERSE_ESTIMAND = "risk_difference"
-#: A fit that fails its gate is sampled once more with this many times the draws and warm-up, and
-#: this acceptance rate.
-LONGER, CLOSER = 2, 0.99
+#: A fit that fails its gate is sampled once more with this many times the draws and warm-up, this
+#: acceptance rate, and trees of this depth, which its smaller steps may need.
+LONGER, CLOSER, DEEPER = 2, 0.99, 12
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,7 @@ def fit_specification(payload: Payload, worker: Worker) -> dict[str, Any]:
             draws=LONGER * options.draws,
             tune=LONGER * options.tune,
             target_accept=max(options.target_accept, CLOSER),
+            max_depth=max(options.max_depth, DEEPER),
         )
         gate, table = draw(longer)
         again = "passed" if not _failures(gate, table) else "failed again"
@@ -131,11 +132,13 @@ def fit_specification(payload: Payload, worker: Worker) -> dict[str, Any]:
     compiling = sum(graphs.seconds.values()) - compiled_before
     failures = _failures(gate, table)
     columns = [name for name in KEPT if name in table]
+    failed = table.loc[table["gate"] != "pass", "outcome" if "outcome" in table else "reaction"]
     return {
         "rows": table[columns].to_dict(orient="records"),
         "gate": {
             "passed": not failures,
             "failures": "; ".join(failures),
+            "failed_for": sorted(set(failed)),
             "r_hat": gate.r_hat,
             "ess_bulk": gate.ess_bulk,
             "ess_tail": gate.ess_tail,
@@ -185,6 +188,12 @@ def _table_drawer(
         )
         fit = Fit(read, spec.label, spec.model, spec.prior.name, data, {})
         table = effects(fit)
+        if spec.model == "longitudinal":
+            series = {
+                f"series_{k}": [layout.outcomes[i] for i in block.outcome]
+                for k, block in enumerate(layout.tables)
+            }
+            table = mark_outcomes(table, check_outcomes(spec.label, data, series))
         kept = table["estimand"].isin(payload.estimands) & table["visit"].isin(study.follow_up)
         return fit.gate, table[kept]
 
