@@ -104,10 +104,10 @@ def test_the_section_tells_ranges_and_failures(study: ba.Study, curve: Sensitivi
     section = curve_section(study, replace(curve, facts=facts))
     assert len(section.rows) == 13
     fev1 = next(row for row in section.rows if row[0] == "FEV1 % predicted")
-    assert fev1[3] == "prior: sceptical, baseline: change"
-    assert fev1[6].startswith("Prior (")
+    assert fev1[3] == "sceptical prior, difference in change"
+    assert fev1[5].startswith("Prior (")
     assert section.failed == [
-        ("prior: reference, correlation: ρ = 0.9", "R-hat 1.2 (for Eosinophil count, FeNO)")
+        ("reference prior, ρ = 0.9", "R-hat 1.2 (for Eosinophil count, FeNO)")
     ]
     assert "1 failed it" in section.summary
     names = {picture.name for picture in section.pictures}
@@ -117,8 +117,10 @@ def test_the_section_tells_ranges_and_failures(study: ba.Study, curve: Sensitivi
 
 def test_differences_in_words() -> None:
     text = "prior sceptical, correlation fixed:0.3, dispersion se"
-    assert in_words(text) == "prior: sceptical, ρ = 0.3, dispersion is: se"
+    assert in_words(text) == "sceptical prior, ρ = 0.3, printed SDs read as SEs"
+    assert in_words("variance common, scale log") == "one SD for all arms, log scale"
     assert in_words("default") == "default"
+    assert in_words("") == ""
 
 
 def test_a_quote_ends_with_the_range(curve: Sensitivity, tmp_path: Path) -> None:
@@ -126,7 +128,7 @@ def test_a_quote_ends_with_the_range(curve: Sensitivity, tmp_path: Path) -> None
     text = curve_sentence(where, curve)
     assert text == (
         "Sensitivity: over 108 specifications P(benefit) runs from 0.40 to 0.96, moved most by "
-        "the prior (82 % of the variance)."
+        "the prior (82 % of the variance; 0.65 to 0.89 with it at the default)."
     )
     assert "P(higher)" in curve_sentence(where | {"outcome": "total_ige"}, curve)
     assert "does not cover" in curve_sentence(where | {"visit": "week99"}, curve)

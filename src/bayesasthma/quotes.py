@@ -157,7 +157,10 @@ def curve_sentence(row: Any, curve: Sensitivity | str) -> str:
         return "Sensitivity: the specification curve does not cover this quantity."
     own = found.iloc[0]
     draws = float(curve.facts["options"]["chains"] * curve.facts["options"]["draws"])
-    low, high = (_probability(float(own[name]), draws) for name in ("p_low", "p_high"))
+    low, high, held_low, held_high = (
+        _probability(float(own[name]), draws)
+        for name in ("p_low", "p_high", "p_low_held", "p_high_held")
+    )
     text = (
         f"Sensitivity: over {own['specifications']} specifications "
         f"P({own['probability']}) runs from {low} to {high}"
@@ -165,7 +168,8 @@ def curve_sentence(row: Any, curve: Sensitivity | str) -> str:
     if own["moved_most_by"]:
         text += (
             f", moved most by {CHOICES_IN_WORDS[own['moved_most_by']]} "
-            f"({100 * own['share']:.0f} % of the variance)"
+            f"({100 * own['share']:.0f} % of the variance; {held_low} to {held_high} with "
+            "it at the default)"
         )
     if own["failed"]:
         text += f"; {own['failed']} more failed their diagnostics"

@@ -37,6 +37,8 @@ FINE_TICKS = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5,
     0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999,
 )  # fmt: skip
+#: Probabilities nearer to 1 (or 0) are drawn as this one: draws do not tell them apart.
+RESOLVED = 0.9995
 #: Choices in words, and a colour of each that stays the same in every figure.
 CHOICE_NAMES = {
     "model": "Model",
@@ -145,7 +147,7 @@ def _usual_unit(chosen: pd.DataFrame) -> str:
 def _curve(axes: Axes, chosen: pd.DataFrame, place: np.ndarray) -> None:
     passed = (chosen["gate"] == "pass").to_numpy()
     default = chosen["default"].astype(bool).to_numpy()
-    y = chosen["log_odds"].to_numpy(dtype=float)
+    y = _resolved(chosen["log_odds"].to_numpy(dtype=float))
     axes.axhline(0, color=LIGHT_GREY, linewidth=0.8)
     axes.plot(place[passed], y[passed], "o", markersize=2.2, color=ACCENT)
     axes.plot(place[~passed], y[~passed], "o", markersize=3, mfc="none", mec=GREY, mew=0.6)
@@ -161,11 +163,20 @@ def _curve(axes: Axes, chosen: pd.DataFrame, place: np.ndarray) -> None:
     axes.legend(handles=handles, loc="upper left", handletextpad=0.2)
 
 
+def _resolved(values: np.ndarray) -> np.ndarray:
+    """Log odds cut off beyond ``RESOLVED``, where draws tell noise apart and nothing else."""
+    limit = np.log(RESOLVED / (1 - RESOLVED))
+    clipped: np.ndarray = np.clip(values, -limit, limit)
+    return clipped
+
+
 def _probability_axis(axes: Axes, values: np.ndarray) -> None:
-    """Log odds labelled as probabilities."""
+    """Log odds labelled as probabilities, spanning a factor of 20 in odds at least."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (-1.0, 1.0)
-    pad = 0.08 * max(high - low, 0.5)
+    if (missing := np.log(20) - (high - low)) > 0:
+        low, high = (low - missing, high) if high + low > 0 else (low, high + missing)
+    pad = 0.08 * (high - low)
 
     def inside(known: tuple[float, ...]) -> list[float]:
         return [p for p in known if low - pad <= np.log(p / (1 - p)) <= high + pad]
@@ -300,10 +311,10 @@ def probability_by_correlation(
         for visit in visits:
             own = lines[(lines["outcome"] == outcome) & (lines["visit"] == visit)]
             own = own.sort_values("rho")
-            y = log_odds(own).to_numpy()
+            y = _resolved(log_odds(own).to_numpy())
             axis.plot(own["rho"], y, "o-", markersize=2.5, color=colours[visit])
             learned = default[(default["outcome"] == outcome) & (default["visit"] == visit)]
-            level = log_odds(learned).to_numpy()
+            level = _resolved(log_odds(learned).to_numpy())
             for value in level:
                 axis.axhline(value, color=colours[visit], linestyle=":", linewidth=1)
             every += [*y, *level]

@@ -13,7 +13,7 @@ from bayesasthma.plots.style import arm_name, visit_name
 from bayesasthma.reporting.pictures import Picture, draw
 from bayesasthma.reporting.wording import chance, number
 from bayesasthma.specification_curve import Sensitivity
-from bayesasthma.specification_curve.summary import rho_rows
+from bayesasthma.specification_curve.summary import default_choices, differences, rho_rows
 from bayesasthma.study import Study
 
 #: Curves drawn whole: the conclusions at the last visit that the choices move most.
@@ -56,10 +56,18 @@ def curve_section(study: Study, curve: Sensitivity | str) -> CurveSection:
     last = curve.ranges[curve.ranges["visit"] == study.follow_up[-1]]
     return CurveSection(
         summary=_summary(curve),
-        columns=["Outcome", "Default", "Lowest", "under", "Highest", "under", "Moved most by"],
+        columns=[
+            "Outcome",
+            "Default",
+            "Lowest",
+            "under",
+            "Highest",
+            "Moved most by",
+            "Range without",
+        ],
         rows=[_row(study, row, _draws(curve)) for _, row in last.iterrows()],
         failed=[
-            (_chosen(item), f"{item['failures']} ({_failed_for(curve, item)})")
+            (_chosen(curve, item), f"{item['failures']} ({_failed_for(curve, item)})")
             for item in curve.facts["failed_fits"]
         ],
         removed=_counted([str(item["reason"]) for item in curve.facts["removed"]]),
@@ -103,45 +111,65 @@ def _row(study: Study, row: pd.Series, draws: float) -> list[str]:
     mark = "" if row["probability"] == "benefit" else " (P higher)"
     share = f" ({100 * row['share']:.0f} %)" if pd.notna(row["share"]) else ""
     moved = CHOICE_NAMES.get(str(row["moved_most_by"]), "") + share
+    held = [chance(row[name], draws) for name in ("p_low_held", "p_high_held")]
     return [
         quantity_name(study, str(row["kind"]), str(row["outcome"])) + mark,
         chance(row["p_default"], draws),
         chance(row["p_low"], draws),
         in_words(str(row["lowest"])),
         chance(row["p_high"], draws),
-        in_words(str(row["highest"])),
         moved,
+        " to ".join(dict.fromkeys(held)).replace("< ", "<\N{NO-BREAK SPACE}"),
     ]
+
+
+#: Choices as they stand in a list of what differs from the default; others are named outright.
+IN_WORDS = {
+    "model": "{} model",
+    "prior": "{} prior",
+    "correlation": "{} correlation",
+    "scale": "{} scale",
+    "reading": "{} counts",
+}
+PHRASES = {
+    "dispersion se": "printed SDs read as SEs",
+    "variance common": "one SD for all arms",
+    "variance by_arm": "an SD for each arm",
+    "rounding no": "rounding not modelled",
+    "adjustment change": "difference in change",
+    "adjustment difference": "difference, baseline ignored",
+}
 
 
 def in_words(differences: str) -> str:
     """``prior sceptical, correlation fixed:0.3`` as ``sceptical prior, ρ = 0.3``."""
-    if differences in ("", "default"):
-        return differences
     parts = []
-    for item in differences.split(", "):
+    for item in differences.split(", ") if differences else []:
         choice, _, value = item.partition(" ")
         text = choice_value(choice, value)
-        if choice == "correlation" and value.startswith("fixed:"):
-            parts.append(text)
+        if item == "default" or value.startswith("fixed:"):
+            parts.append(text or item)
         else:
-            parts.append(f"{CHOICE_NAMES[choice].lower()}: {text}")
+            parts.append(PHRASES.get(item) or IN_WORDS.get(choice, choice + " {}").format(text))
     return ", ".join(parts)
 
 
-def _chosen(item: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{CHOICE_NAMES[name].lower()}: {choice_value(name, str(value))}"
-        for name, value in item.items()
-        if name in CHOICE_NAMES
-    )
+def _chosen(curve: Sensitivity, item: dict[str, Any]) -> str:
+    """What distinguishes a fit from the default one."""
+    base = default_choices(curve.table[curve.table["kind"] == _kind(item)])
+    own = {name: value for name, value in base.items() if name in item}
+    return in_words(differences(pd.Series({**base, **item}, dtype=object), own))
+
+
+def _kind(item: dict[str, Any]) -> str:
+    return "reaction" if "reading" in item else "outcome"
 
 
 def _failed_for(curve: Sensitivity, item: dict[str, Any]) -> str:
     """The outcomes or reactions that a fit failed for."""
     if not (names := item["failed_for"]):
         return "no result"
-    kind = "reaction" if "reading" in item else "outcome"
+    kind = _kind(item)
     own = curve.table.loc[curve.table["kind"] == kind, "outcome"]
     if set(names) >= set(own):
         return f"all {kind}s"

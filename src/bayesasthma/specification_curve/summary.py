@@ -50,7 +50,7 @@ COLUMNS = [
 SHARE_COLUMNS = [*QUANTITY, "choice", "share", "lowest", "highest"]
 RANGE_COLUMNS = [
     *QUANTITY, "probability", "specifications", "failed", "p_default", "p_low", "p_high",
-    "lowest", "highest", "moved_most_by", "share",
+    "lowest", "highest", "moved_most_by", "share", "p_low_held", "p_high_held",
 ]  # fmt: skip
 
 DEFAULT = Specification()
@@ -201,6 +201,8 @@ def ranges(table: pd.DataFrame, shares: pd.DataFrame) -> pd.DataFrame:
         One row per outcome (or reaction), arm and visit. ``probability`` is ``benefit`` or, where
         no direction is one, ``higher``; ``p_default`` is the default specification's; ``lowest``
         and ``highest`` tell the choices of the extremes that differ from the default.
+        ``p_low_held`` to ``p_high_held`` is the range that is left when the choice that moves the
+        conclusion most is held at the default.
     """
     most = {
         tuple(str(row[name]) for name in QUANTITY): row
@@ -212,8 +214,10 @@ def ranges(table: pd.DataFrame, shares: pd.DataFrame) -> pd.DataFrame:
     for key, group in _groups(table):
         p = probability(group)
         default = p[group["default"].astype(bool)]
-        base = _default_choices(group)
+        base = default_choices(group)
         top, low, high = most.get(key), int(p.argmin()), int(p.argmax())
+        moved = "" if top is None else str(top["choice"])
+        held = p if top is None else p[group[moved] == base[moved]]
         rows.append(
             {
                 **dict(zip(QUANTITY, key, strict=True)),
@@ -225,14 +229,16 @@ def ranges(table: pd.DataFrame, shares: pd.DataFrame) -> pd.DataFrame:
                 "p_high": float(p.max()),
                 "lowest": differences(group.iloc[low], base),
                 "highest": differences(group.iloc[high], base),
-                "moved_most_by": "" if top is None else str(top["choice"]),
+                "moved_most_by": moved,
                 "share": np.nan if top is None else float(top["share"]),
+                "p_low_held": float(held.min()),
+                "p_high_held": float(held.max()),
             }
         )
     return pd.DataFrame(rows, columns=RANGE_COLUMNS)
 
 
-def _default_choices(group: pd.DataFrame) -> dict[str, str]:
+def default_choices(group: pd.DataFrame) -> dict[str, str]:
     """Choices of the default among some specifications, or the package's if it is not there."""
     base = (DEFAULT_ADVERSE if group["kind"].iloc[0] == "reaction" else DEFAULT).choices()
     own = group[group["default"].astype(bool)]
