@@ -300,8 +300,11 @@ def test_refits_are_kept_and_resumed(sampler: FakeSampler, tmp_path: Any) -> Non
     assert len(sampler.values) == 2
 
 
-def test_a_divergent_refit_is_not_used(sampler: FakeSampler) -> None:
+def test_a_divergent_refit_is_sampled_again_and_then_not_used(sampler: FakeSampler) -> None:
     sampler.diverging = True
     lines: list[str] = []
     assert refit_of(sampler, progress=lines.append)({("act", "OMA_AIT"): 0.5}) == {}
     assert any("fails the gate for act" in line for line in lines)
+    first, closer = sampler.options
+    assert closer.target_accept == 0.99 > first.target_accept
+    assert closer.tune == SamplerOptions().tune

@@ -32,6 +32,10 @@ PACKAGES = (
 )
 
 
+#: Most parameters for which a brief run adapts a low-rank mass matrix.
+LOW_RANK_MOST = 100
+
+
 @dataclass(frozen=True)
 class SamplerOptions:
     """How to sample.
@@ -126,7 +130,7 @@ def sample(compiled: Any, options: SamplerOptions) -> xr.DataTree:
 
 
 def sample_briefly(
-    compiled: Any, options: SamplerOptions, adaptation: str = "low_rank"
+    compiled: Any, options: SamplerOptions, adaptation: str | None = None
 ) -> tuple[xr.Dataset, int]:
     """NUTS for many small fits: draws without statistics, at a fraction of the overhead.
 
@@ -134,9 +138,10 @@ def sample_briefly(
     ----------
     compiled : nutpie compiled model
     options : SamplerOptions
-    adaptation : str
-        Of nutpie's mass matrix. ``low_rank`` learns correlations of the posterior, which doubles
-        the effective draws of a short run.
+    adaptation : str, optional
+        Of nutpie's mass matrix. By default ``low_rank`` for up to ``LOW_RANK_MOST`` parameters,
+        where learning the posterior's correlations doubles the effective draws of a short run, and
+        ``draw_diag`` beyond, where its matrix algebra costs fifty times the sampling.
 
     Returns
     -------
@@ -160,7 +165,7 @@ def sample_briefly(
         cores=options.cores or min(options.chains, os.cpu_count() or 1),
         seed=options.seed,
         target_accept=options.target_accept,
-        adaptation=adaptation,
+        adaptation=adaptation or ("low_rank" if compiled.n_dim <= LOW_RANK_MOST else "draw_diag"),
         progress_bar=False,
         save_warmup=False,
         return_raw_trace=True,
