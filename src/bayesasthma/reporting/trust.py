@@ -9,7 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from bayesasthma.calibration.cases import CASES
+from bayesasthma.calibration.figures import misspecification_figure, operating_figure, rank_figure
 from bayesasthma.calibration.proof import stale
+from bayesasthma.reporting.pictures import Picture, single
 
 #: The quantity a reader asks about first, by model.
 HEADLINES = {
@@ -32,12 +34,15 @@ class Trust:
     scenarios : list of tuple
         What is wrong with the patients, coverage with its interval, verdict; as text, the worst
         first.
+    pictures : list of Picture
+        Ranks of the default model, coverage by scenario, decision rules.
     stale : bool
         Whether the package's source has changed since.
     """
 
     cases: list[tuple[str, str, str, str, str]]
     scenarios: list[tuple[str, str, str]]
+    pictures: list[Picture]
     stale: bool
 
 
@@ -71,13 +76,60 @@ def trust(folder: Path | None = None) -> Trust | None:
                 f"{100 * headline['coverage_95'].iloc[0]:.1f} %",
             )
         )
-    return Trust(cases, _scenarios(folder / "misspecification.csv"), bool(stale(folder)))
+    wrong, rules = (_table(folder / f"{name}.csv") for name in ("misspecification", "operating"))
+    return Trust(cases, _scenarios(wrong), _pictures(ranks, wrong, rules), bool(stale(folder)))
 
 
-def _scenarios(path: Path) -> list[tuple[str, str, str]]:
-    if not path.is_file():
+def _table(path: Path) -> pd.DataFrame:
+    """A table of the proof; empty if that part has not been made."""
+    return pd.read_csv(path, keep_default_na=False) if path.is_file() else pd.DataFrame()
+
+
+def _pictures(ranks: pd.DataFrame, wrong: pd.DataFrame, rules: pd.DataFrame) -> list[Picture]:
+    found = []
+    default = ranks[ranks["case"] == "longitudinal"]
+    if len(default):
+        found.append(
+            single(
+                "proof_ranks",
+                "trust",
+                "Empirical distribution of ranks minus the uniform one, by estimand.",
+                "Ranks of the truth under the default model at the paper's sizes, one line per "
+                "quantity: the share of studies with a smaller rank, minus what is expected. The "
+                "band holds 95 % of the lines of calibrated quantities.",
+                rank_figure(default, ""),
+            )
+        )
+    if len(wrong):
+        found.append(
+            single(
+                "proof_scenarios",
+                "trust",
+                "Coverage of the 95 % interval by scenario.",
+                "Patients who break the assumptions: coverage of the posterior's 95 % interval, "
+                "with its Monte Carlo error, and of an analysis of the patients themselves, which "
+                "no reader of a paper can do.",
+                misspecification_figure(wrong),
+            )
+        )
+    if len(rules):
+        found.append(
+            single(
+                "proof_rules",
+                "trust",
+                "Share of trials in which a decision rule declares a benefit, by true benefit.",
+                "Decision rules at 18 and 19 patients: at a true benefit of 0 the share is the "
+                "error rate, elsewhere the power; grey, the tests of the same trials.",
+                operating_figure(rules),
+            )
+        )
+    return found
+
+
+def _scenarios(table: pd.DataFrame) -> list[tuple[str, str, str]]:
+    if table.empty:
         return []
-    table = pd.read_csv(path).sort_values("coverage", kind="stable")
+    table = table.sort_values("coverage", kind="stable")
     return [
         (
             str(row["title"]),

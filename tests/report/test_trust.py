@@ -1,0 +1,62 @@
+"""The report's account of the proof: read from its tables, complete or not."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bayesasthma.reporting.trust import proof_folder, trust
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The committed proof without the parts beyond its ranks."""
+    proof = proof_folder()
+    assert proof is not None
+    for name in ("proof.json", "ranks.csv"):
+        shutil.copy(proof / name, tmp_path)
+    return tmp_path
+
+
+def scenarios() -> pd.DataFrame:
+    """Two scenarios, the better one first."""
+    shared = {"coverage_low": 0.2, "coverage_high": 0.99, "ancova_coverage": 0.95}
+    return pd.DataFrame(
+        [
+            {"title": "Normal", "coverage": 0.955, "verdict": "trust", **shared},
+            {"title": "Errors as SDs", "coverage": 0.25, "verdict": "distrust", **shared},
+        ]
+    )
+
+
+def test_ranks_alone_are_told_and_drawn(folder: Path) -> None:
+    found = trust(folder)
+    assert found is not None
+    ranks = pd.read_csv(folder / "ranks.csv")
+    assert len(found.cases) == ranks["case"].nunique()
+    title, replicates, quantities, calibrated, coverage = found.cases[0]
+    assert (title, replicates) == ("longitudinal, n = 18 / 19", "2,000")
+    own = ranks[ranks["case"] == "longitudinal"].set_index("quantity")
+    assert int(quantities) == len(own)
+    assert int(calibrated) == (own["verdict"] == "calibrated").sum()
+    assert coverage == f"{100 * own.loc['adjusted_difference[week48]', 'coverage_95']:.1f} %"
+    assert [picture.name for picture in found.pictures] == ["proof_ranks"]
+    assert not found.scenarios
+
+
+def test_scenarios_stand_worst_first(folder: Path) -> None:
+    scenarios().to_csv(folder / "misspecification.csv", index=False)
+    found = trust(folder)
+    assert found is not None
+    assert found.scenarios == [
+        ("Errors as SDs", "25 % (20 to 99)", "distrust"),
+        ("Normal", "96 % (20 to 99)", "trust"),
+    ]
+    assert [picture.name for picture in found.pictures] == ["proof_ranks", "proof_scenarios"]
+
+
+def test_no_proof_no_account(tmp_path: Path) -> None:
+    assert trust(tmp_path) is None
