@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from bayesasthma.calibration.quantities import (
+    KEPT,
     RANK_DRAWS,
     effective_size,
     kept,
@@ -20,6 +21,7 @@ from bayesasthma.calibration.tabulation import (
     holm,
     rank_counts,
     rank_table,
+    size_table,
 )
 
 REPLICATES = 2000
@@ -122,3 +124,25 @@ def test_symmetric_matrices_are_kept_once() -> None:
     found = labelled({"correlation": array}, "outcome")
     assert list(found) == ["correlation[b, a]", "correlation[c, a]", "correlation[c, b]"]
     assert np.array_equal(found["correlation[c, b]"], values[..., 2, 1])
+
+
+def test_coverage_by_size_of_the_effect() -> None:
+    """Sizes are in true SDs, pooled over arms; the last visit's difference is the headline."""
+    truth = {
+        "adjusted_difference[week12]": np.zeros(6),
+        "adjusted_difference[week48]": np.array([0.5, -1.5, 1.5, -5.0, 6.0, 9.0]),
+        "sd[A, baseline]": np.array([1.0, 1.0, 1.0, 1.0, 1.0, 7.0]),
+        "sd[B, baseline]": np.array([1.0, 1.0, 1.0, 1.0, 1.0, 1.0]),
+        "sd[B, week48]": np.full(6, 100.0),
+    }
+    values = np.zeros((len(truth), 6, len(KEPT)))
+    field = {name: k for k, name in enumerate(KEPT)}
+    values[..., field["truth"]] = list(truth.values())
+    values[..., field["sd"]] = 1
+    values[1, :, field["pit"]] = [0.5, 0.2, 0.99, 0.001, 0.9, 0.5]
+    table = size_table("toy", list(truth), values)
+    assert list(table["studies"]) == [1, 3, 0, 2]  # 9 in units of sqrt((49 + 1) / 2) = 5
+    assert table["coverage_95"].tolist()[:2] == pytest.approx([1, 2 / 3])
+    assert np.isnan(table["coverage_95"][2])
+    assert table["coverage_95"][3] == 0.5
+    assert table["coverage_low"][3] < 0.5 < table["coverage_high"][3]

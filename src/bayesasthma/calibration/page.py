@@ -21,6 +21,7 @@ def page(folder: Path, record: Record) -> str:
     parts = [
         "# Calibration\n\nWritten by `make calibration`. `docs/trust.md` says what it means.\n",
         _cases(folder / "ranks.csv", folder / "fits.csv"),
+        _sizes(folder / "sizes.csv"),
         _scenarios(folder / "misspecification.csv"),
         _rules(folder / "operating.csv"),
         _missing(record),
@@ -103,6 +104,38 @@ def _cases(ranks_path: Path, fits_path: Path) -> str:
             ),
         ]
     return "\n".join([*text, *figures])
+
+
+def _sizes(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    table = pd.read_csv(path)
+    titles = {case.name: case.title for case in CASES}
+    bounds = list(dict.fromkeys(zip(table["size_from"], table["size_to"], strict=True)))
+    rows = []
+    for case, own in table.groupby("case", sort=False):
+        cells = [
+            f"{100 * row['coverage_95']:.1f} % ({100 * row['coverage_low']:.0f} to "
+            f"{100 * row['coverage_high']:.0f}; {row['studies']})"
+            if row["studies"]
+            else "–"
+            for _, row in own.iterrows()
+        ]
+        rows.append([titles[str(case)], *cells])
+    header = [
+        f"over {low:g}" if high == float("inf") else f"{low:g} to {high:g}" for low, high in bounds
+    ]
+    return "\n".join(
+        [
+            "## Coverage by the size of the true effect\n",
+            (
+                "Share of 95 % intervals of the baseline-adjusted difference at the last visit "
+                "that hold the truth (its 95 % interval; number of studies), by the true effect in "
+                "true baseline SDs.\n"
+            ),
+            _table(["case", *header], rows),
+        ]
+    )
 
 
 def _scenarios(path: Path) -> str:

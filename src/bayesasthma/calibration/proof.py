@@ -28,6 +28,7 @@ from bayesasthma.calibration.procedure import (
 from bayesasthma.calibration.ranking import RankJob
 from bayesasthma.calibration.scenarios import SCENARIOS
 from bayesasthma.calibration.sources import SOURCES, source_hash
+from bayesasthma.calibration.tabulation import size_table
 from bayesasthma.errors import BayesAsthmaError, UsageError
 from bayesasthma.fitting import silent
 from bayesasthma.sampling import Progress, versions
@@ -181,6 +182,9 @@ def _ranks(arrays: Arrays, folder: Path) -> None:
     for name, own in arrays.items():
         table = rank_rows(_case(name), own)
         _replace_rows(folder / "ranks.csv", table, "case")
+        if _case(name).model == "longitudinal":
+            sizes = size_table(name, [str(own) for own in own["names"]], own["values"])
+            _replace_rows(folder / "sizes.csv", sizes, "case")
         draw_ranks(_case(name), table, folder)
 
 

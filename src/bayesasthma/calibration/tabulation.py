@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,13 @@ COLUMNS = [
     "case", "quantity", "replicates", "chi2_p", "chi2_p_holm",
     "coverage_50", "coverage_80", "coverage_95", "mean_z", "sd_z", "contraction",
     "ess_min", "verdict", "counts",
+]  # fmt: skip
+
+#: Sizes of an effect, in baseline SDs, between which coverage is given.
+SIZES = (0.0, 1.0, 2.0, 4.0, np.inf)
+SIZE_COLUMNS = [
+    "case", "size_from", "size_to", "studies", "coverage_95", "coverage_low", "coverage_high",
+    "sd_z",
 ]  # fmt: skip
 
 
@@ -74,6 +83,52 @@ def rank_table(case: str, names: list[str], values: np.ndarray) -> pd.DataFrame:
         sound &= (table[f"coverage_{level * 100:.0f}"] - level).abs() <= allowed
     table["verdict"] = np.where(sound, "calibrated", "deviates")
     return table[COLUMNS]
+
+
+def size_table(case: str, names: list[str], values: np.ndarray) -> pd.DataFrame:
+    """Coverage of the headline interval by the size of the true effect.
+
+    Calibration is an average over the prior; this says where it comes from. The headline is the
+    baseline-adjusted difference at the last visit, its size in true baseline SDs (root mean square
+    over arms).
+
+    Parameters
+    ----------
+    case, names, values
+        As :func:`rank_table` takes them.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``SIZE_COLUMNS``; ``coverage_low`` and ``coverage_high`` are the 95 %
+        Clopper-Pearson interval of a coverage estimated from so many studies.
+    """
+    headline = [k for k, name in enumerate(names) if name.startswith("adjusted_difference[")][-1]
+    baseline = [k for k, name in enumerate(names) if re.fullmatch(r"sd\[.*baseline\]", name)]
+    field = {name: k for k, name in enumerate(KEPT)}
+    truth, mean, sd, pit = (
+        values[headline, :, field[name]].astype(float) for name in ("truth", "mean", "sd", "pit")
+    )
+    unit = np.sqrt((values[baseline, :, field["truth"]].astype(float) ** 2).mean(axis=0))
+    size, inside, z = np.abs(truth) / unit, np.abs(pit - 0.5) < 0.475, (mean - truth) / sd
+    rows = []
+    for low, high in pairwise(SIZES):
+        own = (size >= low) & (size < high)
+        count, held = int(own.sum()), int(inside[own].sum())
+        exact = stats.binomtest(held, count).proportion_ci(0.95) if count else None
+        rows.append(
+            {
+                "case": case,
+                "size_from": low,
+                "size_to": high,
+                "studies": count,
+                "coverage_95": held / count if count else np.nan,
+                "coverage_low": exact.low if exact else np.nan,
+                "coverage_high": exact.high if exact else np.nan,
+                "sd_z": z[own].std() if count else np.nan,
+            }
+        )
+    return pd.DataFrame(rows)[SIZE_COLUMNS]
 
 
 def _row(name: str, values: np.ndarray) -> dict[str, Any]:
