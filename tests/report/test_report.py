@@ -188,9 +188,17 @@ def test_limitations_come_from_the_study(results: ReanalysisResults) -> None:
     assert "severe systemic reactions under Omalizumab + AIT" in found["Reactions never seen"]
     assert "Total IgE" in found["Outcomes without a better direction"]
     assert "FeNO is weakly supported" in found["Minimal clinically important differences"]
+    assert "Very large effects" not in found
     assert found["37 patients"].startswith("The arms have 18 and 19 patients")
     masked = replace(results, study=replace(results.study, design="double blind", randomised=True))
     assert not {"Not randomised", "Open label"} & set(dict(limitations(masked)))
+
+
+def test_very_large_effects_are_named(results: ReanalysisResults) -> None:
+    effects = results.effects.copy()
+    effects.loc[effects["outcome"] == "feno", "ci_low"] = -60.0  # the baseline SD is near 13
+    text = dict(limitations(replace(results, effects=effects)))["Very large effects"]
+    assert "intervals of FeNO reach beyond 4 baseline SDs" in text
 
 
 def test_brief_names_the_extremes(results: ReanalysisResults) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -45,6 +46,20 @@ def test_ranks_alone_are_told_and_drawn(folder: Path) -> None:
     assert coverage == f"{100 * own.loc['adjusted_difference[week48]', 'coverage_95']:.1f} %"
     assert [picture.name for picture in found.pictures] == ["proof_ranks"]
     assert not found.scenarios
+    assert not found.sizes
+
+
+def test_sizes_are_those_of_the_default_model_in_its_own_unit(folder: Path) -> None:
+    shared = {"coverage_low": 0.6, "coverage_high": 0.9}
+    rows = [
+        {"case": case, "size_from": low, "size_to": high, "studies": n, "coverage_95": p, **shared}
+        for case in ("longitudinal", "longitudinal-own-unit")
+        for low, high, n, p in ((0.0, 4.0, 9, 0.9), (4.0, np.inf, 7, 0.7))
+    ]
+    pd.DataFrame(rows).to_csv(folder / "sizes.csv", index=False)
+    found = trust(folder)
+    assert found is not None
+    assert found.sizes == [("0 to 4", "90 % (60 to 90)"), ("over 4", "70 % (60 to 90)")]
 
 
 def test_scenarios_stand_worst_first(folder: Path) -> None:

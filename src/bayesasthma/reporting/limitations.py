@@ -9,14 +9,17 @@ import pandas as pd
 
 from bayesasthma.plots.style import arm_name, outcome_name, reaction_label
 from bayesasthma.reporting.results import ReanalysisResults
-from bayesasthma.reporting.tables import correlation_learning, main_fit
+from bayesasthma.reporting.tables import correlation_learning, headline_rows, main_fit
 from bayesasthma.reporting.wording import listed, plural
+from bayesasthma.series import design
 from bayesasthma.study import Study
 
 Limitation = tuple[str, str]
 
 #: Baseline differences of at least this many SDs are named; a report's choice, not a test.
 NOTABLE_IMBALANCE = 0.25
+#: Baseline SDs beyond which calibration found intervals too narrow (``calibration/sizes.csv``).
+VERY_LARGE = 4.0
 
 
 def limitations(results: ReanalysisResults) -> list[Limitation]:
@@ -35,6 +38,7 @@ def limitations(results: ReanalysisResults) -> list[Limitation]:
         _readings(results),
         _zero_cells(study),
         _prior(results),
+        _very_large(results),
         _outcomes_together(study, joint=len(results.joint) > 0),
     ]
     return [item for item in found if item is not None]
@@ -274,6 +278,29 @@ def _prior(results: ReanalysisResults) -> Limitation | None:
             f"The headline rests on the prior set “{fit.prior}” of the model “{fit.model}”; the "
             "flat-prior analysis beside it shows how far it moves. Another prior moves small "
             "effects more than large ones."
+        ),
+    )
+
+
+def _very_large(results: ReanalysisResults) -> Limitation | None:
+    fit = main_fit(results)
+    if fit is None or fit.model != "longitudinal" or fit.prior == "reference":
+        return None
+    study, rows = results.study, headline_rows(results)
+    layout = design(study)
+    unit = rows["outcome"].map(dict(zip(layout.outcomes, layout.scale, strict=True)))
+    reach = rows[["ci_low", "ci_high"]].abs().max(axis=1) / unit
+    names = dict.fromkeys(rows.loc[reach > VERY_LARGE, "outcome"])
+    if not names:
+        return None
+    named = listed([outcome_name(study, str(name)) for name in names])
+    return (
+        "Very large effects",
+        (
+            f"The intervals of {named} reach beyond {VERY_LARGE:g} baseline SDs. The prior set "
+            f"“{fit.prior}” hardly expects effects of that size and pulls them towards 0: in "
+            "simulations such intervals were too narrow. Their direction is not in doubt; for "
+            "their size, see the flat-prior analysis and the specification curve."
         ),
     )
 

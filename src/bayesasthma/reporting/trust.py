@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bayesasthma.calibration.cases import CASES
@@ -31,6 +32,9 @@ class Trust:
     cases : list of tuple
         Title, replicates, quantities, how many of them are calibrated, and the coverage of the 95 %
         interval of the headline quantity, as text.
+    sizes : list of (str, str)
+        True effect in baseline SDs, and coverage with its interval, of the default model when it
+        takes its unit from the table, as every fit of a study does.
     scenarios : list of tuple
         What is wrong with the patients, coverage with its interval, verdict; as text, the worst
         first.
@@ -41,6 +45,7 @@ class Trust:
     """
 
     cases: list[tuple[str, str, str, str, str]]
+    sizes: list[tuple[str, str]]
     scenarios: list[tuple[str, str, str]]
     pictures: list[Picture]
     stale: bool
@@ -76,8 +81,16 @@ def trust(folder: Path | None = None) -> Trust | None:
                 f"{100 * headline['coverage_95'].iloc[0]:.1f} %",
             )
         )
-    wrong, rules = (_table(folder / f"{name}.csv") for name in ("misspecification", "operating"))
-    return Trust(cases, _scenarios(wrong), _pictures(ranks, wrong, rules), bool(stale(folder)))
+    sizes, wrong, rules = (
+        _table(folder / f"{name}.csv") for name in ("sizes", "misspecification", "operating")
+    )
+    return Trust(
+        cases,
+        _sizes(sizes),
+        _scenarios(wrong),
+        _pictures(ranks, wrong, rules),
+        bool(stale(folder)),
+    )
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -126,6 +139,25 @@ def _pictures(ranks: pd.DataFrame, wrong: pd.DataFrame, rules: pd.DataFrame) -> 
     return found
 
 
+def _sizes(table: pd.DataFrame) -> list[tuple[str, str]]:
+    if table.empty:
+        return []
+    return [
+        (
+            f"over {row['size_from']:g}"
+            if np.isinf(row["size_to"])
+            else f"{row['size_from']:g} to {row['size_to']:g}",
+            _coverage(row["coverage_95"], row["coverage_low"], row["coverage_high"]),
+        )
+        for _, row in table[table["case"] == "longitudinal-own-unit"].iterrows()
+        if row["studies"]
+    ]
+
+
+def _coverage(share: float, low: float, high: float) -> str:
+    return f"{100 * share:.0f} % ({100 * low:.0f} to {100 * high:.0f})"
+
+
 def _scenarios(table: pd.DataFrame) -> list[tuple[str, str, str]]:
     if table.empty:
         return []
@@ -133,10 +165,7 @@ def _scenarios(table: pd.DataFrame) -> list[tuple[str, str, str]]:
     return [
         (
             str(row["title"]),
-            (
-                f"{100 * row['coverage']:.0f} % ({100 * row['coverage_low']:.0f} to "
-                f"{100 * row['coverage_high']:.0f})"
-            ),
+            _coverage(row["coverage"], row["coverage_low"], row["coverage_high"]),
             str(row["verdict"]),
         )
         for _, row in table.iterrows()
