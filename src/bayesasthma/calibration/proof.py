@@ -37,24 +37,6 @@ from bayesasthma.sampling import source_hash as package_source_hash
 #: Studies of each scenario, and trials of each prior set and benefit: a rare error takes more.
 SCENARIO_STUDIES = 200
 TRIALS, NULL_TRIALS = 140, 400
-#: Parts that have not been made yet, to be taken off this list as they are. The page names them,
-#: and a test holds that nothing else is missing.
-PENDING = (
-    "longitudinal-own-unit",
-    "longitudinal-5-5",
-    "longitudinal-50-60",
-    "longitudinal-unequal",
-    "independent",
-    "independent-5-5",
-    "independent-50-60",
-    "joint",
-    "adverse-per-visit",
-    "adverse-cumulative",
-    "adverse-5-5",
-    "adverse-50-60",
-    "misspecification",
-    "operating",
-)
 RECORD = "proof.json"
 RENEW = "renew it with: make calibration"
 
