@@ -45,8 +45,8 @@ KEPT = (
 )  # fmt: skip
 #: What is reported of adverse reactions; its ``p_benefit`` is P(fewer reactions).
 ADVERSE_ESTIMAND = "risk_difference"
-#: A fit that fails its gate is sampled once more with this many times the draws and warm-up, this
-#: acceptance rate, and trees of this depth, which its smaller steps may need.
+#: A fit that fails its gate is sampled once more with this many times the draws and warm-up; if it
+#: diverged, also at this acceptance rate, whose smaller steps may need trees of this depth.
 LONGER, CLOSER, DEEPER = 2, 0.99, 12
 
 
@@ -120,9 +120,10 @@ def fit_specification(payload: Payload, worker: Worker) -> dict[str, Any]:
             options,
             draws=LONGER * options.draws,
             tune=LONGER * options.tune,
-            target_accept=max(options.target_accept, CLOSER),
             max_depth=max(options.max_depth, DEEPER),
         )
+        if gate.divergences:
+            longer = replace(longer, target_accept=max(options.target_accept, CLOSER))
         gate, table = draw(longer)
         again = "passed" if not _failures(gate, table) else "failed again"
         retry = (
@@ -188,7 +189,7 @@ def _table_drawer(
         )
         fit = Fit(read, spec.label, spec.model, spec.prior.name, data, {})
         table = effects(fit)
-        if spec.model == "longitudinal":
+        if spec.model == "longitudinal" and not fit.gate.passed:
             series = {
                 f"series_{k}": [layout.outcomes[i] for i in block.outcome]
                 for k, block in enumerate(layout.tables)
