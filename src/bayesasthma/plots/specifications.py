@@ -47,7 +47,7 @@ CHOICE_NAMES = {
     "variance": "Variance",
     "rounding": "Rounding modelled",
     "scale": "Scale",
-    "dispersion": "Dispersion is",
+    "dispersion": "SD or SE",
     "adjustment": "Baseline",
     "reading": "Counts read as",
 }

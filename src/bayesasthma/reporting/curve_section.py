@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,7 +64,7 @@ def curve_section(study: Study, curve: Sensitivity | str) -> CurveSection:
             "under",
             "Highest",
             "Moved most by",
-            "Range without",
+            "Range with it held",
         ],
         rows=[_row(study, row, _draws(curve)) for _, row in last.iterrows()],
         failed=[
@@ -112,15 +113,17 @@ def _row(study: Study, row: pd.Series, draws: float) -> list[str]:
     share = f" ({100 * row['share']:.0f} %)" if pd.notna(row["share"]) else ""
     moved = CHOICE_NAMES.get(str(row["moved_most_by"]), "") + share
     held = [chance(row[name], draws) for name in ("p_low_held", "p_high_held")]
-    return [
+    cells = [
         quantity_name(study, str(row["kind"]), str(row["outcome"])) + mark,
         chance(row["p_default"], draws),
         chance(row["p_low"], draws),
         in_words(str(row["lowest"])),
         chance(row["p_high"], draws),
         moved,
-        " to ".join(dict.fromkeys(held)).replace("< ", "<\N{NO-BREAK SPACE}"),
+        " to ".join(dict.fromkeys(held)),
     ]
+    # a sign stays with its number at the end of a line
+    return [re.sub(r"([<>]) ", "\\1\N{NO-BREAK SPACE}", cell) for cell in cells]
 
 
 #: Choices as they stand in a list of what differs from the default; others are named outright.
