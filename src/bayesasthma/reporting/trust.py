@@ -89,7 +89,7 @@ def trust(folder: Path | None = None) -> Trust | None:
         _sizes(sizes),
         _scenarios(wrong),
         _pictures(ranks, wrong, rules),
-        bool(stale(folder)),
+        any(why != "missing" for why in stale(folder).values()),
     )
 
 
