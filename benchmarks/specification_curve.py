@@ -1,10 +1,11 @@
 """Time the specification curve: one graph for many fits, one worker or two, few patients or many.
 
-    python benchmarks/specification_curve.py           # a few minutes on a quiet machine
-    python benchmarks/specification_curve.py --small   # fewer fits, to try it out
+    python benchmarks/specification_curve.py                   # some ten minutes
+    python benchmarks/specification_curve.py --only patients   # one part
+    python benchmarks/specification_curve.py --small           # fewer fits, to try it out
 
-Writes benchmarks/results/specification_curve.json. Wall times depend on what else the machine does:
-the result records the load average at the start.
+Writes benchmarks/results/specification_curve.json, part by part. Wall times depend on what else the
+machine does: each part records the load average at its start.
 """
 
 from __future__ import annotations
@@ -138,27 +139,34 @@ def patients(layout: Design, small: bool) -> list[dict[str, Any]]:
     return found
 
 
+PARTS = {"reuse": reuse, "workers": workers, "patients": patients}
+
+
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="few draws and fits")
-    small = parser.parse_args().small
+    parser.add_argument("--only", choices=PARTS, help="measure this part")
+    chosen = parser.parse_args()
+    small = chosen.small
     layout = design(ba.load_study("liu2025"))
-    results: dict[str, Any] = {
-        "small": small,
-        "load_average": os.getloadavg()[0],
-        "options": options(small).record(),
-    }
-    for name, measure in (("reuse", reuse), ("workers", workers), ("patients", patients)):
-        results[name] = measure(layout, small)
-        print(name, json.dumps(results[name]), flush=True)
-    names = ("bayesasthma", "pymc", "nutpie", "pytensor", "numba")
-    results["versions"] = {name: version(name) for name in names}
-    results["machine"] = {"cores": os.cpu_count(), "python": platform.python_version()}
-    results["measured"] = datetime.now(UTC).date().isoformat()
-    RESULTS.mkdir(exist_ok=True)
     path = RESULTS / ("specification_curve_small.json" if small else "specification_curve.json")
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    names = ("bayesasthma", "pymc", "nutpie", "pytensor", "numba")
+    for name in [chosen.only] if chosen.only else PARTS:
+        load = os.getloadavg()[0]
+        found = PARTS[name](layout, small)
+        print(name, json.dumps(found), flush=True)
+        results[name] = {
+            "found": found,
+            "options": options(small).record(),
+            "load_average": load,
+            "versions": {name: version(name) for name in names},
+            "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
+            "measured": datetime.now(UTC).date().isoformat(),
+        }
+        RESULTS.mkdir(exist_ok=True)
+        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(f"written to {path}")
 
 
