@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayesasthma.calibration.proof import read_record, sections
 from bayesasthma.reporting.trust import proof_folder, trust
 
 
@@ -47,6 +48,8 @@ def test_ranks_alone_are_told_and_drawn(folder: Path) -> None:
     assert [picture.name for picture in found.pictures] == ["proof_ranks"]
     assert not found.scenarios
     assert not found.sizes
+    assert set(found.missing) == set(sections()) - set(read_record(folder)["sections"])
+    assert not found.stale
 
 
 def test_sizes_are_those_of_the_default_model_in_its_own_unit(folder: Path) -> None:

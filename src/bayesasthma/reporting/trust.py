@@ -40,6 +40,8 @@ class Trust:
         first.
     pictures : list of Picture
         Ranks of the default model, coverage by scenario, decision rules.
+    missing : list of str
+        Parts of the proof that have not been made.
     stale : bool
         Whether the package's source has changed since.
     """
@@ -48,6 +50,7 @@ class Trust:
     sizes: list[tuple[str, str]]
     scenarios: list[tuple[str, str, str]]
     pictures: list[Picture]
+    missing: list[str]
     stale: bool
 
 
@@ -84,12 +87,14 @@ def trust(folder: Path | None = None) -> Trust | None:
     sizes, wrong, rules = (
         _table(folder / f"{name}.csv") for name in ("sizes", "misspecification", "operating")
     )
+    found = stale(folder)
     return Trust(
         cases,
         _sizes(sizes),
         _scenarios(wrong),
         _pictures(ranks, wrong, rules),
-        any(why != "missing" for why in stale(folder).values()),
+        [name for name, why in found.items() if why == "missing"],
+        any(why != "missing" for why in found.values()),
     )
 
 
