@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayesasthma.calibration.cases import CASES
 from bayesasthma.calibration.misspecification import DISTRUST_BELOW, TRUST_FROM
-from bayesasthma.calibration.tabulation import FALSE_ALARM
+from bayesasthma.calibration.tabulation import FALSE_ALARM, size_label
 
 Record = dict[str, Any]
 #: Every part of the proof, in the order of the page.
@@ -122,9 +122,7 @@ def _sizes(path: Path) -> str:
             for _, row in own.iterrows()
         ]
         rows.append([titles[str(case)], *cells])
-    header = [
-        f"over {low:g}" if high == float("inf") else f"{low:g} to {high:g}" for low, high in bounds
-    ]
+    header = [size_label(low, high) for low, high in bounds]
     return "\n".join(
         [
             "## Coverage by the size of the true effect\n",

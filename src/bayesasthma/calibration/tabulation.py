@@ -131,6 +131,11 @@ def size_table(case: str, names: list[str], values: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(rows)[SIZE_COLUMNS]
 
 
+def size_label(low: float, high: float) -> str:
+    """The sizes between two bounds, in words."""
+    return f"over {low:g}" if np.isinf(high) else f"{low:g} to {high:g}"
+
+
 def _row(name: str, values: np.ndarray) -> dict[str, Any]:
     own = dict(zip(KEPT, values[np.isfinite(values[:, 0])].T.astype(float), strict=True))
     count = len(own["truth"])

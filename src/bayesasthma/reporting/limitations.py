@@ -299,8 +299,8 @@ def _very_large(results: ReanalysisResults) -> Limitation | None:
         (
             f"The intervals of {named} reach beyond {VERY_LARGE:g} baseline SDs. The prior set "
             f"“{fit.prior}” hardly expects effects of that size and pulls them towards 0: in "
-            "simulations such intervals were too narrow. Their direction is not in doubt; for "
-            "their size, see the flat-prior analysis and the specification curve."
+            "simulations such intervals were too narrow. For the size of such an effect, see the "
+            "flat-prior analysis and the specification curve."
         ),
     )
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from bayesasthma.calibration.cases import CASES
 from bayesasthma.calibration.figures import misspecification_figure, operating_figure, rank_figure
 from bayesasthma.calibration.proof import stale
+from bayesasthma.calibration.tabulation import size_label
 from bayesasthma.reporting.pictures import Picture, single
 
 #: The quantity a reader asks about first, by model.
@@ -149,9 +149,7 @@ def _sizes(table: pd.DataFrame) -> list[tuple[str, str]]:
         return []
     return [
         (
-            f"over {row['size_from']:g}"
-            if np.isinf(row["size_to"])
-            else f"{row['size_from']:g} to {row['size_to']:g}",
+            size_label(row["size_from"], row["size_to"]),
             _coverage(row["coverage_95"], row["coverage_low"], row["coverage_high"]),
         )
         for _, row in table[table["case"] == "longitudinal-own-unit"].iterrows()
