@@ -21,7 +21,8 @@ FLOORS = [
     "fitting", "prior_check", "adverse_fits", "estimands", "summaries", "effect_table",
     "joint_estimands", "graphs", "dispatch", "specification_curve", "frequentist", "auditing",
     "reverse_bayes", "scepticism", "comparison", "quotes", "plots", "calibration", "reporting",
-    "analysis", "console", "prior_commands", "study_commands", "calibration_cli", "cli", "__main__",
+    "analysis", "console", "cli_options", "prior_commands", "study_commands", "calibration_cli",
+    "cli", "__main__",
 ]  # fmt: skip
 HEAVY = {"pymc", "pytensor", "nutpie"}
 HEAVY_ALLOWED = {"models", "sampling"}

@@ -8,6 +8,13 @@ from typing import Annotated
 
 import typer
 
+from bayesasthma.cli_options import (
+    JsonOption,
+    QuietOption,
+    SchedulerOption,
+    SeedOption,
+    WorkersOption,
+)
 from bayesasthma.console import Console
 
 DEVIATES = 1
@@ -29,23 +36,14 @@ def calibrate(
     only: Annotated[
         str, typer.Option(help="Of a proof: renew the sections whose name begins so.")
     ] = "",
-    workers: Annotated[
-        int | None, typer.Option(help="Processes; one per core by default.", min=1)
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(help="Send the work to this Dask scheduler, such as tcp://10.0.0.1:8786."),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(help="Seed: the same seed gives the same numbers.", min=0)
-    ] = 20250711,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
+    seed: SeedOption = 20250711,
     out: Annotated[Path, typer.Option("--out", help="Folder for results.")] = Path(
         "reports/calibration"
     ),
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Simulation-based calibration: are intervals as wide as they say? A rerun resumes."""
     from bayesasthma.calibration import calibrate as run

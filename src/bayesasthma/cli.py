@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bayesasthma.calibration_cli import calibrate
+from bayesasthma.cli_options import (
+    JsonOption,
+    QuietOption,
+    SchedulerOption,
+    SeedOption,
+    StudyArg,
+    WorkersOption,
+)
 from bayesasthma.console import Console, effect_text, print_audit
 from bayesasthma.errors import BayesAsthmaError, GateError, StudyError, UsageError
 from bayesasthma.prior_commands import app as prior_app
@@ -33,16 +41,12 @@ app.add_typer(study_app, name="study")
 app.add_typer(prior_app, name="prior")
 app.command()(calibrate)
 
-StudyArg = Annotated[str, typer.Argument(help="A bundle's folder, or the name of a bundled study.")]
 OutOption = Annotated[
     Path | None, typer.Option("--out", help="Folder for results.  [default: reports/<study>]")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="Print no progress.")]
 DrawsOption = Annotated[int, typer.Option(help="Kept draws per chain.", min=4)]
 TuneOption = Annotated[int, typer.Option(help="Warm-up draws per chain.", min=1)]
 ChainsOption = Annotated[int, typer.Option(help="Chains.", min=1)]
-SeedOption = Annotated[int, typer.Option(help="Seed: the same seed gives the same numbers.", min=0)]
 
 
 def _load(study: str) -> Study:
@@ -299,13 +303,8 @@ def sensitivity(
     grid: Annotated[
         Path | None, typer.Option(help="Specifications (TOML); the package's own by default.")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes; one per core by default.", min=1)
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(help="Send the work to this Dask scheduler, such as tcp://10.0.0.1:8786."),
-    ] = None,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
     draws: Annotated[int | None, typer.Option(help="Kept draws per chain.", min=4)] = None,
     tune: Annotated[int | None, typer.Option(help="Warm-up draws per chain.", min=1)] = None,
     chains: Annotated[int | None, typer.Option(help="Chains per fit.", min=2)] = None,

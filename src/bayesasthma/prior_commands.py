@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bayesasthma.cli_options import JsonOption, StudyArg
 from bayesasthma.console import Console
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from bayesasthma.prior_distributions import PriorSet
 
 app = typer.Typer(help="List prior sets, and hold them against a study.", no_args_is_help=True)
-JsonOption = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")]
 
 
 @app.command("list")
@@ -33,9 +33,7 @@ def prior_show(
     name: Annotated[
         str, typer.Argument(help="A prior set, external:WEIGHT, or the path of a TOML file.")
     ] = "weak",
-    study: Annotated[
-        str, typer.Argument(help="A bundle's folder, or the name of a bundled study.")
-    ] = "liu2025",
+    study: StudyArg = "liu2025",
     scale: Annotated[
         str | None, typer.Option(help="identity, log or log:OUTCOME,...: see 'fit --help'.")
     ] = None,

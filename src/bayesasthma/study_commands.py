@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
+from bayesasthma.cli_options import JsonOption, StudyArg
 from bayesasthma.console import Console
 
 app = typer.Typer(help="List, check and scaffold study bundles.", no_args_is_help=True)
-StudyArg = Annotated[str, typer.Argument(help="A bundle's folder, or the name of a bundled study.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")]
 
 
 @app.command("list")

@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 
 from bayesasthma.calibration.cases import CASES
-from bayesasthma.calibration.proof import PENDING, RENEW, read_record, sections, stale
+from bayesasthma.calibration.proof import RENEW, read_record, sections, stale
 from bayesasthma.calibration.sources import SOURCES, code_tokens, source_hash
 from bayesasthma.calibration.tabulation import uniformity
 
 PROOF = Path(__file__).parents[2] / "calibration"
+#: Parts of the proof that have not been made yet, to be taken off this list as they are.
+PENDING = ("joint",)
 
 
 def test_the_proof_is_of_this_source() -> None:

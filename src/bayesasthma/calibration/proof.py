@@ -37,9 +37,6 @@ from bayesasthma.sampling import source_hash as package_source_hash
 #: Studies of each scenario, and trials of each prior set and benefit: a rare error takes more.
 SCENARIO_STUDIES = 200
 TRIALS, NULL_TRIALS = 140, 400
-#: Parts that have not been made yet, to be taken off this list as they are. The page names them,
-#: and a test holds that nothing else is missing.
-PENDING = ("joint",)
 RECORD = "proof.json"
 RENEW = "renew it with: make calibration"
 
