@@ -13,7 +13,7 @@ ROOT = Path(bayesasthma.__file__).parent
 
 #: From the bottom up; a module imports only modules to its left (or its own package).
 FLOORS = [
-    "errors", "output_files", "study", "printed_numbers", "sheets", "bundle_records",
+    "errors", "output_files", "source_code", "study", "printed_numbers", "sheets", "bundle_records",
     "bundle_table", "bundle_header", "bundle", "template", "correlation", "likelihood",
     "joint_likelihood", "external_evidence", "prior_distributions", "prior_files", "priors",
     "readings", "beta_mixtures", "quadrature", "rates", "patient_series", "series", "models",

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import io
 import json
-import tokenize
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bayesasthma.priors import prior_set
 from bayesasthma.sampling import versions
+from bayesasthma.source_code import code_tokens, file_tokens, function_source
 
 ROOT = Path(__file__).parent.parent
 
@@ -69,26 +68,6 @@ OWN = {
 SOURCES = (*ENTRIES, *OWN)
 #: Prior sets that a source is calibrated or tried under.
 PRIORS = {"operating": ("reference", "weak", "sceptical", "enthusiastic")}
-SKIPPED = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING}
-
-
-def code_tokens(source: str) -> list[str]:
-    """Tokens of a module without comments, blank lines and docstrings."""
-    found: list[str] = []
-    line: list[tokenize.TokenInfo] = []
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type in SKIPPED:
-            continue
-        if token.type in (tokenize.INDENT, tokenize.DEDENT):
-            found.append(tokenize.tok_name[token.type])
-            continue
-        line.append(token)
-        if token.type == tokenize.NEWLINE:
-            # a line that is nothing but a string is a docstring
-            if not (len(line) == 2 and line[0].type == tokenize.STRING):
-                found += [own.string for own in line[:-1]] + ["NEWLINE"]
-            line = []
-    return found
 
 
 def imported(path: str) -> tuple[str, ...]:
@@ -109,17 +88,8 @@ def imported(path: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def function_source(path: str, name: str) -> str:
-    """Source of one function of a file."""
-    text = (ROOT / path).read_text(encoding="utf-8")
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.FunctionDef) and node.name == name:
-            return ast.get_source_segment(text, node) or ""
-    raise KeyError(f"{path} has no function {name}")
-
-
 def _file_facts(path: str) -> list[Any]:
-    return [path, code_tokens((ROOT / path).read_text(encoding="utf-8"))]
+    return [path, file_tokens(ROOT / path)]
 
 
 @cache
@@ -135,7 +105,7 @@ def source_hash(name: str) -> str:
     for entry in ENTRIES.get(name, ()):
         facts += [_file_facts(path) for path in imported(entry)]
     for path, functions in FUNCTIONS.get(name, {}).items():
-        facts += [[path, own, code_tokens(function_source(path, own))] for own in functions]
+        facts += [[path, own, code_tokens(function_source(ROOT / path, own))] for own in functions]
     facts += [_file_facts(path) for path in OWN.get(name, ())]
     for prior in PRIORS.get(name, ("weak",)):
         own = prior_set(prior)

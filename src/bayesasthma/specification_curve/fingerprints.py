@@ -9,6 +9,7 @@ from typing import Any
 
 import bayesasthma
 from bayesasthma.sampling import source_hash, versions
+from bayesasthma.source_code import file_tokens
 
 #: Source that turns draws into the rows of a curve, beside what `source_hash` covers.
 SUMMARISING = (
@@ -33,7 +34,7 @@ def digest(content: Any) -> str:
 def source() -> str:
     """Digest of the source that a curve's numbers depend on."""
     folder = Path(bayesasthma.__file__).parent
-    return digest([source_hash(), *((folder / name).read_text("utf-8") for name in SUMMARISING)])
+    return digest([source_hash(), *(file_tokens(folder / name) for name in SUMMARISING)])
 
 
 def environment() -> str:
