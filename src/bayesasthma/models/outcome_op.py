@@ -11,15 +11,12 @@ from typing import Any
 
 import numba
 import numpy as np
-import pytensor.tensor as pt
-from pytensor.graph.basic import Apply
-from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import (
     numba_njit,
     register_funcify_default_op_cache_key,
 )
 
-from bayesasthma.models.table_op import source_salt
+from bayesasthma.models.gradient_op import KernelLogp, source_salt
 
 
 def _kernel(  # noqa: C901, PLR0912, PLR0915
@@ -122,40 +119,12 @@ def _kernel(  # noqa: C901, PLR0912, PLR0915
     return np.asarray(total), mean_, mu_, log_sigma_, z_population_, q_
 
 
-_compiled = numba.njit(_kernel, cache=True)
+class BetweenOutcomesLogp(KernelLogp):
+    """Total log-density ratio; ``n`` is data."""
 
-
-class BetweenOutcomesLogp(Op):
-    """Total log-density ratio, with the gradient as further outputs; ``n`` has none."""
-
-    __props__ = ()
+    compiled = staticmethod(numba.njit(_kernel, cache=True))
     gradients = 5
-
-    def make_node(self, *inputs: Any) -> Apply[Any]:
-        """Six matrices of double precision."""
-        variables = [pt.as_tensor_variable(value, dtype="float64") for value in inputs]
-        outputs = [pt.scalar(dtype="float64")]
-        outputs += [variable.type() for variable in variables[: self.gradients]]
-        return Apply(self, variables, outputs)
-
-    def perform(self, _node: Apply[Any], inputs: Any, output_storage: Any) -> None:
-        """Compute outside a compiled graph."""
-        for storage, value in zip(output_storage, _compiled(*inputs), strict=True):
-            storage[0] = value
-
-    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
-        """Multiply the gradient that was computed with the value."""
-        from pytensor.gradient import DisconnectedType, disconnected_type
-
-        for cotangent in cotangents[1:]:
-            if not isinstance(cotangent.type, DisconnectedType):
-                raise NotImplementedError("the gradient outputs have no derivative of their own")
-        own = [cotangents[0] * outputs[1 + i] for i in range(self.gradients)]
-        return own + [disconnected_type() for _ in inputs[self.gradients :]]
-
-    def connection_pattern(self, node: Apply[Any]) -> list[list[bool]]:
-        """``n`` is connected to nothing."""
-        return [[i < self.gradients] * len(node.outputs) for i in range(len(node.inputs))]
+    value_ndim = 0
 
 
 @register_funcify_default_op_cache_key(BetweenOutcomesLogp)  # type: ignore[no-untyped-call, untyped-decorator]

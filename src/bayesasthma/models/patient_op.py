@@ -10,15 +10,12 @@ from typing import Any
 
 import numba
 import numpy as np
-import pytensor.tensor as pt
-from pytensor.graph.basic import Apply
-from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import (
     numba_njit,
     register_funcify_default_op_cache_key,
 )
 
-from bayesasthma.models.table_op import source_salt
+from bayesasthma.models.gradient_op import KernelLogp, source_salt
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -140,44 +137,11 @@ def _kernel(  # noqa: C901, PLR0912, PLR0915
     return value, mu_, log_sigma_, z_, expected_
 
 
-_compiled = numba.njit(_kernel, cache=True)
+class PatientLogp(KernelLogp):
+    """Log-density per group of patients; the last three inputs are data."""
 
-
-class PatientLogp(Op):
-    """Log-density per group of patients, with the gradient as further outputs.
-
-    The inputs are those of the kernel; the last three are data and have no gradient.
-    """
-
-    __props__ = ()
+    compiled = staticmethod(numba.njit(_kernel, cache=True))
     gradients = 4
-
-    def make_node(self, *inputs: Any) -> Apply[Any]:
-        """Four matrices, a three-dimensional array, a vector and a matrix of double precision."""
-        variables = [pt.as_tensor_variable(value, dtype="float64") for value in inputs]
-        outputs = [pt.vector(dtype="float64", shape=(variables[0].type.shape[0],))]
-        outputs += [variable.type() for variable in variables[: self.gradients]]
-        return Apply(self, variables, outputs)
-
-    def perform(self, _node: Apply[Any], inputs: Any, output_storage: Any) -> None:
-        """Compute outside a compiled graph."""
-        for storage, value in zip(output_storage, _compiled(*inputs), strict=True):
-            storage[0] = value
-
-    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
-        """Multiply the gradient that was computed with the value."""
-        from pytensor.gradient import DisconnectedType, disconnected_type
-
-        for cotangent in cotangents[1:]:
-            if not isinstance(cotangent.type, DisconnectedType):
-                raise NotImplementedError("the gradient outputs have no derivative of their own")
-        given = cotangents[0][:, None]
-        own = [given * outputs[1 + i] for i in range(self.gradients)]
-        return own + [disconnected_type() for _ in inputs[self.gradients :]]
-
-    def connection_pattern(self, node: Apply[Any]) -> list[list[bool]]:
-        """The data are connected to nothing."""
-        return [[i < self.gradients] * len(node.outputs) for i in range(len(node.inputs))]
 
 
 @register_funcify_default_op_cache_key(PatientLogp)  # type: ignore[no-untyped-call, untyped-decorator]

@@ -1,26 +1,21 @@
 """The table likelihood as one PyTensor operation with its own gradient, quick to compile.
 
-:func:`bayesasthma.likelihood.table_logp` written out as a graph has hundreds of nodes, which take
-a minute or two to compile. This operation computes the same number and its gradient in one compiled
-loop over series, by reverse accumulation through the triangular algebra. Tests hold both against
-each other.
+It computes what :func:`bayesasthma.likelihood.table_logp` computes, in one compiled loop over
+series, by reverse accumulation through the triangular algebra. Tests hold both against each other.
 """
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 from typing import Any
 
 import numba
 import numpy as np
-import pytensor.tensor as pt
-from pytensor.graph.basic import Apply
-from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import (
     numba_njit,
     register_funcify_default_op_cache_key,
 )
+
+from bayesasthma.models.gradient_op import KernelLogp, source_salt
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -147,54 +142,11 @@ def _kernel(  # noqa: C901, PLR0912, PLR0915
     return value, sd_, mean_, mu_, log_sigma_, z_population_, z_sample_
 
 
-_compiled = numba.njit(_kernel, cache=True)
+class TableLogp(KernelLogp):
+    """Log-density per series of a balanced block; ``n``, ``constant`` and ``pinned`` are data."""
 
-
-class TableLogp(Op):
-    """Log-density per series of a balanced block, with the gradient as further outputs.
-
-    The inputs are those of the kernel; constants ``n``, ``constant`` and ``pinned`` have no
-    gradient.
-    """
-
-    __props__ = ()
+    compiled = staticmethod(numba.njit(_kernel, cache=True))
     gradients = 6
-
-    def make_node(self, *inputs: Any) -> Apply[Any]:
-        """One vector and six matrices, of double precision."""
-        variables = [pt.as_tensor_variable(value, dtype="float64") for value in inputs]
-        outputs = [pt.vector(dtype="float64", shape=(variables[0].type.shape[0],))]
-        outputs += [variable.type() for variable in variables[: self.gradients]]
-        return Apply(self, variables, outputs)
-
-    def perform(self, _node: Apply[Any], inputs: Any, output_storage: Any) -> None:
-        """Compute outside a compiled graph."""
-        for storage, value in zip(output_storage, _compiled(*inputs), strict=True):
-            storage[0] = value
-
-    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
-        """Multiply the gradient that was computed with the value."""
-        from pytensor.gradient import DisconnectedType, disconnected_type
-
-        for cotangent in cotangents[1:]:
-            if not isinstance(cotangent.type, DisconnectedType):
-                raise NotImplementedError("the gradient outputs have no derivative of their own")
-        given = cotangents[0][:, None]
-        own = [given * outputs[1 + i] for i in range(self.gradients)]
-        return own + [disconnected_type() for _ in inputs[self.gradients :]]
-
-    def connection_pattern(self, node: Apply[Any]) -> list[list[bool]]:
-        """The constants are connected to nothing."""
-        return [[i < self.gradients] * len(node.outputs) for i in range(len(node.inputs))]
-
-
-def source_salt(kernel: Any) -> int:
-    """A number that changes with a kernel's source: compiled code of another version is not used.
-
-    Numba's cache on disk outlives an upgrade of this package.
-    """
-    digest = hashlib.sha256(inspect.getsource(kernel).encode()).digest()
-    return int.from_bytes(digest[:6])
 
 
 @register_funcify_default_op_cache_key(TableLogp)  # type: ignore[no-untyped-call, untyped-decorator]
