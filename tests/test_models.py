@@ -55,7 +55,9 @@ def test_independent_reference_is_student_t_in_every_cell(
         error = row["mcse_mean"]
         assert abs(row["mean"] - posterior.mean()) <= 4 * error
         upper = posterior.sf(0)
-        assert abs(row["p_positive"] - upper) <= 4 * _mcse(upper, row["ess_bulk"])
+        # antithetic draws make the mean's ESS exceed their number; an indicator gains little of it
+        ess = min(row["ess_bulk"], OPTIONS.draws * OPTIONS.chains)
+        assert abs(row["p_positive"] - upper) <= 4 * _mcse(upper, ess)
         if np.isfinite(row["p_benefit"]):
             direction = study.outcomes.loc[key[0], "direction"]
             benefit = upper if direction > 0 else 1 - upper
@@ -132,4 +134,4 @@ def test_gate_fails_a_chain_that_is_stuck(independent: Fit) -> None:
     assert any("R-hat" in failure for failure in gate.failures)
     diverging = independent.data.copy(deep=True)
     diverging["sample_stats"]["diverging"].loc[{"chain": 1, "draw": 7}] = True
-    assert "1 divergent transitions" in check("diverging", diverging).failures
+    assert "1 divergent transition" in check("diverging", diverging).failures

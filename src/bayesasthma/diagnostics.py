@@ -56,7 +56,7 @@ class Gate:
         """What fails, in words; empty when the gate is passed."""
         found = []
         if self.divergences:
-            found.append(f"{self.divergences} divergent transitions")
+            found.append(f"{self.divergences} divergent transition{'s' * (self.divergences > 1)}")
         if self.tree_depth_reached:
             found.append(f"{self.tree_depth_reached} transitions at the maximum tree depth")
         if self.bfmi < BFMI_MIN:
