@@ -282,7 +282,7 @@ def test_the_graphs_density_equals_numpys_with_gradients_that_are_finite() -> No
     order = [values[n] for n in ("location", "scale", "tail", "weight", "constant")]
     share = np.array([0.3, 0.6])
     with pm.Model() as model:
-        pooled_mixture("effect", *order, share, dims=None)
+        pooled_mixture("effect", *order, share, None)
     point = {"effect": np.random.default_rng(3).normal(size=(2, 3))}
     mode = pytensor.compile.mode.Mode("py", "fast_compile")
     (got,) = model.compile_logp(sum=False, mode=mode)(point)
@@ -295,7 +295,7 @@ def test_draws_have_the_stated_marginal_at_every_visit_and_share_strength() -> N
     values = mixture_data([MIXED], 3)
     values |= {n: np.repeat(values[n][..., None], 3, -1) for n in ("location", "scale")}
     order = [values[n] for n in ("location", "scale", "tail", "weight", "constant")]
-    draws = draw_mixture(*order, np.array([0.5]), rng, (40_000,)).reshape(-1, 3)
+    draws = draw_mixture(*order, np.array([0.5]), rng=rng, size=(40_000,)).reshape(-1, 3)
 
     def cdf(x: np.ndarray) -> np.ndarray:
         return sum(

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc.logprob.transforms import Transform
 
+from bayesasthma.models.coordinates import Coordinates
 from bayesasthma.models.outcome_groups import OutcomeGroups, loadings, standardised_effects
 
 
-def _pooled_logp(value: Any, location: Any, scale: Any, share: Any) -> Any:
+def _pooled_logp(value: Any, location: Any, scale: Any, share: Any, _offset: Any) -> Any:
     count = value.type.shape[-1]
     x = (value - location) / scale[..., None]
     total, square = x.sum(axis=-1), (x**2).sum(axis=-1)
@@ -32,6 +32,7 @@ def _pooled_random(
     location: np.ndarray,
     scale: np.ndarray,
     share: np.ndarray,
+    _offset: np.ndarray,
     rng: np.random.Generator,
     size: tuple[int, ...] | None,
 ) -> np.ndarray:
@@ -44,25 +45,35 @@ def _pooled_random(
     )
 
 
-def pooled_normal(name: str, location: Any, scale: Any, share: Any, dims: tuple[str, ...]) -> Any:
+def pooled_normal(
+    name: str,
+    location: Any,
+    scale: Any,
+    share: Any,
+    offset: Any,
+    dims: tuple[str, ...],
+    own: Coordinates,
+) -> Any:
     """Effects at several visits that share strength: normal with equal correlations ``share``.
 
     Each effect is marginally ``Normal(location, scale^2)`` whatever ``share`` is, so a named prior
     set means at every visit what its formula says; ``scale * sqrt(1 - share)`` is the spread
-    between visits, learned from the data.
+    between visits, learned from the data. ``offset`` belongs to the coordinates, not to the prior.
     """
     return pm.CustomDist(
         name,
         location,
         scale,
         share,
+        offset,
         logp=_pooled_logp,
         random=_pooled_random,
-        support_point=lambda _rv, _size, location, scale, share: (
-            location + 0.0 * (scale + share)[..., None]
+        support_point=lambda _rv, _size, location, scale, share, offset: (
+            location + offset + 0.0 * (scale + share)[..., None]
         ),
-        signature="(k),(),()->(k)",
+        signature="(k),(),(),(k)->(k)",
         dims=dims,
+        transform=own,
     )
 
 
@@ -74,7 +85,13 @@ def _quadratic(x: Any, share: Any) -> Any:
 
 
 def _grouped_logp(
-    groups: OutcomeGroups, value: Any, location: Any, scale: Any, share: Any, deviation: Any
+    groups: OutcomeGroups,
+    value: Any,
+    location: Any,
+    scale: Any,
+    share: Any,
+    deviation: Any,
+    _offset: Any,
 ) -> Any:
     member, visits = groups.member, value.type.shape[-1]
     loading, own = loadings(scale, deviation, groups)
@@ -98,6 +115,7 @@ def _grouped_random(
     scale: np.ndarray,
     share: np.ndarray,
     deviation: np.ndarray,
+    _offset: np.ndarray,
     rng: np.random.Generator,
     size: tuple[int, ...] | None,
 ) -> np.ndarray:
@@ -123,9 +141,10 @@ def grouped_normal(
     scale: Any,
     share: Any,
     deviation: Any,
+    offset: Any,
     groups: OutcomeGroups,
     dims: tuple[str, ...],
-    transform: Transform | None = None,
+    own: Coordinates,
 ) -> Any:
     """Effects (outcome, treated, follow_up) that share strength over visits and within domains.
 
@@ -140,12 +159,13 @@ def grouped_normal(
         scale,
         share,
         deviation,
+        offset,
         logp=partial(_grouped_logp, groups),
         random=partial(_grouped_random, groups),
-        support_point=lambda _rv, _size, location, scale, share, deviation: (
-            location + 0.0 * (scale.sum() + share.sum() + deviation.sum())
+        support_point=lambda _rv, _size, location, scale, share, deviation, offset: (
+            location + offset + 0.0 * (scale.sum() + share.sum() + deviation.sum())
         ),
-        signature="(k,g,t),(k,g),(d,g),(k)->(k,g,t)",
+        signature="(k,g,t),(k,g),(d,g),(k),(k,g,t)->(k,g,t)",
         dims=dims,
-        transform=transform,
+        transform=own,
     )

@@ -16,7 +16,7 @@ import pytensor.tensor as pt
 from bayesasthma.correlation import Array
 from bayesasthma.errors import UsageError
 from bayesasthma.likelihood import log_constant, table_logp
-from bayesasthma.models.longitudinal import IMBALANCE_SCALE, LEVEL_SCALE, LOG_SD_SCALE
+from bayesasthma.models.free_parameters import IMBALANCE_SCALE, LEVEL_SCALE, LOG_SD_SCALE
 from bayesasthma.models.mixtures import mixture_data, single_mixture
 from bayesasthma.models.moments import effect_prior, effect_priors
 from bayesasthma.models.specification import TableSpec

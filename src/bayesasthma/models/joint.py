@@ -17,8 +17,9 @@ from bayesasthma.errors import UsageError
 from bayesasthma.joint_likelihood import draw_means
 from bayesasthma.likelihood import draw_table
 from bayesasthma.models import longitudinal
+from bayesasthma.models.coordinates import Coordinates
 from bayesasthma.models.distributions import grouped_normal
-from bayesasthma.models.mixing import MixedOutcomes
+from bayesasthma.models.free_parameters import free_parameters, rounding_errors
 from bayesasthma.models.moments import effect_prior, moments
 from bayesasthma.models.outcome_groups import (
     OutcomeGroups,
@@ -55,16 +56,18 @@ def build(design: Design, spec: TableSpec) -> pm.Model:
     with pm.Model(coords=coords, check_bounds=False) as model:
         for name, value in data(design, spec).items():
             pm.Data(name, value, shape=value.shape)
-        mixed = MixedOutcomes(np.linalg.cholesky(typical_correlation(groups)))
-        effects = partial(_effects, groups=groups, transform=mixed)
-        parameters = longitudinal.free_parameters(design, spec, effects, mixed)
+        # correlated outcomes make a narrow posterior that NUTS would cross in small steps
+        factor = np.linalg.cholesky(typical_correlation(groups))
+        effects = partial(_effects, groups=groups, own=Coordinates(factor))
+        errors = rounding_errors(design, spec)
+        parameters = free_parameters(design, spec, effects, errors, factor)
         moment = moments(parameters, design, spec, pt, n_arm=model["n_arm"])
         general, domain = model["general_share_prior"], model["domain_share_prior"]
         shares = {
             "general_share": pm.Beta("general_share", general[0], general[1]),
             "domain_share": pm.Beta("domain_share", domain[0], domain[1], dims="group"),
         }
-        inputs = longitudinal.table_inputs(0, design.tables[0], moment, design, spec)
+        inputs = longitudinal.table_inputs(0, design.tables[0], moment, errors[0], design)
         pm.CustomDist(
             "table_0",
             *inputs,
@@ -109,7 +112,7 @@ def typical_correlation(groups: OutcomeGroups) -> np.ndarray:
     return result
 
 
-def _effects(design: Design, groups: OutcomeGroups, transform: MixedOutcomes) -> Any:
+def _effects(design: Design, offset: Any, groups: OutcomeGroups, own: Coordinates) -> Any:
     """Treatment effects, their benefits pooled within domains and over visits."""
     model = pm.modelcontext(None)
     centre, spread = model["effect_location"], model["effect_scale"]
@@ -125,7 +128,7 @@ def _effects(design: Design, groups: OutcomeGroups, transform: MixedOutcomes) ->
     if len(design.follow_up) > 1:
         share = pm.Beta("pooling", *POOLING, dims=("group", "treated"))
     dims = ("outcome", "treated", "follow_up")
-    return grouped_normal("effect", centre, spread, share, deviation, groups, dims, transform)
+    return grouped_normal("effect", centre, spread, share, deviation, offset, groups, dims, own)
 
 
 def _logp(pinned: np.ndarray, value: Any, *inputs: Any) -> Any:

@@ -6,17 +6,14 @@ ten analyses sampled in one compiled batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc.logprob.transforms import Transform
 
 from bayesasthma.correlation import pairs
-from bayesasthma.errors import UsageError
 from bayesasthma.likelihood import (
     LOG_2PI,
     draw_table,
@@ -24,7 +21,9 @@ from bayesasthma.likelihood import (
     log_constant,
     table_logp,
 )
+from bayesasthma.models.coordinates import Coordinates, offset_normal
 from bayesasthma.models.distributions import pooled_normal
+from bayesasthma.models.free_parameters import free_parameters, rounding_errors
 from bayesasthma.models.mixtures import mixture_data, pooled_mixture
 from bayesasthma.models.moments import (
     Moments,
@@ -38,17 +37,6 @@ from bayesasthma.models.specification import TableSpec
 from bayesasthma.models.table_op import fast_table_logp
 from bayesasthma.series import Design, TableBlock
 
-# Prior scales in baseline SDs, or on the log scale for SDs; docs/models.md gives the reasons.
-LEVEL_SCALE = 2.0
-STEP_SCALE = 0.5  # of the step between visits 24 weeks apart
-IMBALANCE_SCALE = 1.0
-LOG_SD_SCALE = 0.5
-LOG_SD_VISIT_SCALE = 0.25
-LOG_SD_CELL_SCALE = 0.15
-# The three scales above are medians; each outcome learns its own, log-normal about them.
-LOG_SCALE_SD = 0.4
-STEP_WEEKS = 24.0
-
 
 def build(design: Design, spec: TableSpec) -> pm.Model:
     """The PyMC model of a design.
@@ -61,10 +49,11 @@ def build(design: Design, spec: TableSpec) -> pm.Model:
     with pm.Model(coords=coordinates(design), check_bounds=False) as model:
         for name, value in data(design, spec).items():
             pm.Data(name, value, shape=value.shape)
-        parameters = free_parameters(design, spec, _effects)
+        errors = rounding_errors(design, spec)
+        parameters = free_parameters(design, spec, _effects, errors)
         moment = moments(parameters, design, spec, pt, n_arm=model["n_arm"])
         for index, table in enumerate(design.tables):
-            _observe_table(index, table, moment, design, spec)
+            _observe_table(index, table, moment, errors[index], design)
         if design.patients:
             observe_patients(design, moment, spec)
     return model
@@ -119,70 +108,6 @@ def data(design: Design, spec: TableSpec) -> dict[str, np.ndarray]:
     return values
 
 
-def free_parameters(
-    design: Design,
-    spec: TableSpec,
-    effects: Callable[[Design], Any],
-    transform: Transform | None = None,
-) -> dict[str, Any]:
-    """Declare the free parameters with their priors; ``effects`` those of the treatment effects.
-
-    ``transform`` changes the coordinates in which the means are sampled, not their prior.
-    """
-    if spec.prior.flat:
-        _require_complete(design)
-        parameters = _flat_parameters(design, spec, transform)
-    else:
-        parameters = _hierarchical_means(design, transform) | _hierarchical_sds(spec)
-        parameters["effect"] = effects(design)
-    if len(design.visits) > 1:
-        parameters |= _correlation_parameters(spec)
-    return parameters
-
-
-def _flat_parameters(
-    design: Design, spec: TableSpec, transform: Transform | None
-) -> dict[str, Any]:
-    by_arm = ("outcome", "arm", "visit")
-    dims = {
-        "baseline_level": ("outcome",),
-        "visit_step": ("outcome", "step"),
-        "effect": ("outcome", "treated", "follow_up"),
-    }
-    if design.baseline is not None:
-        dims["imbalance"] = ("outcome", "treated")
-    parameters = {
-        name: pm.Flat(name, dims=of, default_transform=transform) for name, of in dims.items()
-    }
-    parameters["log_sd"] = pm.Flat(
-        "log_sd", dims=by_arm if spec.variance == "by_arm" else ("outcome", "visit")
-    )
-    return parameters
-
-
-def _hierarchical_means(design: Design, transform: Transform | None) -> dict[str, Any]:
-    parameters = {
-        "baseline_level": pm.Normal(
-            "baseline_level", 0, LEVEL_SCALE, dims="outcome", default_transform=transform
-        )
-    }
-    if len(design.visits) > 1:
-        walk = np.sqrt(np.diff(design.weeks) / STEP_WEEKS)
-        spread = _learned_scale("step_scale", STEP_SCALE)[:, None] * walk
-        parameters["visit_step"] = pm.Normal(
-            "visit_step", 0, spread, dims=("outcome", "step"), default_transform=transform
-        )
-    if design.baseline is not None:
-        parameters["imbalance"] = pm.Normal(
-            "imbalance",
-            0,
-            IMBALANCE_SCALE,
-            dims=("outcome", "treated"),
-            default_transform=transform,
-        )
-    return parameters
-
-
 def _effect_data(design: Design, spec: TableSpec) -> dict[str, np.ndarray]:
     groups, visits = (len(design.outcomes), len(design.arms) - 1), len(design.follow_up)
     if spec.prior.family == "mixture":
@@ -201,83 +126,32 @@ def _effect_data(design: Design, spec: TableSpec) -> dict[str, np.ndarray]:
     }
 
 
-def _effects(design: Design) -> Any:
+def _effects(design: Design, offset: Any) -> Any:
     """The treatment effects; the hyperparameters of their prior are data, to be swapped at will."""
     model = pm.modelcontext(None)
     centre, spread = model["effect_location"], model["effect_scale"]
     dims = ("outcome", "treated", "follow_up")
-    alone = len(design.follow_up) < 2
+    alone, own = len(design.follow_up) < 2, Coordinates()
     mixture = "effect_tail" in model
     if alone and not mixture:
-        return pm.Normal("effect", centre, spread[..., None], dims=dims)
+        return offset_normal("effect", centre, spread[..., None], offset, dims, own)
     groups = (len(design.outcomes), len(design.arms) - 1)
     share: Any = (
         pt.zeros(groups) if alone else pm.Beta("pooling", 2, 2, dims=("outcome", "treated"))
     )
     if mixture:
         tail, weight, constant = (model[f"effect_{n}"] for n in ("tail", "weight", "constant"))
-        return pooled_mixture("effect", centre, spread, tail, weight, constant, share, dims)
-    return pooled_normal("effect", centre, spread, share, dims)
-
-
-def _hierarchical_sds(spec: TableSpec) -> dict[str, Any]:
-    level = pm.Normal("log_sd_level", 0, LOG_SD_SCALE, dims="outcome")
-    parameters = {
-        "log_sd_visit": pm.Normal(
-            "log_sd_visit",
-            level[:, None],
-            _learned_scale("log_sd_visit_scale", LOG_SD_VISIT_SCALE)[:, None],
-            dims=("outcome", "visit"),
+        return pooled_mixture(
+            "effect", centre, spread, tail, weight, constant, share, dims, offset, own
         )
-    }
-    if spec.variance == "by_arm":
-        parameters["log_sd_cell_scale"] = _learned_scale("log_sd_cell_scale", LOG_SD_CELL_SCALE)
-        parameters["log_sd_cell"] = pm.Normal("log_sd_cell", 0, 1, dims=("outcome", "arm", "visit"))
-    return parameters
-
-
-def _learned_scale(name: str, median: float) -> Any:
-    """A scale of each outcome's own: log-normal, so that neither zero nor infinity attracts it."""
-    return pm.LogNormal(name, np.log(median), LOG_SCALE_SD, dims="outcome")
-
-
-def _correlation_parameters(spec: TableSpec) -> dict[str, Any]:
-    prior, model = spec.correlation, pm.modelcontext(None)
-    if prior.structure == "fixed":
-        return {"rho": model["rho"]}
-    parameters = {
-        "logit_rho": pm.Normal(
-            "logit_rho", model["rho_location"], model["rho_scale"], dims="outcome"
-        )
-    }
-    if prior.structure == "unstructured":
-        parameters["z_deviation"] = pm.Normal("z_deviation", 0, 1, dims=("outcome", "pair"))
-    if prior.structure == "exchangeable_ar1":
-        parameters["constant_share"] = pm.Beta("constant_share", 2, 2, dims="outcome")
-    return parameters
-
-
-def _require_complete(design: Design) -> None:
-    printed = np.zeros((len(design.outcomes), len(design.arms), len(design.visits)), dtype=bool)
-    for table in design.tables:
-        seen = (table.functional == 1).any(axis=0)
-        if np.linalg.matrix_rank(table.functional) == seen.sum() and table.functional.min() >= 0:
-            printed[table.outcome[:, None], table.arm[:, None], np.flatnonzero(seen)] = True
-    for patients in design.patients:
-        np.logical_or.at(printed, (patients.outcome, patients.arm), patients.seen)
-    if not printed.all():
-        k, g, t = np.argwhere(~printed)[0]
-        raise UsageError(
-            f"the prior set 'reference' is flat and {design.outcomes[k]}, {design.arms[g]}, "
-            f"{design.visits[t]} is not printed as a level: use a proper prior set such as 'weak'"
-        )
+    return pooled_normal("effect", centre, spread, share, offset, dims, own)
 
 
 def _observe_table(
-    index: int, table: TableBlock, moment: Moments, design: Design, spec: TableSpec
+    index: int, table: TableBlock, moment: Moments, error: Any, design: Design
 ) -> None:
     """Observe one block of printed means and SDs."""
-    inputs = table_inputs(index, table, moment, design, spec)
+    inputs = table_inputs(index, table, moment, error, design)
 
     def random(
         mean: Any, log_sd: Any, z: Any, _epsilon: Any, _error: Any, n: Any, *rest: Any, **_size: Any
@@ -296,29 +170,17 @@ def _observe_table(
 
 
 def table_inputs(
-    index: int, table: TableBlock, moment: Moments, design: Design, spec: TableSpec
+    index: int, table: TableBlock, moment: Moments, error: Any, design: Design
 ) -> list[Any]:
     """What the density of a block depends on, in the order of `balanced_logp`.
 
-    Declares the latent sample correlations and rounding errors, and the block's dimensions.
+    Declares the latent sample correlations.
     """
     mean, log_sd, z = row_moments(table, moment, design, pt)
-    count = len(table.outcome)
-    names = {name: f"{name}_{index}" for name in ("series", "row", "free_pair")}
     model = pm.modelcontext(None)
-    model.add_coords(
-        {
-            names["series"]: range(count),
-            names["row"]: range(table.rows),
-            names["free_pair"]: range(int((~table.pinned).sum())),
-        }
-    )
-    epsilon = pm.Normal(f"epsilon_{index}", 0, 1, dims=(names["series"], names["free_pair"]))
-    error: Any = np.zeros((count, table.rows, 2))
-    if spec.rounding and (np.any(table.mean_step > 0) or np.any(table.sd_step > 0)):
-        # a normal score keeps the geometry Gaussian: Phi(score) - 1/2 is uniform on (-1/2, 1/2)
-        score = pm.Normal(f"rounding_{index}", 0, 1, dims=(names["series"], names["row"], "moment"))
-        error = 0.5 * pt.erf(score / np.sqrt(2)) * model[f"step_{index}"]
+    model.add_coords({f"free_pair_{index}": range(int((~table.pinned).sum()))})
+    dims = (f"series_{index}", f"free_pair_{index}")
+    epsilon = pm.Normal(f"epsilon_{index}", 0, 1, dims=dims)
     if table.balanced:
         # handed over as arguments, for the graph is cloned and must carry its own data
         constants = [

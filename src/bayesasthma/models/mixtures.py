@@ -10,6 +10,7 @@ import pytensor.tensor as pt
 from scipy.special import gammaln
 
 from bayesasthma.correlation import Array
+from bayesasthma.models.coordinates import Coordinates
 from bayesasthma.prior_distributions import EffectPrior
 
 
@@ -90,6 +91,7 @@ def draw_mixture(
     weight: np.ndarray,
     _constant: np.ndarray,
     share: np.ndarray,
+    *,
     rng: np.random.Generator,
     size: tuple[int, ...] | None = None,
 ) -> np.ndarray:
@@ -127,6 +129,8 @@ def pooled_mixture(
     constant: Any,
     share: Any,
     dims: tuple[str, ...],
+    offset: Any = None,
+    own: Coordinates | None = None,
 ) -> Any:
     """Effects that share strength: a mixture of multivariate Student t distributions.
 
@@ -143,7 +147,24 @@ def pooled_mixture(
     share : tensor, shape (...)
     dims : tuple of str
         Of the effects (..., k).
+    offset : tensor, shape (..., k), optional
+        Of the coordinates; no part of the prior.
+    own : Coordinates, optional
+        In which the effects are sampled.
     """
+    if offset is None:
+        offset = 0.0 * pt.as_tensor(location)[..., 0, :]
+
+    def logp(value: Any, *inputs: Any) -> Any:
+        return mixture_logp(value, *inputs[:-1])
+
+    def random(*inputs: Any, rng: Any, size: Any) -> np.ndarray:
+        return draw_mixture(*inputs[:-1], rng=rng, size=size)
+
+    def centre(_rv: Any, _size: Any, location: Any, *others: Any) -> Any:
+        weight, share, offset = others[2], others[4], others[5]
+        return (weight[..., None] * location).sum(axis=-2) + offset + 0.0 * share[..., None]
+
     return pm.CustomDist(
         name,
         location,
@@ -152,13 +173,13 @@ def pooled_mixture(
         weight,
         constant,
         share,
-        logp=mixture_logp,
-        random=draw_mixture,
-        support_point=lambda _rv, _size, location, _scale, _tail, weight, _constant, share: (
-            (weight[..., None] * location).sum(axis=-2) + 0.0 * share[..., None]
-        ),
-        signature="(c,k),(c,k),(c),(c),(c),()->(k)",
+        offset,
+        logp=logp,
+        random=random,
+        support_point=centre,
+        signature="(c,k),(c,k),(c),(c),(c),(),(k)->(k)",
         dims=dims,
+        **({} if own is None else {"transform": own}),
     )
 
 
@@ -193,7 +214,14 @@ def single_mixture(
     ) -> np.ndarray:
         share = np.zeros(location.shape[:-1])
         draws = draw_mixture(
-            location[..., None], scale[..., None], tail, weight, constant, share, rng, size
+            location[..., None],
+            scale[..., None],
+            tail,
+            weight,
+            constant,
+            share,
+            rng=rng,
+            size=size,
         )
         return draws[..., 0]
 

@@ -120,26 +120,49 @@ def moments(
     if len(design.visits) > 1:
         path = level + xp.cumsum(parameters["visit_step"], axis=-1)
         control = xp.concatenate([level, path], axis=-1)
-    log_sd = _log_sd(parameters, spec, len(design.arms), xp)
-    z = _partial_correlations(parameters, design, spec, level, xp)
+    log_sd, z = spread_and_correlation(parameters, design, spec, xp)
     treated = parameters["effect"]
     if design.baseline is not None:
-        imbalance = parameters["imbalance"][..., None]
-        n_arm = design.n_arm if n_arm is None else n_arm
-        carried = _slope(log_sd, z, n_arm, len(design.visits), xp)[..., None, :] * imbalance
-        treated = xp.concatenate([imbalance, carried + treated], axis=-1)
+        carried = carried_imbalance(parameters["imbalance"], log_sd, z, design, xp, n_arm)
+        treated = xp.concatenate([parameters["imbalance"][..., None], carried + treated], axis=-1)
     control = control[..., None, :]
     return Moments(xp.concatenate([control, control + treated], axis=-2), log_sd, z)
 
 
-def _partial_correlations(
-    parameters: dict[str, Array], design: Design, spec: TableSpec, level: Array, xp: Any
+def spread_and_correlation(
+    parameters: dict[str, Array], design: Design, spec: TableSpec, xp: Any = np
+) -> tuple[Array, Array]:
+    """Log SDs (..., outcome, arm, visit) and partial correlations (..., outcome, pair)."""
+    log_sd = _log_sd(parameters, spec, len(design.arms), xp)
+    return log_sd, _partial_correlations(parameters, design, spec, log_sd, xp)
+
+
+def carried_imbalance(
+    imbalance: Array,
+    log_sd: Array,
+    z: Array,
+    design: Design,
+    xp: Any = np,
+    n_arm: Array | None = None,
 ) -> Array:
+    """What the arms' difference at baseline leads to expect later (..., outcome, treated, visit).
+
+    Patients who start higher stay higher, by the regression of each follow-up visit on baseline.
+    """
+    n_arm = design.n_arm if n_arm is None else n_arm
+    slope = _slope(log_sd, z, n_arm, len(design.visits), xp)
+    return slope[..., None, :] * imbalance[..., None]
+
+
+def _partial_correlations(
+    parameters: dict[str, Array], design: Design, spec: TableSpec, log_sd: Array, xp: Any
+) -> Array:
+    like = log_sd[..., 0, :1]
     if len(design.visits) == 1:
-        return level[..., :0]
+        return like[..., :0]
     z = structured_z(spec.correlation, parameters, design.weeks, xp)
     # a fixed correlation has no draws of its own: give it the others' shape
-    return z + 0.0 * level if spec.correlation.structure == "fixed" else z
+    return z + 0.0 * like if spec.correlation.structure == "fixed" else z
 
 
 def _slope(log_sd: Array, z: Array, n_arm: Array, visit_count: int, xp: Any) -> Array:
@@ -154,14 +177,10 @@ def _slope(log_sd: Array, z: Array, n_arm: Array, visit_count: int, xp: Any) -> 
 
 def _log_sd(parameters: dict[str, Array], spec: TableSpec, arm_count: int, xp: Any) -> Array:
     """Log SDs (..., outcome, arm, visit)."""
-    if spec.prior.flat and spec.variance == "by_arm":
+    if spec.variance == "by_arm":
         return parameters["log_sd"]
-    shared = parameters["log_sd"] if spec.prior.flat else parameters["log_sd_visit"]
-    shared = shared[..., None, :]
-    if spec.variance == "common":
-        return xp.concatenate([shared] * arm_count, axis=-2)
-    scale = parameters["log_sd_cell_scale"][..., None, None]
-    return shared + scale * parameters["log_sd_cell"]
+    shared = parameters["log_sd" if spec.prior.flat else "log_sd_visit"][..., None, :]
+    return xp.concatenate([shared] * arm_count, axis=-2)
 
 
 def row_moments(

@@ -1,0 +1,201 @@
+"""Free parameters of the longitudinal models, their priors and the coordinates they move in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from bayesasthma.errors import UsageError
+from bayesasthma.models.coordinates import Coordinates, centred_normal, offset_flat, offset_normal
+from bayesasthma.models.moments import carried_imbalance, spread_and_correlation
+from bayesasthma.models.specification import TableSpec
+from bayesasthma.series import Design
+
+# Prior scales in baseline SDs, or on the log scale for SDs; docs/models.md gives the reasons.
+LEVEL_SCALE = 2.0
+STEP_SCALE = 0.5  # of the step between visits 24 weeks apart
+IMBALANCE_SCALE = 1.0
+LOG_SD_SCALE = 0.5
+LOG_SD_VISIT_SCALE = 0.25
+LOG_SD_CELL_SCALE = 0.15
+# The three scales above are medians; each outcome learns its own, log-normal about them.
+LOG_SCALE_SD = 0.4
+STEP_WEEKS = 24.0
+
+
+def rounding_errors(design: Design, spec: TableSpec) -> list[Any]:
+    """Unrounded less printed numbers of each block (series, row, moment); declares their scores."""
+    model, errors = pm.modelcontext(None), []
+    for index, table in enumerate(design.tables):
+        shape = (len(table.outcome), table.rows)
+        dims = (f"series_{index}", f"row_{index}")
+        model.add_coords({dim: range(size) for dim, size in zip(dims, shape, strict=True)})
+        if not spec.rounding or not (np.any(table.mean_step > 0) or np.any(table.sd_step > 0)):
+            errors.append(pt.as_tensor(np.zeros((*shape, 2))))
+            continue
+        # a normal score keeps the geometry Gaussian: Phi(score) - 1/2 is uniform on (-1/2, 1/2)
+        score = pm.Normal(f"rounding_{index}", 0, 1, dims=(*dims, "moment"))
+        errors.append(0.5 * pt.erf(score / np.sqrt(2)) * model[f"step_{index}"])
+    return errors
+
+
+def free_parameters(
+    design: Design,
+    spec: TableSpec,
+    effects: Callable[[Design, Any], Any],
+    errors: list[Any],
+    factor: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Declare the free parameters with their priors.
+
+    Parameters
+    ----------
+    design : Design
+    spec : TableSpec
+    effects : callable
+        Declares the treatment effects, given the design and their offset.
+    errors : list of tensor
+        From `rounding_errors`.
+    factor : ndarray, optional
+        Coordinates of the means: :class:`bayesasthma.models.coordinates.Coordinates`.
+    """
+    if spec.prior.flat:
+        _require_complete(design)
+    mean_error, log_sd_error = _cell_errors(design, errors)
+    offsets = _mean_offsets(design, mean_error)
+    parameters = _sds(design, spec, log_sd_error)
+    if len(design.visits) > 1:
+        parameters |= _correlation_parameters(spec)
+    parameters |= _means(design, spec, offsets, factor)
+    if design.baseline is not None:
+        # many patients pin the difference between the arms, and an effect is what remains of it
+        log_sd, z = spread_and_correlation(parameters, design, spec, pt)
+        n_arm = pm.modelcontext(None)["n_arm"]
+        offsets["effect"] -= carried_imbalance(
+            parameters["imbalance"], log_sd, z, design, pt, n_arm
+        )
+    if spec.prior.flat:
+        dims = ("outcome", "treated", "follow_up")
+        parameters["effect"] = offset_flat("effect", offsets["effect"], dims, Coordinates(factor))
+    else:
+        parameters["effect"] = effects(design, offsets["effect"])
+    return parameters
+
+
+def _cell_errors(design: Design, errors: list[Any]) -> tuple[Any, Any]:
+    """Errors of the printed mean and, relative, SD of every cell (outcome, arm, visit).
+
+    Beside many patients' standard errors, rounding is wide: what they pin is the mean less this.
+    Zeros where the table is not complete, which costs nothing but speed.
+    """
+    shape = (len(design.outcomes), len(design.arms), len(design.visits))
+    if len(design.tables) != 1 or design.patients:
+        return pt.zeros(shape), pt.zeros(shape)
+    (table,), (error,) = design.tables, errors
+    series = table.outcome * shape[1] + table.arm
+    if not table.levels_only or not np.array_equal(series, np.arange(shape[0] * shape[1])):
+        return pt.zeros(shape), pt.zeros(shape)
+    relative = pt.log1p(error[..., 1] / pm.modelcontext(None)["printed_0"][..., 1])
+    return error[..., 0].reshape(shape), relative.reshape(shape)
+
+
+def _mean_offsets(design: Design, error: Any) -> dict[str, Any]:
+    """How errors of the cells' means move the parameters of the means."""
+    control, difference = error[:, 0], error[:, 1:] - error[:, :1]
+    first = len(design.visits) - len(design.follow_up)
+    return {
+        "baseline_level": control[:, 0],
+        "visit_step": control[..., 1:] - control[..., :-1],
+        "imbalance": difference[..., 0],
+        "effect": difference[..., first:],
+    }
+
+
+def _means(
+    design: Design, spec: TableSpec, offsets: dict[str, Any], factor: np.ndarray | None
+) -> dict[str, Any]:
+    own = Coordinates(factor)
+
+    def declare(name: str, scale: Any, *dims: str) -> Any:
+        if spec.prior.flat:
+            return offset_flat(name, offsets[name], dims, own)
+        return offset_normal(name, np.zeros(1), scale, offsets[name], dims, own)
+
+    parameters = {"baseline_level": declare("baseline_level", LEVEL_SCALE, "outcome")}
+    if len(design.visits) > 1:
+        spread: Any = None
+        if not spec.prior.flat:
+            walk = np.sqrt(np.diff(design.weeks) / STEP_WEEKS)
+            spread = _learned_scale("step_scale", STEP_SCALE)[:, None] * walk
+        parameters["visit_step"] = declare("visit_step", spread, "outcome", "step")
+    if design.baseline is not None:
+        parameters["imbalance"] = declare("imbalance", IMBALANCE_SCALE, "outcome", "treated")
+    return parameters
+
+
+def _sds(design: Design, spec: TableSpec, error: Any) -> dict[str, Any]:
+    by_arm = ("outcome", "arm", "visit")
+    if spec.prior.flat:
+        if spec.variance == "by_arm":
+            return {"log_sd": offset_flat("log_sd", error, by_arm, Coordinates())}
+        return {"log_sd": pm.Flat("log_sd", dims=("outcome", "visit"))}
+    # what the printed SDs say of the logarithm of an SD, and of the arms' common one: variances
+    own = 0.5 / (pm.modelcontext(None)["n_arm"] - 1)
+    cells = LOG_SD_CELL_SCALE**2 if spec.variance == "by_arm" else 0.0
+    common = 1 / (1 / (own + cells)).sum()
+    level = pm.Normal("log_sd_level", 0, LOG_SD_SCALE, dims="outcome")
+    visit = centred_normal(
+        "log_sd_visit",
+        level[:, None],
+        _learned_scale("log_sd_visit_scale", LOG_SD_VISIT_SCALE)[:, None],
+        np.zeros((len(design.outcomes), len(design.visits))),
+        LOG_SD_VISIT_SCALE**2 / (LOG_SD_VISIT_SCALE**2 + common),
+        ("outcome", "visit"),
+    )
+    if spec.variance == "common":
+        return {"log_sd_visit": visit}
+    centring = LOG_SD_CELL_SCALE**2 / (LOG_SD_CELL_SCALE**2 + own[:, None])
+    scale = _learned_scale("log_sd_cell_scale", LOG_SD_CELL_SCALE)[:, None, None]
+    log_sd = centred_normal("log_sd", visit[:, None], scale, error, centring, by_arm)
+    return {"log_sd_visit": visit, "log_sd": log_sd}
+
+
+def _learned_scale(name: str, median: float) -> Any:
+    """A scale of each outcome's own: log-normal, so that neither zero nor infinity attracts it."""
+    return pm.LogNormal(name, np.log(median), LOG_SCALE_SD, dims="outcome")
+
+
+def _correlation_parameters(spec: TableSpec) -> dict[str, Any]:
+    prior, model = spec.correlation, pm.modelcontext(None)
+    if prior.structure == "fixed":
+        return {"rho": model["rho"]}
+    parameters = {
+        "logit_rho": pm.Normal(
+            "logit_rho", model["rho_location"], model["rho_scale"], dims="outcome"
+        )
+    }
+    if prior.structure == "unstructured":
+        parameters["z_deviation"] = pm.Normal("z_deviation", 0, 1, dims=("outcome", "pair"))
+    if prior.structure == "exchangeable_ar1":
+        parameters["constant_share"] = pm.Beta("constant_share", 2, 2, dims="outcome")
+    return parameters
+
+
+def _require_complete(design: Design) -> None:
+    printed = np.zeros((len(design.outcomes), len(design.arms), len(design.visits)), dtype=bool)
+    for table in design.tables:
+        seen = (table.functional == 1).any(axis=0)
+        if np.linalg.matrix_rank(table.functional) == seen.sum() and table.functional.min() >= 0:
+            printed[table.outcome[:, None], table.arm[:, None], np.flatnonzero(seen)] = True
+    for patients in design.patients:
+        np.logical_or.at(printed, (patients.outcome, patients.arm), patients.seen)
+    if not printed.all():
+        k, g, t = np.argwhere(~printed)[0]
+        raise UsageError(
+            f"the prior set 'reference' is flat and {design.outcomes[k]}, {design.arms[g]}, "
+            f"{design.visits[t]} is not printed as a level: use a proper prior set such as 'weak'"
+        )
