@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 import bayesasthma as ba
+from bayesasthma.convergence import ess_bulk
 from bayesasthma.dispatch import Processes, Task, Worker
 from bayesasthma.dispatch import run as run_tasks
 from bayesasthma.graphs import CompiledGraphs
@@ -127,11 +128,15 @@ def patients(layout: Design, small: bool) -> list[dict[str, Any]]:
         compiled = graphs.get(with_n(layout, n), table_spec("longitudinal"))
         start = time.perf_counter()
         tree = sample(compiled, chosen)
+        seconds = time.perf_counter() - start
+        effect = tree["posterior"]["effect"].to_numpy()
+        effect = effect.reshape(*effect.shape[:2], -1)
         stats = tree["sample_stats"].to_dataset()
         found.append(
             {
                 "n_per_arm": n,
-                "seconds": time.perf_counter() - start,
+                "seconds": seconds,
+                "ess_bulk_effects": float(ess_bulk(effect).min()),
                 "steps_per_draw": float(stats["n_steps"].mean()),
                 "divergences": int(stats["diverging"].sum()),
             }

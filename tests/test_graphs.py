@@ -117,6 +117,22 @@ def test_a_swapped_graph_draws_what_its_own_would(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_trajectories_do_not_grow_with_the_number_of_patients(study: ba.Study) -> None:
+    """Leapfrog steps, which do not depend on the machine; centred, 20,000 patients took 800."""
+    layout = design(study, ["fev1", "aqlq", "total_ige"])
+    (table,) = layout.tables
+    graphs, steps = CompiledGraphs(), {}
+    for n in (18, 20_000):
+        many = replace(table, n=np.full_like(table.n, n))
+        read = replace(layout, tables=(many,), n_arm=np.full_like(layout.n_arm, n))
+        options = SamplerOptions(draws=100, tune=300, chains=2)
+        tree = sample(graphs.get(read, DEFAULT), options)
+        steps[n] = float(tree["sample_stats"]["n_steps"].mean())
+    assert len(graphs.seconds) == 1
+    assert steps[20_000] < 2 * steps[18], steps
+
+
+@pytest.mark.slow
 def test_a_model_that_cannot_be_built_is_a_usage_error(tmp_path: Path) -> None:
     arms = design(ba.load_study(three_arms(tmp_path / "three")))
     with pytest.raises(ba.UsageError):

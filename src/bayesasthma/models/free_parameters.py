@@ -105,7 +105,8 @@ def _cell_errors(design: Design, errors: list[Any]) -> tuple[Any, Any]:
 
 def _mean_offsets(design: Design, error: Any) -> dict[str, Any]:
     """How errors of the cells' means move the parameters of the means."""
-    control, difference = error[:, 0], error[:, 1:] - error[:, :1]
+    control = error[:, 0]
+    difference = error[:, 1:] - control[:, None]
     first = len(design.visits) - len(design.follow_up)
     return {
         "baseline_level": control[:, 0],

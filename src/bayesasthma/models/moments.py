@@ -157,7 +157,7 @@ def carried_imbalance(
 def _partial_correlations(
     parameters: dict[str, Array], design: Design, spec: TableSpec, log_sd: Array, xp: Any
 ) -> Array:
-    like = log_sd[..., 0, :1]
+    like = log_sd[..., 0, 0][..., None]
     if len(design.visits) == 1:
         return like[..., :0]
     z = structured_z(spec.correlation, parameters, design.weeks, xp)
@@ -168,7 +168,7 @@ def _partial_correlations(
 def _slope(log_sd: Array, z: Array, n_arm: Array, visit_count: int, xp: Any) -> Array:
     """Regression of each follow-up visit on baseline, pooled within arms (..., visit)."""
     weight = ((n_arm - 1) / (n_arm - 1).sum())[:, None]
-    base = log_sd[..., :1]
+    base = log_sd[..., 0][..., None]
     covariance = (weight * xp.exp(base + log_sd[..., 1:])).sum(axis=-2)
     variance = (weight * xp.exp(2 * base)).sum(axis=-2)
     first = [k for k, (_, j) in enumerate(pairs(visit_count)) if j == 0]
