@@ -112,6 +112,8 @@ def fit_specification(payload: Payload, worker: Worker) -> dict[str, Any]:
         else _table_drawer(payload, payload.choices, graphs)
     )
     options = replace(payload.options, cores=min(worker.cores, payload.options.chains))
+    if payload.spec is not None:
+        options = options.of_model(payload.spec.model)
     gate, table = draw(options)
     first = _failures(gate, table)
     retry = ""
