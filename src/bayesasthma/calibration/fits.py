@@ -21,7 +21,9 @@ NUISANCE = ("epsilon", "rounding")
 #: A run with fewer effective draws than ranks need, a larger R-hat or more divergences is repeated.
 ESS_LEAST, R_HAT_MOST, DIVERGENCES_MOST = RANK_DRAWS + 1, 1.05, 2
 
-SHORT = SamplerOptions(draws=200, tune=250, chains=2, target_accept=0.9)
+SHORT = SamplerOptions(draws=200, tune=150, chains=2, target_accept=0.9)
+#: The joint model has ten times the parameters: of shorter runs five of eight were repeated.
+SHORT_JOINT = SamplerOptions(draws=250, tune=500, chains=2, target_accept=0.95)
 LONG = SamplerOptions(draws=500, tune=600, chains=2, target_accept=0.97)
 
 
@@ -61,9 +63,9 @@ class Sampled:
         return (self.divergences, self.r_hat, self.ess, float(self.repeated))
 
 
-def fit(compiled: Any, seed: int, cores: int = 1) -> Sampled:
+def fit(compiled: Any, seed: int, cores: int = 1, short: SamplerOptions = SHORT) -> Sampled:
     """Sample a compiled model, briefly, and once more at length if that did not do."""
-    first = _run(compiled, replace(SHORT, seed=seed, cores=cores))
+    first = _run(compiled, replace(short, seed=seed, cores=cores))
     if first.sound:
         return first
     again = _run(compiled, replace(LONG, seed=seed + 1, cores=cores))
@@ -103,7 +105,8 @@ def fit_table(
     fits : list of Sampled
     """
     if spec.model != "longitudinal":
-        whole = fit(graphs.get(study, spec), seed)
+        short = SHORT_JOINT if spec.model == "joint" else SHORT
+        whole = fit(graphs.get(study, spec), seed, short=short)
         return _thinned(whole.draws, SHORT.draws), [whole]
     fits = [
         fit(graphs.get(single(study, k), spec), seed + 2 * k) for k in range(len(study.outcomes))

@@ -108,7 +108,7 @@ def sensitivity(
     grid : Grid or path, optional
         Specifications, or a TOML file of them; the grid that ships with the package by default.
     options : SamplerOptions, optional
-        Per fit; 2 x (500 + 1500) by default.
+        Per fit; 2 x (500 + 1000) by default.
     workers : int, optional
         Processes of this machine; one per core by default.
     scheduler : str, optional

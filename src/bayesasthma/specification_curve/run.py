@@ -30,7 +30,7 @@ from bayesasthma.study import Study
 
 #: Fewer than a single fit's: what is compared are hundreds of fits. Two chains, one after the
 #: other, so that each worker needs one core.
-CURVE_OPTIONS = SamplerOptions(draws=1500, tune=500, chains=2, target_accept=0.95)
+CURVE_OPTIONS = SamplerOptions(draws=1000, tune=500, chains=2, target_accept=0.95)
 
 Choices = TableChoices | AdverseChoices
 
