@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy import stats
 from tests.bundles import one_visit
 from tests.made_up_fits import table_fit
 
 import bayesasthma as ba
+from bayesasthma.graphs import model_module
+from bayesasthma.models.free_parameters import LOG_SD_SCALE
+from bayesasthma.models.moments import effect_prior
+from bayesasthma.models.specification import table_spec
+from bayesasthma.sampling import log_prior
+from bayesasthma.series import design
 from bayesasthma.specification_curve.power import COLUMNS, diagnose, power_scaling
 
 
@@ -43,4 +51,19 @@ def test_a_sceptic_against_large_effects_is_a_conflict(tmp_path: Path) -> None:
         assert list(table.columns) == COLUMNS
         (found[prior],) = table["prior_sensitivity"]
         assert table["likelihood_sensitivity"].iloc[0] > 0.05
+        check_log_prior(fit)
     assert found["sceptical"] > 0.05 > found["weak"]
+
+
+def check_log_prior(fit: ba.Fit) -> None:
+    """The densities that are powered are those of the priors, in any coordinates."""
+    posterior = fit.data["posterior"].to_dataset()
+    layout = design(fit.study)
+    model = model_module(fit.model).build(layout, table_spec(fit.model, fit.prior))
+    found = log_prior(model, posterior, ["log_sd_level", "effect"])
+    expected = stats.norm.logpdf(posterior["log_sd_level"], 0, LOG_SD_SCALE)
+    assert np.allclose(found["log_sd_level"], expected)
+    location, scale = effect_prior(layout, table_spec(fit.model, fit.prior))
+    effect = posterior["effect"].to_numpy().ravel()  # one outcome, arm and visit
+    expected = stats.norm.logpdf(effect, location[0], scale[0])
+    assert np.allclose(found["effect"].to_numpy().ravel(), expected)

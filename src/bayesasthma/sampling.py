@@ -247,13 +247,19 @@ def log_prior(model: Any, posterior: xr.Dataset, names: list[str]) -> xr.Dataset
     names : list of str
         The parameters whose priors are evaluated.
     """
+    from pymc.model.transform.conditioning import remove_value_transforms
     from pymc.stats import compute_log_prior
 
-    free = posterior[[variable.name for variable in model.free_RVs]]
+    # PyMC reads a variable's name off that of the value sampled, up to the transform's, which it
+    # takes to be without an underscore
+    plain = remove_value_transforms(model)
+    for variable in plain.free_RVs:
+        plain.rvs_to_values[variable].name = variable.name
+    free = posterior[[variable.name for variable in plain.free_RVs]]
     densities: xr.Dataset = compute_log_prior(
         xr.DataTree.from_dict({"posterior": free}),
         var_names=names,
-        model=model,
+        model=plain,
         extend_inferencedata=False,
         progressbar=False,
     )
