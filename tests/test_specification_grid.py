@@ -125,6 +125,26 @@ def test_the_default_grid_is_large_and_contains_the_default(study: ba.Study) -> 
     assert AdverseChoices() in grid.adverse
     rho = {f"fixed:0.{i}" for i in range(1, 10)} | {"fixed:0"}
     assert rho <= {item.fit.correlation for item in grid.specifications}
+    assert {item.fit.model for item in grid.specifications} == {
+        "longitudinal", "independent", "joint",
+    }  # fmt: skip
+
+
+def test_a_study_or_a_prior_that_the_joint_model_cannot_have(
+    study: ba.Study, tmp_path: Path
+) -> None:
+    grid = parse_grid("""
+        [[block]]
+        model = "joint"
+        prior = ["weak", "empirical"]
+        adjustment = "difference"
+    """)
+    held = grid_for(grid, study)
+    assert [item.fit.prior for item in held.specifications] == ["weak"]
+    assert [item.reason for item in held.removed] == ["the joint model takes normal prior sets"]
+    small = grid_for(grid, ba.load_study(one_visit(tmp_path / "small")))
+    assert not small.specifications
+    assert any("at least two outcomes" in item.reason for item in small.removed)
 
 
 def test_a_study_of_one_visit_has_the_difference_alone(tmp_path: Path) -> None:

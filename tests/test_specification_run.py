@@ -16,7 +16,7 @@ from bayesasthma.dispatch import Worker
 from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.specification_curve import parse_grid, run
 from bayesasthma.specification_curve.run import CURVE_OPTIONS, run_grid
-from bayesasthma.specification_curve.tasks import Payload, fit_specification
+from bayesasthma.specification_curve.tasks import CLOSER, Payload, fit_specification, repeated
 
 GRID = parse_grid("""
 [[block]]
@@ -121,6 +121,18 @@ def test_a_worker_with_other_source_refuses(study: ba.Study) -> None:
         fit_specification(payload, Worker())
 
 
+def test_what_failed_is_sampled_longer_and_what_diverged_in_smaller_steps() -> None:
+    again = repeated(CURVE_OPTIONS, diverged=False)
+    assert (again.draws, again.tune) == (2 * CURVE_OPTIONS.draws, 2 * CURVE_OPTIONS.tune)
+    assert again.target_accept == CURVE_OPTIONS.target_accept
+    rates = []
+    for _ in range(3):
+        again = repeated(again, diverged=True)
+        rates.append(again.target_accept)
+    assert rates == [*CLOSER, CLOSER[-1]]
+    assert repeated(again, diverged=False).target_accept == CLOSER[-1]
+
+
 @pytest.mark.slow
 def test_one_graph_serves_many_specifications(tmp_path: Path) -> None:
     """Real fits: two priors and rounding off from one compilation; a failed gate is retried."""
@@ -149,7 +161,10 @@ def test_one_graph_serves_many_specifications(tmp_path: Path) -> None:
     strict = replace(options, draws=20, tune=60)
     retried = ba.sensitivity(small, grid, options=strict, workers=1)
     assert not retried.passed
-    assert all("sampled again with 2 x (120 + 40)" in text for text in retried.table["retry"])
+    for text in retried.table["retry"]:
+        first, second = (f"sampled again with 2 x ({size})" for size in ("120 + 40", "240 + 80"))
+        assert 0 < text.index(first) < text.index(second)
+        assert text.endswith("failed again")
     assert set(retried.table["gate"]) == {"fail"}
     assert retried.ranges.empty
 

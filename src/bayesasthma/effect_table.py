@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -84,8 +86,11 @@ def outcome_arrays(study: Study, outcomes: np.ndarray) -> tuple[xr.DataArray, ..
     )
 
 
-def estimand_draws(fit: Fit) -> dict[str, xr.DataArray]:
-    """Posterior draws (chain, draw, outcome, arm, visit) of every estimand the model supports."""
+def estimand_draws(fit: Fit, estimands: Collection[str] | None = None) -> dict[str, xr.DataArray]:
+    """Posterior draws (chain, draw, outcome, arm, visit) of estimands that the model supports.
+
+    All of them, or those among ``estimands``.
+    """
     moments, study = fit.moments, fit.study
     direction, mcid, relative = outcome_arrays(study, moments["outcome"].to_numpy())
     n = fit.data["constant_data"].to_dataset()["n"]
@@ -101,7 +106,7 @@ def estimand_draws(fit: Fit) -> dict[str, xr.DataArray]:
             if own in draws:
                 chosen = draws[own].sel(outcome=log)
                 draws[ratio] = chosen.copy(data=np.exp(chosen.to_numpy())).rename(ratio)
-    return draws
+    return draws if estimands is None else {own: draws[own] for own in estimands if own in draws}
 
 
 def estimands_of(
@@ -147,7 +152,12 @@ def estimands_of(
 
 
 def effects(
-    fit: Fit, *, threshold: float | None = None, ci_prob: float = 0.95, interval: str = "eti"
+    fit: Fit,
+    *,
+    threshold: float | None = None,
+    ci_prob: float = 0.95,
+    interval: str = "eti",
+    estimands: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """Treatment effects of a fit: one row per outcome, arm, visit and estimand.
 
@@ -159,6 +169,8 @@ def effects(
         Used in place of every MCID, in outcome units.
     ci_prob : float
     interval : {"eti", "hdi"}
+    estimands : collection of str, optional
+        Only these of what the model supports; all by default.
 
     Returns
     -------
@@ -174,7 +186,7 @@ def effects(
     limit = est.threshold(moments, mcid, relative)
     base = study.baseline_visit
     frames = []
-    for estimand, draws in estimand_draws(fit).items():
+    for estimand, draws in estimand_draws(fit, estimands).items():
         sign: xr.DataArray | float = direction
         bound: xr.DataArray | float = float("nan")
         if estimand in JUDGED:

@@ -25,7 +25,7 @@ from bayesasthma.specification_curve.grid import (
     TableChoices,
 )
 from bayesasthma.specification_curve.study_grid import read_study, table_spec_of
-from bayesasthma.specification_curve.tasks import CLOSER, LONGER, Payload, fit_specification
+from bayesasthma.specification_curve.tasks import Payload, fit_specification
 from bayesasthma.study import Study
 
 #: Fewer than a single fit's: what is compared are hundreds of fits. Two chains, one after the
@@ -130,7 +130,6 @@ def fit_fingerprint(payload: Payload) -> str:
             "spec": payload.spec,
             "prior": payload.prior,
             "options": payload.options.record(),
-            "retry": [LONGER, CLOSER],
             "study": payload.study.name,
             "inputs": payload.study.checksums,
             "environment": payload.environment,

@@ -7,9 +7,11 @@ from dataclasses import replace
 from bayesasthma.correlation import CorrelationPrior
 from bayesasthma.errors import UsageError
 from bayesasthma.external_evidence import outcome_evidence, reaction_evidence
+from bayesasthma.models.outcome_groups import unsuitable
 from bayesasthma.models.specification import TableSpec
 from bayesasthma.priors import prior_set
 from bayesasthma.readings import Reading, read_as
+from bayesasthma.series import design
 from bayesasthma.specification_curve.grid import (
     AdverseChoices,
     Grid,
@@ -103,7 +105,7 @@ class _StudyChoices:
                 return "the study has no baseline visit"
             if len(study.visits) == 1:
                 return "the study has one visit: the difference is all there is"
-        if reason := self._table_reading(fit):
+        if reason := self._table_reading(fit) or self._joint(fit):
             return reason
         if len(study.visits) == 1:
             # no correlation to choose: one of them stands for all
@@ -126,6 +128,13 @@ class _StudyChoices:
                 reason = str(error)
             self.count_readings[item.reading] = reason
         return self.count_readings[item.reading]
+
+    def _joint(self, fit: TableChoices) -> str:
+        if fit.model != "joint":
+            return ""
+        if prior_set(fit.prior).family == "mixture":
+            return "the joint model takes normal prior sets"
+        return unsuitable(design(read_study(self.study, fit))) or ""
 
     def _table_reading(self, fit: TableChoices) -> str:
         key = (fit.scale, fit.dispersion)

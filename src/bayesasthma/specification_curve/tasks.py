@@ -45,9 +45,12 @@ KEPT = (
 )  # fmt: skip
 #: What is reported of adverse reactions; its ``p_benefit`` is P(fewer reactions).
 ADVERSE_ESTIMAND = "risk_difference"
-#: A fit that fails its gate is sampled once more with this many times the draws and warm-up; if it
-#: diverged, also at this acceptance rate, whose smaller steps may need trees of this depth.
-LONGER, CLOSER, DEEPER = 2, 0.99, 12
+#: A fit that fails its gate is sampled again, once or twice, each time with this many times the
+#: draws and warm-up; after one that diverged, at the next of these acceptance rates, whose smaller
+#: steps may need trees of this depth.
+LONGER, CLOSER, DEEPER = 2, (0.99, 0.998), 12
+#: Times a failing fit is sampled again.
+REPEATS = 2
 
 
 @dataclass(frozen=True)
@@ -115,25 +118,20 @@ def fit_specification(payload: Payload, worker: Worker) -> dict[str, Any]:
     if payload.spec is not None:
         options = options.of_model(payload.spec.model)
     gate, table = draw(options)
-    first = _failures(gate, table)
-    retry = ""
-    if first:
-        longer = replace(
-            options,
-            draws=LONGER * options.draws,
-            tune=LONGER * options.tune,
-            max_depth=max(options.max_depth, DEEPER),
+    retry = []
+    for _ in range(REPEATS):
+        if not (failures := _failures(gate, table)):
+            break
+        options = repeated(options, diverged=gate.divergences > 0)
+        retry.append(
+            f"{'; '.join(failures)}; sampled again with {options.chains} x ({options.tune} + "
+            f"{options.draws}) at acceptance {options.target_accept:g}: "
         )
-        if gate.divergences:
-            longer = replace(longer, target_accept=max(options.target_accept, CLOSER))
-        gate, table = draw(longer)
-        again = "passed" if not _failures(gate, table) else "failed again"
-        retry = (
-            f"{'; '.join(first)}; sampled again with {longer.chains} x ({longer.tune} + "
-            f"{longer.draws}) at acceptance {longer.target_accept:g}: {again}"
-        )
+        gate, table = draw(options)
     compiling = sum(graphs.seconds.values()) - compiled_before
     failures = _failures(gate, table)
+    if retry:
+        retry.append("failed again" if failures else "passed")
     columns = [name for name in KEPT if name in table]
     failed = table.loc[table["gate"] != "pass", "outcome" if "outcome" in table else "reaction"]
     return {
@@ -148,9 +146,21 @@ def fit_specification(payload: Payload, worker: Worker) -> dict[str, Any]:
             "divergences": gate.divergences,
             "bfmi": gate.bfmi,
         },
-        "retry": retry,
+        "retry": "".join(retry),
         "seconds": {"compile": compiling, "fit": time.perf_counter() - start - compiling},
     }
+
+
+def repeated(options: SamplerOptions, *, diverged: bool) -> SamplerOptions:
+    """Options for sampling a fit again that failed its gate with these."""
+    smaller = [rate for rate in CLOSER if diverged and rate > options.target_accept]
+    return replace(
+        options,
+        draws=LONGER * options.draws,
+        tune=LONGER * options.tune,
+        max_depth=max(options.max_depth, DEEPER),
+        target_accept=smaller[0] if smaller else options.target_accept,
+    )
 
 
 def _failures(gate: Gate, table: pd.DataFrame) -> list[str]:
@@ -190,15 +200,14 @@ def _table_drawer(
             }
         )
         fit = Fit(read, spec.label, spec.model, spec.prior.name, data, {})
-        table = effects(fit)
+        table = effects(fit, estimands=payload.estimands)
         if spec.model == "longitudinal" and not fit.gate.passed:
             series = {
                 f"series_{k}": [layout.outcomes[i] for i in block.outcome]
                 for k, block in enumerate(layout.tables)
             }
             table = mark_outcomes(table, check_outcomes(spec.label, data, series))
-        kept = table["estimand"].isin(payload.estimands) & table["visit"].isin(study.follow_up)
-        return fit.gate, table[kept]
+        return fit.gate, table[table["visit"].isin(study.follow_up)]
 
     return draw
 
