@@ -58,7 +58,8 @@ class Gate:
         if self.divergences:
             found.append(f"{self.divergences} divergent transition{'s' * (self.divergences > 1)}")
         if self.tree_depth_reached:
-            found.append(f"{self.tree_depth_reached} transitions at the maximum tree depth")
+            deep = self.tree_depth_reached
+            found.append(f"{deep} transition{'s' * (deep > 1)} at the maximum tree depth")
         if self.bfmi < BFMI_MIN:
             found.append(f"E-BFMI {self.bfmi:.2f} below {BFMI_MIN}")
         if not self.r_hat <= R_HAT_MAX:

@@ -19,6 +19,10 @@ from bayesasthma.series import Design, TableBlock
 if TYPE_CHECKING:
     from bayesasthma.models.adverse import Counts
 
+#: Data that chains start at. In every graph they are 0 when it is compiled, so that draws do not
+#: depend on which of the priors that share a graph was the first.
+STARTS = ("effect_location", "fewer_location", "rho_location")
+
 #: Hyperparameters of the correlations that enter a graph as data.
 CORRELATION_DATA = ("location", "scale", "rho")
 
@@ -155,7 +159,11 @@ class CompiledGraphs:
 
         if key not in self._compiled:
             start = time.perf_counter()
-            self._compiled[key] = compile_model(build())
+            model = build()
+            for name in STARTS:
+                if name in model.named_vars:
+                    model[name].set_value(np.zeros_like(model[name].get_value()))
+            self._compiled[key] = compile_model(model)
             self.seconds[key] = time.perf_counter() - start
         return self._compiled[key]
 

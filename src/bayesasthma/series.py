@@ -242,7 +242,7 @@ def _table_blocks(
             if np.any(values["n"] - 1 < len(rows)):
                 raise UsageError(
                     f"{name}, {arm}: {len(rows)} visits need at least {len(rows) + 1} patients at "
-                    f"each, found {int(values['n'].min())}; use the model 'independent'"
+                    f"each, found {int(values['n'].min())}"
                 )
             pinned, pinned_z = _pins(study, name, str(arm), rows)
             values["pinned_z"] = pinned_z
