@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.bundles import one_visit
 
 import bayesasthma as ba
-from bayesasthma.specification_curve import default_grid, parse_grid, read_grid
+from bayesasthma.specification_curve import default_grid, parse_grid, read_grid, study_grid
 from bayesasthma.specification_curve.grid import (
     ADJUSTMENTS,
     AdverseChoices,
@@ -145,6 +145,18 @@ def test_a_study_or_a_prior_that_the_joint_model_cannot_have(
     small = grid_for(grid, ba.load_study(one_visit(tmp_path / "small")))
     assert not small.specifications
     assert any("at least two outcomes" in item.reason for item in small.removed)
+
+
+def test_a_table_that_no_model_can_have_is_left_out_with_the_reason(
+    study: ba.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_study: ba.Study) -> None:
+        raise ba.UsageError("4 visits need at least 5 patients")
+
+    monkeypatch.setattr(study_grid, "design", refuse)
+    held = grid_for(parse_grid('[[block]]\nmodel = "joint"\n[[adverse]]'), study)
+    assert [item.reason for item in held.removed] == ["4 visits need at least 5 patients"]
+    assert held.adverse
 
 
 def test_a_study_of_one_visit_has_the_difference_alone(tmp_path: Path) -> None:

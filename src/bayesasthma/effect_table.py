@@ -90,6 +90,11 @@ def estimand_draws(fit: Fit, estimands: Collection[str] | None = None) -> dict[s
     """Posterior draws (chain, draw, outcome, arm, visit) of estimands that the model supports.
 
     All of them, or those among ``estimands``.
+
+    Raises
+    ------
+    UsageError
+        If it supports none of these.
     """
     moments, study = fit.moments, fit.study
     direction, mcid, relative = outcome_arrays(study, moments["outcome"].to_numpy())
@@ -106,7 +111,14 @@ def estimand_draws(fit: Fit, estimands: Collection[str] | None = None) -> dict[s
             if own in draws:
                 chosen = draws[own].sel(outcome=log)
                 draws[ratio] = chosen.copy(data=np.exp(chosen.to_numpy())).rename(ratio)
-    return draws if estimands is None else {own: draws[own] for own in estimands if own in draws}
+    if estimands is None:
+        return draws
+    if not (kept := {name: draws[name] for name in estimands if name in draws}):
+        raise UsageError(
+            f"the model {fit.model!r} has no estimand {', '.join(map(repr, estimands))}; "
+            f"it has {', '.join(draws)}"
+        )
+    return kept
 
 
 def estimands_of(
@@ -177,6 +189,11 @@ def effects(
     DataFrame
         The columns of ``effects.csv``; see ``docs/columns.md``. Cells whose arm or control prints
         nothing at that visit are left out.
+
+    Raises
+    ------
+    UsageError
+        If the model supports none of ``estimands``.
     """
     study, moments = fit.study, fit.moments
     names = moments["outcome"].to_numpy()
@@ -284,13 +301,8 @@ def select_draws(
     UsageError
         If the outcome, visit, estimand or arm is not in the fit; the message lists those that are.
     """
-    available = estimand_draws(fit)
     estimand = estimand or HEADLINE.get(fit.model, "difference")
-    if estimand not in available:
-        raise UsageError(
-            f"the model {fit.model!r} has no estimand {estimand!r}; it has {', '.join(available)}"
-        )
-    draws = available[estimand]
+    draws = estimand_draws(fit, [estimand])[estimand]
     arm = arm or str(fit.study.treatments[0])
     for dim, label in (("outcome", outcome), ("visit", visit), ("arm", arm)):
         labels = [str(value) for value in draws[dim].to_numpy()]

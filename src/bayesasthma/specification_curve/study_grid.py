@@ -134,7 +134,10 @@ class _StudyChoices:
             return ""
         if prior_set(fit.prior).family == "mixture":
             return "the joint model takes normal prior sets"
-        return unsuitable(design(read_study(self.study, fit))) or ""
+        try:
+            return unsuitable(design(read_study(self.study, fit))) or ""
+        except UsageError as error:
+            return str(error)
 
     def _table_reading(self, fit: TableChoices) -> str:
         key = (fit.scale, fit.dispersion)
