@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+import bayesasthma as ba
+from bayesasthma.models import longitudinal
 from bayesasthma.models.coordinates import (
     Coordinates,
     PartlyCentred,
@@ -18,6 +20,9 @@ from bayesasthma.models.coordinates import (
     offset_flat,
     offset_normal,
 )
+from bayesasthma.models.moments import moments
+from bayesasthma.models.specification import table_spec
+from bayesasthma.series import design
 
 MODE = pytensor.compile.mode.Mode("py", "fast_compile")
 
@@ -79,6 +84,7 @@ def test_either_end_is_the_centred_and_the_non_centred_form() -> None:
 
 @pytest.mark.parametrize("centring", [0.0, 0.4, 1.0])
 def test_density_in_any_coordinates_is_that_of_the_normal(centring: float) -> None:
+    factor = np.array([[1.5, 0.0], [-0.8, 0.4]])
     with pm.Model(coords={"cell": range(2)}) as model:
         mean = pm.Normal("mean", 0, 1)
         scale = pm.LogNormal("scale", 0, 1)
@@ -86,14 +92,16 @@ def test_density_in_any_coordinates_is_that_of_the_normal(centring: float) -> No
         centred_normal("b", mean, scale, 2 * mean + np.zeros(2), np.asarray(centring), ("cell",))
         c_free = offset_flat("c", mean + np.zeros(2), ("cell",), Coordinates())
         pm.Potential("seen", -(c_free**2).sum())
+        offset_normal("d", mean, scale, mean + np.zeros(2), ("cell",), Coordinates(factor))
     m, s = 0.3, 0.6
-    a, b, c = np.array([0.1, 0.5]), np.array([-0.2, 0.4]), np.array([7.0, 8.0])
+    a, b, c, d = (np.array(own) for own in ([0.1, 0.5], [-0.2, 0.4], [7.0, 8.0], [1.1, -0.7]))
     point = {
         "mean": m,
         "scale_log__": np.log(s),
         "a_coordinates__": a - m,
         "b_partly_centred__": (b - 2 * m - (1 - centring) * m) / s ** (1 - centring),
         "c_coordinates__": c - m,
+        "d_coordinates__": np.linalg.solve(factor, d - m),
     }
     found = model.compile_logp(mode=MODE)(point)
     exact = (
@@ -103,6 +111,8 @@ def test_density_in_any_coordinates_is_that_of_the_normal(centring: float) -> No
         + stats.norm.logpdf(b, m, s).sum()
         + 2 * (1 - centring) * np.log(s)  # of the map from the values sampled
         - (c**2).sum()
+        + stats.norm.logpdf(d, m, s).sum()
+        + np.log(np.abs(np.linalg.det(factor)))
     )
     assert float(found) == pytest.approx(exact, abs=1e-10)
     assert np.isfinite(model.compile_dlogp(mode=MODE)(point)).all()
@@ -116,3 +126,30 @@ def test_draws_of_the_prior_do_not_see_the_coordinates() -> None:
     for own in (a, b):
         draws = pm.draw(own, 4000, random_seed=4, mode="FAST_COMPILE").ravel()
         assert stats.kstest(draws, stats.norm(0.5, 2.0).cdf).pvalue > 0.001
+
+
+def test_rounding_errors_move_the_moments_and_nothing_that_is_sampled() -> None:
+    """Many patients pin moments less the errors of print, which is what stays where it is."""
+    layout = design(ba.load_study("liu2025"), ["act", "fev1"])
+    spec = table_spec("longitudinal")
+    model = longitudinal.build(layout, spec)
+    rng = np.random.default_rng(3)
+    names = [variable.name for variable in model.free_RVs]
+    point = {name: rng.normal(0, 0.3, at.shape) for name, at in model.initial_point().items()}
+    graphs = model.replace_rvs_by_values([model[name] for name in names])
+    values = pytensor.function(model.value_vars, graphs, mode=MODE)
+
+    def cells(rounding: np.ndarray) -> np.ndarray:
+        """Means and log SDs (outcome, arm, visit, moment), less the errors."""
+        found = dict(zip(names, values(**(point | {"rounding_0": rounding})), strict=True))
+        moved = moments(found, layout, spec)
+        (table,) = layout.tables
+        error = (stats.norm.cdf(rounding) - 0.5) * np.stack([table.mean_step, table.sd_step], -1)
+        error = error.reshape(*moved.mean.shape, 2)
+        printed = table.sd.reshape(moved.mean.shape)
+        return np.stack(
+            [moved.mean - error[..., 0], moved.log_sd - np.log1p(error[..., 1] / printed)], axis=-1
+        )
+
+    shape = point["rounding_0"].shape
+    np.testing.assert_allclose(cells(rng.normal(size=shape)), cells(np.zeros(shape)), atol=1e-12)
