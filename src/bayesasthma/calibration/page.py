@@ -25,7 +25,7 @@ def page(folder: Path, record: Record) -> str:
         _scenarios(folder / "misspecification.csv"),
         _rules(folder / "operating.csv"),
         _missing(record),
-        _made(record),
+        _made(record, folder / "ranks.csv"),
     ]
     return "\n".join(part for part in parts if part)
 
@@ -203,11 +203,23 @@ def _rules(path: Path) -> str:
     )
 
 
-def _made(record: Record) -> str:
-    rows = [
-        [name, str(own["made"]), str(own["seed"]), str(own["fits"]), f"{own['core_seconds']:.0f}"]
-        for name, own in record.get("sections", {}).items()
-    ]
-    if not rows:
+def _made(record: Record, ranks_path: Path) -> str:
+    held = record.get("sections", {})
+    if not held:
         return ""
-    return "## Made\n\n" + _table(["section", "date", "seed", "fits", "core seconds"], rows)
+    replicates = {}
+    if ranks_path.is_file():
+        replicates = pd.read_csv(ranks_path).groupby("case")["replicates"].max().to_dict()
+    rows = [
+        [
+            name,
+            str(own["made"]),
+            str(own["seed"]),
+            str(own["fits"]),
+            f"{own['core_seconds']:.0f}",
+            f"{100 * own['core_seconds'] / replicates.get(name, own['fits']):.0f}",
+        ]
+        for name, own in held.items()
+    ]
+    header = ["section", "date", "seed", "fits", "core seconds", "per 100 replicates"]
+    return "## Made\n\n" + _table(header, rows)
