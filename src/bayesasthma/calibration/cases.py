@@ -81,7 +81,7 @@ def _sizes(text: str) -> tuple[tuple[int, ...], ...]:
 
 CASES: tuple[Case, ...] = (
     Case("longitudinal", "longitudinal", replicates=2000),
-    Case("longitudinal-own-unit", "longitudinal", own_unit=True),
+    Case("longitudinal-own-unit", "longitudinal", own_unit=True, replicates=2000),
     Case("longitudinal-5-5", "longitudinal", n=_sizes("5/5")),
     Case("longitudinal-50-60", "longitudinal", n=_sizes("50/60")),
     Case("longitudinal-unequal", "longitudinal", n=DWINDLING, weeks=IRREGULAR_WEEKS),

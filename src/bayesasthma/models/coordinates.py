@@ -4,7 +4,7 @@ NUTS takes steps as small as a posterior is narrow in any direction and as many 
 another. Printed numbers of many patients pin combinations of parameters (a mean, a difference from
 the control arm) and leave others as wide as their prior. So what is sampled is a parameter less the
 part of it that other parameters determine, its *offset*, and correlated outcomes are mixed. Chains
-start near zero in these coordinates, so a compiled graph given other data starts as its own would.
+start near the centres of the priors in these coordinates, whatever the printed numbers are.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ IMBALANCE_SCALE = 1.0
 LOG_SD_SCALE = 0.5
 LOG_SD_VISIT_SCALE = 0.25
 LOG_SD_CELL_SCALE = 0.15
-# The three scales above are medians; each outcome learns its own, log-normal about them.
+# STEP_SCALE and the last two are medians; each outcome learns its own, log-normal about them.
 LOG_SCALE_SD = 0.4
 STEP_WEEKS = 24.0
 
@@ -61,7 +61,8 @@ def free_parameters(
     errors : list of tensor
         From `rounding_errors`.
     factor : ndarray, optional
-        Coordinates of the means: :class:`bayesasthma.models.coordinates.Coordinates`.
+        Cholesky factor over outcomes that mixes the coordinates of the means:
+        :class:`bayesasthma.models.coordinates.Coordinates`.
     """
     if spec.prior.flat:
         _require_complete(design)
@@ -72,7 +73,8 @@ def free_parameters(
         parameters |= _correlation_parameters(spec)
     parameters |= _means(design, spec, offsets, factor)
     if design.baseline is not None:
-        # many patients pin the difference between the arms, and an effect is what remains of it
+        # many patients pin the difference between the arms: sample that, effect and carried
+        # imbalance together
         log_sd, z = spread_and_correlation(parameters, design, spec, pt)
         n_arm = pm.modelcontext(None)["n_arm"]
         offsets["effect"] -= carried_imbalance(
@@ -87,7 +89,7 @@ def free_parameters(
 
 
 def _cell_errors(design: Design, errors: list[Any]) -> tuple[Any, Any]:
-    """Errors of the printed mean and, relative, SD of every cell (outcome, arm, visit).
+    """Of every cell (outcome, arm, visit): unrounded less printed mean, and the same of log SDs.
 
     Beside many patients' standard errors, rounding is wide: what they pin is the mean less this.
     Zeros where the table is not complete, which costs nothing but speed.
@@ -144,7 +146,7 @@ def _sds(design: Design, spec: TableSpec, error: Any) -> dict[str, Any]:
         if spec.variance == "by_arm":
             return {"log_sd": offset_flat("log_sd", error, by_arm, Coordinates())}
         return {"log_sd": pm.Flat("log_sd", dims=("outcome", "visit"))}
-    # what the printed SDs say of the logarithm of an SD, and of the arms' common one: variances
+    # sampling variances of the logarithm of an SD: of one arm's, and of what all arms share
     own = 0.5 / (pm.modelcontext(None)["n_arm"] - 1)
     cells = LOG_SD_CELL_SCALE**2 if spec.variance == "by_arm" else 0.0
     common = 1 / (1 / (own + cells)).sum()
