@@ -122,15 +122,16 @@ def test_a_worker_with_other_source_refuses(study: ba.Study) -> None:
 
 
 def test_what_failed_is_sampled_longer_and_what_diverged_in_smaller_steps() -> None:
-    again = repeated(CURVE_OPTIONS, diverged=False)
+    again = repeated(CURVE_OPTIONS, diverged=False, short=True)
     assert (again.draws, again.tune) == (2 * CURVE_OPTIONS.draws, 2 * CURVE_OPTIONS.tune)
     assert again.target_accept == CURVE_OPTIONS.target_accept
     rates = []
     for _ in range(3):
-        again = repeated(again, diverged=True)
+        again = repeated(again, diverged=True, short=False)
         rates.append(again.target_accept)
     assert rates == [*CLOSER, CLOSER[-1]]
-    assert repeated(again, diverged=False).target_accept == CLOSER[-1]
+    assert again.draws == 2 * CURVE_OPTIONS.draws
+    assert repeated(again, diverged=False, short=True).target_accept == CLOSER[-1]
 
 
 @pytest.mark.slow

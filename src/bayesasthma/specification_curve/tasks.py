@@ -45,8 +45,8 @@ KEPT = (
 )  # fmt: skip
 #: What is reported of adverse reactions; its ``p_benefit`` is P(fewer reactions).
 ADVERSE_ESTIMAND = "risk_difference"
-#: A fit that fails its gate is sampled again, once or twice, each time with this many times the
-#: draws and warm-up; after one that diverged, at the next of these acceptance rates, whose smaller
+#: A fit that fails its gate is sampled again, once or twice: with this many times the draws and
+#: warm-up, if it has not converged; at the next of these acceptance rates, if it diverged. Smaller
 #: steps may need trees of this depth.
 LONGER, CLOSER, DEEPER = 2, (0.99, 0.998), 12
 #: Times a failing fit is sampled again.
@@ -122,7 +122,8 @@ def fit_specification(payload: Payload, worker: Worker) -> dict[str, Any]:
     for _ in range(REPEATS):
         if not (failures := _failures(gate, table)):
             break
-        options = repeated(options, diverged=gate.divergences > 0)
+        diverged = gate.divergences > 0
+        options = repeated(options, diverged=diverged, short=len(failures) > diverged)
         retry.append(
             f"{'; '.join(failures)}; sampled again with {options.chains} x ({options.tune} + "
             f"{options.draws}) at acceptance {options.target_accept:g}: "
@@ -151,13 +152,14 @@ def fit_specification(payload: Payload, worker: Worker) -> dict[str, Any]:
     }
 
 
-def repeated(options: SamplerOptions, *, diverged: bool) -> SamplerOptions:
+def repeated(options: SamplerOptions, *, diverged: bool, short: bool) -> SamplerOptions:
     """Options for sampling a fit again that failed its gate with these."""
     smaller = [rate for rate in CLOSER if diverged and rate > options.target_accept]
+    times = LONGER if short else 1
     return replace(
         options,
-        draws=LONGER * options.draws,
-        tune=LONGER * options.tune,
+        draws=times * options.draws,
+        tune=times * options.tune,
         max_depth=max(options.max_depth, DEEPER),
         target_accept=smaller[0] if smaller else options.target_accept,
     )
