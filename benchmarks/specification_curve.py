@@ -142,7 +142,8 @@ def with_n(layout: Design, n: int) -> Design:
 
 def patients(layout: Design, small: bool) -> list[dict[str, Any]]:
     """Seconds of a summary fit against the number of patients behind the printed numbers."""
-    chosen = replace(options(small), cores=1)
+    # the warm-up of a fit by itself: a curve's is too short for the scales of a million patients
+    chosen = replace(options(small), cores=1, tune=SamplerOptions().tune)
     graphs = CompiledGraphs()
     found = []
     for n in (20, 1_000_000) if small else (20, 200, 2_000, 20_000, 200_000, 1_000_000):
@@ -156,6 +157,7 @@ def patients(layout: Design, small: bool) -> list[dict[str, Any]]:
         found.append(
             {
                 "n_per_arm": n,
+                "tune": chosen.tune,
                 "seconds": seconds,
                 "ess_bulk_effects": float(ess_bulk(effect).min()),
                 "steps_per_draw": float(stats["n_steps"].mean()),

@@ -35,7 +35,6 @@ from bayesasthma.models.outcome_groups import (
     unsuitable,
 )
 from bayesasthma.models.specification import table_spec
-from bayesasthma.sampling import SamplerOptions
 from bayesasthma.series import Design, design
 
 OUTCOMES, ARMS, VISITS = 3, 2, 4
@@ -357,11 +356,3 @@ def test_prior_sets_mean_the_same_as_in_the_longitudinal_model(layout: Design) -
         joint.data(layout, table_spec("joint", "empirical"))
     location, _ = effect_prior(layout, table_spec("joint", "sceptical"))
     assert np.all(location == 0)
-
-
-def test_the_joint_model_is_sampled_at_small_steps() -> None:
-    given = SamplerOptions()
-    assert given.of_model("joint").target_accept > given.target_accept
-    assert given.of_model("longitudinal") == given
-    closer = replace(given, target_accept=0.99)
-    assert closer.of_model("joint") == closer

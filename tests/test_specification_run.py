@@ -121,16 +121,17 @@ def test_a_worker_with_other_source_refuses(study: ba.Study) -> None:
         fit_specification(payload, Worker())
 
 
-def test_what_failed_is_sampled_longer_and_what_diverged_in_smaller_steps() -> None:
+def test_what_failed_gets_more_chains_and_what_diverged_smaller_steps() -> None:
     again = repeated(CURVE_OPTIONS, diverged=False, short=True)
-    assert (again.draws, again.tune) == (2 * CURVE_OPTIONS.draws, 2 * CURVE_OPTIONS.tune)
+    assert again.chains == 2 * CURVE_OPTIONS.chains
+    assert (again.draws, again.tune) == (CURVE_OPTIONS.draws, CURVE_OPTIONS.tune)
     assert again.target_accept == CURVE_OPTIONS.target_accept
     rates = []
     for _ in range(3):
         again = repeated(again, diverged=True, short=False)
         rates.append(again.target_accept)
     assert rates == [*CLOSER, CLOSER[-1]]
-    assert again.draws == 2 * CURVE_OPTIONS.draws
+    assert again.chains == 2 * CURVE_OPTIONS.chains
     assert repeated(again, diverged=False, short=True).target_accept == CLOSER[-1]
 
 
@@ -163,7 +164,7 @@ def test_one_graph_serves_many_specifications(tmp_path: Path) -> None:
     retried = ba.sensitivity(small, grid, options=strict, workers=1)
     assert not retried.passed
     for text in retried.table["retry"]:
-        first, second = (f"sampled again with 2 x ({size})" for size in ("120 + 40", "240 + 80"))
+        first, second = (f"sampled again with {chains} x (60 + 20)" for chains in (4, 8))
         assert 0 < text.index(first) < text.index(second)
         assert text.endswith("failed again")
     assert set(retried.table["gate"]) == {"fail"}

@@ -73,7 +73,7 @@ def _options(draws: int, tune: int, chains: int, seed: int, console: Console) ->
 def reanalyse(
     study: StudyArg = "liu2025",
     out: OutOption = None,
-    draws: DrawsOption = 1000,
+    draws: DrawsOption = 2000,
     tune: TuneOption = 1000,
     chains: ChainsOption = 4,
     seed: SeedOption = 20250711,
@@ -141,7 +141,7 @@ def fit(
         bool | None,
         typer.Option("--rounding/--no-rounding", help="Model the rounding of printed numbers."),
     ] = None,
-    draws: DrawsOption = 1000,
+    draws: DrawsOption = 2000,
     tune: TuneOption = 1000,
     chains: ChainsOption = 4,
     seed: SeedOption = 20250711,
@@ -217,7 +217,7 @@ def quote(
     despite_gate: Annotated[
         bool, typer.Option("--despite-gate", help="Quote although the gate fails; says so.")
     ] = False,
-    draws: DrawsOption = 1000,
+    draws: DrawsOption = 2000,
     tune: TuneOption = 1000,
     chains: ChainsOption = 4,
     seed: SeedOption = 20250711,
@@ -341,7 +341,7 @@ def sensitivity(
 def report(
     study: StudyArg = "liu2025",
     out: OutOption = None,
-    draws: DrawsOption = 1000,
+    draws: DrawsOption = 2000,
     tune: TuneOption = 1000,
     chains: ChainsOption = 4,
     seed: SeedOption = 20250711,

@@ -117,7 +117,7 @@ def fit_table(
     """
     spec = table_spec(spec) if isinstance(spec, str) else spec
     check_names(spec.prior, study)
-    options = (options or SamplerOptions()).of_model(spec.model)
+    options = options or SamplerOptions()
     label = "-".join(filter(None, [spec.label, study.reading]))
     layout = design(study, outcomes, as_table=spec.model == "independent")
     record = {

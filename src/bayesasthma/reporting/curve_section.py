@@ -95,7 +95,7 @@ def _summary(curve: Sensitivity) -> str:
         f"{facts['passed_first']} fits passed the diagnostics gate at once"
     )
     if facts["passed_on_retry"]:
-        text += f", {facts['passed_on_retry']} after sampling longer"
+        text += f", {facts['passed_on_retry']} after sampling again"
     failed = len(facts["failed_fits"])
     return text + (
         f"; {failed} failed it, and the ranges leave out what they failed for." if failed else "."

@@ -249,7 +249,7 @@ def range_text(curve: Sensitivity, folder: str | Path) -> str:
     fate = (
         f"{facts['specifications']} specifications, {facts['fits']} fits: "
         f"{facts['passed_first']} passed their gate, {facts['passed_on_retry']} after sampling "
-        f"longer, {len(facts['failed_fits'])} failed for some outcomes, left out of their ranges"
+        f"again, {len(facts['failed_fits'])} failed for some outcomes, left out of their ranges"
     )
     lines = [
         shown,

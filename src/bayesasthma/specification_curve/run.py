@@ -32,7 +32,7 @@ from bayesasthma.study import Study
 #: other, so that each worker needs one core. Of 1,000 draws the largest R-hat of some 600
 #: parameters was above 1.01 as often as not, by chance; of 1,500 it was not, and 300 warm-up
 #: iterations did as well as 500.
-CURVE_OPTIONS = SamplerOptions(draws=1500, tune=300, chains=2, target_accept=0.95)
+CURVE_OPTIONS = SamplerOptions(draws=1500, tune=300, chains=2)
 
 Choices = TableChoices | AdverseChoices
 

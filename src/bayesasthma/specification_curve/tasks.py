@@ -45,10 +45,10 @@ KEPT = (
 )  # fmt: skip
 #: What is reported of adverse reactions; its ``p_benefit`` is P(fewer reactions).
 ADVERSE_ESTIMAND = "risk_difference"
-#: A fit that fails its gate is sampled again, once or twice: with this many times the draws and
-#: warm-up, if it has not converged; at the next of these acceptance rates, if it diverged. Smaller
-#: steps may need trees of this depth.
-LONGER, CLOSER, DEEPER = 2, (0.99, 0.998), 12
+#: A fit that fails its gate is sampled again, once or twice: with this many times the chains, if it
+#: has not converged, for two chains may agree on one of two modes; at the next of these acceptance
+#: rates, if it diverged. Smaller steps may need trees of this depth.
+MORE, CLOSER, DEEPER = 2, (0.99, 0.998), 12
 #: Times a failing fit is sampled again.
 REPEATS = 2
 
@@ -115,8 +115,6 @@ def fit_specification(payload: Payload, worker: Worker) -> dict[str, Any]:
         else _table_drawer(payload, payload.choices, graphs)
     )
     options = replace(payload.options, cores=min(worker.cores, payload.options.chains))
-    if payload.spec is not None:
-        options = options.of_model(payload.spec.model)
     gate, table = draw(options)
     retry = []
     for _ in range(REPEATS):
@@ -155,11 +153,9 @@ def fit_specification(payload: Payload, worker: Worker) -> dict[str, Any]:
 def repeated(options: SamplerOptions, *, diverged: bool, short: bool) -> SamplerOptions:
     """Options for sampling a fit again that failed its gate with these."""
     smaller = [rate for rate in CLOSER if diverged and rate > options.target_accept]
-    times = LONGER if short else 1
     return replace(
         options,
-        draws=times * options.draws,
-        tune=times * options.tune,
+        chains=MORE * options.chains if short else options.chains,
         max_depth=max(options.max_depth, DEEPER),
         target_accept=smaller[0] if smaller else options.target_accept,
     )
