@@ -44,10 +44,10 @@ bench: $(VENV)/.installed ## run every script of benchmarks/
 	  echo "$$script"; $(BIN)/python "$$script" $(ARGS); \
 	done
 
-# Renews what is stale of calibration/: half an hour or more; interrupted, it resumes.
+# Renews what is stale of calibration/: two hours for all of it on two cores; interrupted, it resumes.
 # make calibration ARGS="--only longitudinal" renews some of it.
 .PHONY: calibration
-calibration: $(VENV)/.installed ## renew the proof in calibration/ (half an hour and more)
+calibration: $(VENV)/.installed ## renew the proof in calibration/ (an hour or two)
 	$(BIN)/bayesasthma calibrate proof --out calibration $(ARGS)
 
 .PHONY: wheel
