@@ -4,8 +4,8 @@
     python benchmarks/calibration.py --only longitudinal   # one model
 
 Simulating, fitting and ranking, the graphs being compiled. Writes
-benchmarks/results/calibration.json, model by model. A batch of the joint model takes ten minutes:
-``calibration/README.md`` has its seconds, from the proof's own run.
+benchmarks/results/calibration.json, model by model. The joint model is left out: one batch of it
+takes a quarter of an hour.
 """
 
 from __future__ import annotations

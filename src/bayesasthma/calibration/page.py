@@ -221,5 +221,5 @@ def _made(record: Record, ranks_path: Path) -> str:
         ]
         for name, own in held.items()
     ]
-    header = ["section", "date", "seed", "fits", "core seconds", "of 100 studies"]
+    header = ["section", "date", "seed", "fits", "core seconds", "per 100 replicates"]
     return "## Made\n\n" + _table(header, rows)
