@@ -41,7 +41,7 @@ format: $(VENV)/.installed ## fix what ruff can fix, and format
 .PHONY: bench
 bench: $(VENV)/.installed ## run every script of benchmarks/
 	@set -e; for script in benchmarks/[a-z]*.py; do \
-	  echo "$$script"; $(BIN)/python "$$script" $(ARGS); \
+	  echo "$$script"; $(BIN)/python "$$script"; \
 	done
 
 # Renews what is stale of calibration/: two hours for all of it on two cores; interrupted, it resumes.

@@ -75,6 +75,14 @@ def test_readings_of_a_table_share_a_graph(
     assert graph_key(read, DEFAULT) == graph_key(layout, DEFAULT)
 
 
+def test_single_outcomes_share_a_graph_but_in_the_joint_model(study: ba.Study) -> None:
+    """Whatever their names, domains and directions: ACT is better high, IgE has no direction."""
+    layouts = [design(study, [name]) for name in ("act", "acq", "total_ige")]
+    for spec in (DEFAULT, table_spec("independent", "weak")):
+        assert len({graph_key(item, spec) for item in layouts}) == 1
+    assert len({graph_key(item, table_spec("joint")) for item in layouts}) == 3
+
+
 def test_other_studies_have_other_graphs(layout: Design, tmp_path: Path) -> None:
     small = design(ba.load_study(one_visit(tmp_path / "one")))
     arms = design(ba.load_study(three_arms(tmp_path / "three")))

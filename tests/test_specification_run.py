@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,21 @@ from tests import curves
 from tests.bundles import one_visit
 
 import bayesasthma as ba
+from bayesasthma.diagnostics import Gate
 from bayesasthma.dispatch import Worker
 from bayesasthma.errors import BayesAsthmaError
+from bayesasthma.sampling import SamplerOptions
 from bayesasthma.specification_curve import parse_grid, run
+from bayesasthma.specification_curve.parts import (
+    CLOSER,
+    REPEATS,
+    Drawn,
+    Problem,
+    repeated,
+    sample_parts,
+)
 from bayesasthma.specification_curve.run import CURVE_OPTIONS, run_grid
-from bayesasthma.specification_curve.tasks import CLOSER, Payload, fit_specification, repeated
+from bayesasthma.specification_curve.tasks import Payload, fit_specification
 
 GRID = parse_grid("""
 [[block]]
@@ -41,7 +52,14 @@ class Pretend:
         self.asked.append(payload.choices)
         made_up = curves.result(self.study, payload.choices)
         gate = {"passed": True, "failures": "", "failed_for": []}
-        return {"rows": made_up.rows, "gate": gate, "retry": "", "seconds": {"fit": 1.0}}
+        return {
+            "rows": made_up.rows,
+            "gate": gate,
+            "retry": "",
+            "sampled": made_up.sampled,
+            "again": 0,
+            "seconds": {"fit": 1.0},
+        }
 
 
 @pytest.fixture(scope="module")
@@ -127,12 +145,66 @@ def test_what_failed_gets_more_chains_and_what_diverged_smaller_steps() -> None:
     assert (again.draws, again.tune) == (CURVE_OPTIONS.draws, CURVE_OPTIONS.tune)
     assert again.target_accept == CURVE_OPTIONS.target_accept
     rates = []
-    for _ in range(3):
+    for _ in range(len(CLOSER) + 1):
         again = repeated(again, diverged=True, short=False)
         rates.append(again.target_accept)
     assert rates == [*CLOSER, CLOSER[-1]]
     assert again.chains == 2 * CURVE_OPTIONS.chains
     assert repeated(again, diverged=False, short=True).target_accept == CLOSER[-1]
+
+
+class MadeUp:
+    """Parts whose gate is passed once they are sampled often enough; remembers the options."""
+
+    def __init__(self, needs: dict[str, int]) -> None:
+        self.needs = needs
+        self.options: dict[str, list[SamplerOptions]] = {name: [] for name in needs}
+
+    def problem(self) -> Problem:
+        def drawer(name: str) -> Callable[[SamplerOptions], Drawn]:
+            def draw(options: SamplerOptions) -> Drawn:
+                self.options[name].append(options)
+                short = len(self.options[name]) < self.needs[name]
+                r_hat = 1.02 if short else 1.0
+                return Drawn(Gate(name, True, 0, 0, 1.0, r_hat, 900.0, 900.0, "", 1), name)
+
+            return draw
+
+        def report(drawn: list[Drawn]) -> pd.DataFrame:
+            rows = [
+                {
+                    "outcome": part.content,
+                    "mean": len(self.options[part.content]),
+                    "gate": "pass" if part.gate.passed else "fail",
+                }
+                for part in drawn
+            ]
+            return pd.DataFrame(rows)
+
+        return Problem({name: drawer(name) for name in self.needs}, report)
+
+
+def test_only_the_part_that_fails_is_sampled_again() -> None:
+    made_up = MadeUp({"act": 1, "feno": 2, "eos": 99})
+    parts, table = sample_parts(made_up.problem(), CURVE_OPTIONS)
+    calls = {name: len(options) for name, options in made_up.options.items()}
+    assert calls == {"act": 1, "feno": 2, "eos": 1 + REPEATS}
+    assert table["outcome"].tolist() == ["act", "feno", "eos"]
+    # what is reported is the last sampling of each
+    assert table["mean"].tolist() == [1, 2, 1 + REPEATS]
+    assert table["gate"].tolist() == ["pass", "pass", "fail"]
+    quiet, passed, failed = table["retry"]
+    assert quiet == ""
+    assert passed.endswith(": passed")
+    assert failed.endswith(": failed again")
+    assert failed.count("sampled again") == REPEATS
+    assert [bool(part.failures) for part in parts] == [False, False, True]
+    firsts = [options[0] for options in made_up.options.values()]
+    assert len({options.seed for options in firsts}) == len(firsts)
+    seeds = {options.seed for options in made_up.options["eos"]}
+    assert len(seeds) == 1
+    chains = [options.chains for options in made_up.options["eos"]]
+    assert chains == [4, 8, 16]
 
 
 @pytest.mark.slow

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bayesasthma import estimands as est
-from bayesasthma.diagnostics import mark
+from bayesasthma.diagnostics import Gate, mark, mark_outcomes
 from bayesasthma.errors import UsageError
 from bayesasthma.fitting import Fit
 from bayesasthma.series import control_level, log_threshold
@@ -170,6 +170,7 @@ def effects(
     ci_prob: float = 0.95,
     interval: str = "eti",
     estimands: Collection[str] | None = None,
+    gates: Mapping[str, Gate] | None = None,
 ) -> pd.DataFrame:
     """Treatment effects of a fit: one row per outcome, arm, visit and estimand.
 
@@ -183,6 +184,8 @@ def effects(
     interval : {"eti", "hdi"}
     estimands : collection of str, optional
         Only these of what the model supports; all by default.
+    gates : mapping of str to Gate, optional
+        Of each outcome, where they were sampled apart; by default the fit's, of all.
 
     Returns
     -------
@@ -255,7 +258,8 @@ def effects(
         mcid_kind=np.where(judged, kind, ""),
     )
     order = {name: i for i, name in enumerate(names)}
-    table = mark(table, fit.gate).sort_values(
+    table = mark(table, fit.gate) if gates is None else mark_outcomes(table, gates)
+    table = table.sort_values(
         ["estimand", "outcome", "week", "arm"],
         key=lambda column: column.map(order) if column.name == "outcome" else column,
         kind="stable",

@@ -13,6 +13,7 @@ import xarray as xr
 
 from bayesasthma.assembly import assemble
 from bayesasthma.diagnostics import Gate, check
+from bayesasthma.graphs import model_module
 from bayesasthma.models.specification import TableSpec, table_spec
 from bayesasthma.priors import check_names
 from bayesasthma.sampling import (
@@ -129,14 +130,14 @@ def fit_table(
     }
 
     def run(watch: Stopwatch) -> xr.DataTree:
-        module = _module(spec.model)
-        model = module.build(layout, spec)
+        model = model_module(spec.model).build(layout, spec)
         progress(f"{label}: compiling (the first time on a machine takes a minute or two)")
         compiled = watch.time("compile", lambda: compile_model(model))
         if kept is not None:
             kept[label] = compiled
+        most = float(layout.n_arm.max())
         progress(f"{label}: sampling {options.chains} x ({options.tune} + {options.draws})")
-        tree = watch.time("sample", lambda: sample(compiled, options))
+        tree = watch.time("sample", lambda: sample(compiled, options, most))
         progress(f"{label}: predictive draws and log-likelihood")
         prior = watch.time("predict", lambda: draw_prior(model, PRIOR_DRAWS, options.seed))
         return watch.time("predict", lambda: assemble(tree, prior, layout, spec, options.seed))
@@ -177,9 +178,3 @@ def run_or_resume(
     if path is not None:
         save(tree, path)
     return tree, watch.seconds, False
-
-
-def _module(model: str) -> Any:
-    from bayesasthma.models import independent, joint, longitudinal
-
-    return {"independent": independent, "longitudinal": longitudinal, "joint": joint}[model]

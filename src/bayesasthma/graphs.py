@@ -34,6 +34,7 @@ def graph_key(layout: Design, spec: TableSpec) -> str:
     ``data`` returns: printed numbers, rounding steps, numbers of patients (where each series has
     one), hyperparameters of priors of one family, a fixed correlation. Whether rounding is modelled
     makes no difference either: with steps of zero the same graph takes numbers at face value.
+    Names, directions and domains of outcomes count in the joint model alone.
 
     Parameters
     ----------
@@ -53,8 +54,8 @@ def graph_key(layout: Design, spec: TableSpec) -> str:
     uses_correlation = spec.model != "independent" and len(layout.visits) > 1
     facts = {
         "model": spec.model,
-        "labels": [layout.outcomes, layout.arms, layout.visits, layout.domain],
-        "direction": layout.direction.tolist(),
+        "outcomes": _outcome_facts(layout) if spec.model == "joint" else len(layout.outcomes),
+        "labels": [layout.arms, layout.visits],
         "weeks": layout.weeks.tolist(),
         "baseline": layout.baseline,
         "correlation": correlation if uses_correlation else None,
@@ -66,6 +67,10 @@ def graph_key(layout: Design, spec: TableSpec) -> str:
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
     parts = [spec.model, spec.correlation.structure if uses_correlation else "", spec.variance]
     return "-".join([*filter(None, parts), digest[:12]])
+
+
+def _outcome_facts(layout: Design) -> list[Any]:
+    return [layout.outcomes, layout.domain, layout.direction.tolist()]
 
 
 def _table_facts(table: TableBlock) -> dict[str, Any]:
@@ -127,7 +132,8 @@ class CompiledGraphs:
         Returns
         -------
         nutpie compiled model
-            For :func:`bayesasthma.sampling.sample`.
+            For :func:`bayesasthma.sampling.sample`. Outcomes bear the labels of the design it was
+            compiled for.
 
         Raises
         ------

@@ -38,8 +38,13 @@ PACKAGES = (
 #: from draws and gradients, nutpie's default, it gave a third as many effective draws a second.
 MASS_MATRIX = "draw_diag"
 
-#: Most parameters for which a brief run adapts a low-rank mass matrix.
+#: Most parameters for which a low-rank mass matrix is adapted, which learns the posterior's
+#: correlations: beyond, its matrix algebra costs far more than the sampling.
 LOW_RANK_MOST = 100
+
+#: Patients of an arm beyond which the mass matrix is learned from draws and gradients: the scales
+#: of parameters that so many pin are far from the prior's, and draws alone are slow to find them.
+PATIENTS_MANY = 2_000
 
 
 @dataclass(frozen=True)
@@ -111,52 +116,61 @@ def with_data(compiled: Any, values: dict[str, Any]) -> Any:
     return compiled.with_data(**{name: value for name, value in values.items() if name in used})
 
 
-def sample(compiled: Any, options: SamplerOptions) -> xr.DataTree:
-    """Run NUTS; returns ``posterior`` and ``sample_stats``, warm-up left out."""
-    import nutpie
-
-    tree: xr.DataTree = nutpie.sample(
-        compiled,
-        draws=options.draws,
-        tune=options.tune,
-        chains=options.chains,
-        cores=options.cores or min(options.chains, os.cpu_count() or 1),
-        seed=options.seed,
-        target_accept=options.target_accept,
-        maxdepth=options.max_depth,
-        adaptation=MASS_MATRIX,
-        progress_bar=options.progress_bar,
-        save_warmup=False,
-    )
-    kept = ["diverging", "energy", "n_steps", "depth", "maxdepth_reached", "step_size", "logp"]
-    stats = tree["sample_stats"].to_dataset()
-    return xr.DataTree.from_dict(
-        {
-            "posterior": tree["posterior"].to_dataset(),
-            "sample_stats": stats[[name for name in kept if name in stats]],
-        }
-    )
+#: What is kept of nutpie's statistics.
+STATISTICS = ("diverging", "energy", "n_steps", "depth", "maxdepth_reached", "step_size", "logp")
 
 
-def sample_briefly(
-    compiled: Any, options: SamplerOptions, adaptation: str | None = None
-) -> tuple[xr.Dataset, int]:
-    """NUTS for many small fits: draws without statistics, at a fraction of the overhead.
+def sample(compiled: Any, options: SamplerOptions, patients: float = 0) -> xr.DataTree:
+    """Run NUTS; returns ``posterior`` and ``sample_stats``, warm-up left out.
 
     Parameters
     ----------
     compiled : nutpie compiled model
     options : SamplerOptions
-    adaptation : str, optional
-        Of nutpie's mass matrix. By default ``low_rank`` for up to ``LOW_RANK_MOST`` parameters,
-        where learning the posterior's correlations doubles the effective draws of a short run, and
-        `MASS_MATRIX` beyond, where its matrix algebra costs far more than the sampling.
+    patients : float
+        Of the largest arm: of many, scales are learned in another way (`adaptation`).
+    """
+    draws, statistics = _run(compiled, options, adaptation(compiled.n_dim, patients), STATISTICS)
+    labels = {
+        dim: np.asarray(own, dtype=object if isinstance(own[0], str) else None)
+        for dim, own in compiled.coords.items()
+        if dim in draws.dims
+    }
+    count = {"chain": range(options.chains), "draw": range(options.draws)}
+    return xr.DataTree.from_dict(
+        {
+            "posterior": draws.assign_coords({**count, **labels}),
+            "sample_stats": statistics.assign_coords(count),
+        }
+    )
+
+
+def adaptation(parameters: int, patients: float = 0) -> str:
+    """How nutpie learns the mass matrix of a posterior."""
+    if patients > PATIENTS_MANY:
+        return "diag"
+    return "low_rank" if parameters <= LOW_RANK_MOST else MASS_MATRIX
+
+
+def sample_briefly(compiled: Any, options: SamplerOptions) -> tuple[xr.Dataset, int]:
+    """NUTS for many small fits.
 
     Returns
     -------
     draws : Dataset (chain, draw, ...)
         Warm-up left out; dimensions are named and carry no labels.
     divergences : int
+    """
+    draws, statistics = _run(compiled, options, adaptation(compiled.n_dim), ("diverging",))
+    return draws, int(statistics["diverging"].sum())
+
+
+def _run(
+    compiled: Any, options: SamplerOptions, mass_matrix: str, kept: tuple[str, ...]
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Draws of the parameters and statistics of the sampler, both without labels.
+
+    They are read off nutpie's own trace: its conversion for ArviZ takes as long as a small fit.
     """
     import nutpie
     import pyarrow as pa  # type: ignore[import-untyped]  # nutpie's own dependency
@@ -174,17 +188,23 @@ def sample_briefly(
         cores=options.cores or min(options.chains, os.cpu_count() or 1),
         seed=options.seed,
         target_accept=options.target_accept,
-        adaptation=adaptation or ("low_rank" if compiled.n_dim <= LOW_RANK_MOST else MASS_MATRIX),
-        progress_bar=False,
+        maxdepth=options.max_depth,
+        adaptation=mass_matrix,
+        progress_bar=options.progress_bar,
         save_warmup=False,
         return_raw_trace=True,
     )
     draws, statistics = trace.get_arrow_trace()
-    kept = [~column(own, "tuning") for own in statistics]
-    divergences = sum(
-        int(column(own, "diverging")[rows].sum())
-        for own, rows in zip(statistics, kept, strict=True)
-    )
+    rows = [~column(own, "tuning") for own in statistics]
+
+    def stacked(batches: list[Any], name: str, shape: tuple[int, ...] = ()) -> np.ndarray:
+        return np.stack(
+            [
+                column(own, name).reshape(own.num_rows, *shape)[chosen]
+                for own, chosen in zip(batches, rows, strict=True)
+            ]
+        )
+
     variables = {}
     for name in draws[0].column_names:
         if name.endswith("__"):
@@ -194,12 +214,9 @@ def sample_briefly(
             [part for part in meta.get(key, b"").decode().split(",") if part]
             for key in (b"dims", b"shape")
         )
-        chains = [
-            column(own, name).reshape(own.num_rows, *map(int, shape))[rows]
-            for own, rows in zip(draws, kept, strict=True)
-        ]
-        variables[name] = (("chain", "draw", *dims), np.stack(chains))
-    return xr.Dataset(variables), divergences
+        variables[name] = (("chain", "draw", *dims), stacked(draws, name, tuple(map(int, shape))))
+    facts = {name: (("chain", "draw"), stacked(statistics, name)) for name in kept}
+    return xr.Dataset(variables), xr.Dataset(facts)
 
 
 def draw_prior(model: Any, draws: int, seed: int) -> xr.Dataset:

@@ -149,7 +149,7 @@ def refitter(
         values["effect_location"] = np.zeros_like(values["effect_location"])
         values["effect_scale"] = scales
         progress(f"{label}: sampling {chosen.chains} x ({chosen.tune} + {chosen.draws})")
-        tree = sample(with_data(kept["compiled"], values), chosen)
+        tree = sample(with_data(kept["compiled"], values), chosen, float(layout.n_arm.max()))
         names = [name for name in KEPT if name in tree["posterior"]]
         return xr.DataTree.from_dict(
             {

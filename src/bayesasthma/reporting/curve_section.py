@@ -91,14 +91,16 @@ def _summary(curve: Sensitivity) -> str:
     options = facts["options"]
     text = (
         f"{facts['specifications']} specifications (grid {facts['grid']}) from {facts['fits']} "
-        f"fits of {options['chains']} x ({options['tune']} + {options['draws']}) draws. "
-        f"{facts['passed_first']} fits passed the diagnostics gate at once"
+        f"fits. They sample {facts['posteriors']} posteriors, of one outcome each where outcomes "
+        f"share no parameter, with {options['chains']} x ({options['tune']} + {options['draws']}) "
+        f"iterations. {facts['sampled_again']} of these failed the diagnostics gate at first and "
+        "were sampled again. "
     )
-    if facts["passed_on_retry"]:
-        text += f", {facts['passed_on_retry']} after sampling again"
-    failed = len(facts["failed_fits"])
+    if not (failed := len(facts["failed_fits"])):
+        return text + "In the end every fit passed it."
     return text + (
-        f"; {failed} failed it, and the ranges leave out what they failed for." if failed else "."
+        f"In the end {failed} fit{'s' * (failed > 1)} failed it for some outcomes, which the "
+        "ranges leave out."
     )
 
 

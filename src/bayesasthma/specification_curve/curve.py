@@ -108,7 +108,7 @@ def sensitivity(
     grid : Grid or path, optional
         Specifications, or a TOML file of them; the grid that ships with the package by default.
     options : SamplerOptions, optional
-        Per fit; 2 x (500 + 1000) by default.
+        Of each posterior; `run.CURVE_OPTIONS` by default.
     workers : int, optional
         Processes of this machine; one per core by default.
     scheduler : str, optional
@@ -175,6 +175,8 @@ def _facts(
         "grid": grid.name,
         "specifications": len(grid),
         "fits": len(results),
+        "posteriors": sum(r.sampled for r in results),
+        "sampled_again": sum(r.again for r in results),
         "passed_first": sum(r.passed and not r.retry for r in results),
         "passed_on_retry": sum(r.passed and bool(r.retry) for r in results),
         "retried": [{**_choices(r), "retry": r.retry} for r in results if r.retry],
@@ -247,9 +249,9 @@ def range_text(curve: Sensitivity, folder: str | Path) -> str:
     shown = curve.ranges[columns].to_string(index=False, float_format="{:.3f}".format)
     facts = curve.facts
     fate = (
-        f"{facts['specifications']} specifications, {facts['fits']} fits: "
-        f"{facts['passed_first']} passed their gate, {facts['passed_on_retry']} after sampling "
-        f"again, {len(facts['failed_fits'])} failed for some outcomes, left out of their ranges"
+        f"{facts['specifications']} specifications, {facts['fits']} fits of "
+        f"{facts['posteriors']} posteriors, {facts['sampled_again']} of them sampled again; "
+        f"{len(facts['failed_fits'])} fits failed for some outcomes, left out of their ranges"
     )
     lines = [
         shown,

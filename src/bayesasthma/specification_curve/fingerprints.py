@@ -21,6 +21,7 @@ SUMMARISING = (
     "estimands.py",
     "graphs.py",
     "summaries.py",
+    "specification_curve/parts.py",
     "specification_curve/study_grid.py",
     "specification_curve/tasks.py",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 from bayesasthma.correlation import CorrelationPrior
 from bayesasthma.errors import UsageError
@@ -72,6 +73,18 @@ def repeated_outcomes(study: Study, choices: TableChoices) -> set[str]:
     return found
 
 
+def fitted_outcomes(study: Study, choices: TableChoices) -> list[str]:
+    """Outcomes that the choices have fitted, in the study's order.
+
+    All that do not repeat a fit with plainer choices; all in a joint model, which they inform.
+    """
+    names = [str(name) for name in study.outcomes.index]
+    if choices.model == "joint":
+        return names
+    left_out = repeated_outcomes(study, choices)
+    return [name for name in names if name not in left_out]
+
+
 def repeated_reactions(study: Study, choices: AdverseChoices) -> set[str]:
     """Reactions for which a fit repeats one with plainer choices: without external evidence."""
     if choices.model == "independent" or prior_set(choices.prior).external_weight is None:
@@ -90,12 +103,15 @@ def grid_for(grid: Grid, study: Study) -> Grid:
 
 
 class _StudyChoices:
-    """What the choices of a grid come to in one study; readings are tried once each."""
+    """What the choices of a grid come to in one study."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.table_readings: dict[tuple[str, str], str] = {}
-        self.count_readings: dict[str, str] = {}
+        # each is asked of hundreds of specifications, with few answers
+        self._table_reading = cache(self._try_table)
+        self._joint_table = cache(self._try_joint)
+        self._nothing_left = cache(self._try_outcomes)
+        self._count_reading = cache(self._try_counts)
 
     def table(self, item: Specification) -> Specification | str:
         """The specification as this study has it, or why it cannot have it."""
@@ -105,7 +121,8 @@ class _StudyChoices:
                 return "the study has no baseline visit"
             if len(study.visits) == 1:
                 return "the study has one visit: the difference is all there is"
-        if reason := self._table_reading(fit) or self._joint(fit):
+        reason = self._table_reading(fit.scale, fit.dispersion) or self._joint(fit)
+        if reason := reason or self._nothing_left(fit.model, fit.prior, fit.scale, fit.dispersion):
             return reason
         if len(study.visits) == 1:
             # no correlation to choose: one of them stands for all
@@ -118,33 +135,40 @@ class _StudyChoices:
         """Why the study cannot have it; empty if it can."""
         if self.study.adverse.empty:
             return "the study prints no adverse reactions"
-        if item.reading not in self.count_readings:
-            from bayesasthma.models.adverse import counts
-
-            reason = ""
-            try:
-                counts(self.study, item.reading)
-            except UsageError as error:
-                reason = str(error)
-            self.count_readings[item.reading] = reason
-        return self.count_readings[item.reading]
+        return self._count_reading(item.reading)
 
     def _joint(self, fit: TableChoices) -> str:
         if fit.model != "joint":
             return ""
         if prior_set(fit.prior).family == "mixture":
             return "the joint model takes normal prior sets"
+        return self._joint_table(fit.scale, fit.dispersion)
+
+    def _try_table(self, scale: str, dispersion: str) -> str:
         try:
-            return unsuitable(design(read_study(self.study, fit))) or ""
+            read_study(self.study, TableChoices(scale=scale, dispersion=dispersion))
+        except UsageError as error:
+            return str(error)
+        return ""
+
+    def _try_joint(self, scale: str, dispersion: str) -> str:
+        read = read_study(self.study, TableChoices(scale=scale, dispersion=dispersion))
+        try:
+            return unsuitable(design(read)) or ""
         except UsageError as error:
             return str(error)
 
-    def _table_reading(self, fit: TableChoices) -> str:
-        key = (fit.scale, fit.dispersion)
-        if key not in self.table_readings:
-            self.table_readings[key] = ""
-            try:
-                read_study(self.study, fit)
-            except UsageError as error:
-                self.table_readings[key] = str(error)
-        return self.table_readings[key]
+    def _try_outcomes(self, model: str, prior: str, scale: str, dispersion: str) -> str:
+        choices = TableChoices(model=model, prior=prior, scale=scale, dispersion=dispersion)
+        if fitted_outcomes(self.study, choices):
+            return ""
+        return "no outcome with external evidence suits the log scale"
+
+    def _try_counts(self, reading: str) -> str:
+        from bayesasthma.models.adverse import counts
+
+        try:
+            counts(self.study, reading)
+        except UsageError as error:
+            return str(error)
+        return ""

@@ -84,7 +84,6 @@ def curve_table(study: Study, grid: Grid, results: Sequence[FitResult]) -> pd.Da
             "study": study.name,
             "specification": number,
             "default": item in defaults,
-            "retry": result.retry,
             **item.choices(),
         }
         if isinstance(item, AdverseChoices):

@@ -1,10 +1,17 @@
-"""One specification's fit, as a worker does it: swap data in, sample, judge, summarise."""
+"""One specification's fit, as a worker does it: swap data in, sample, judge, summarise.
+
+Where a model's posterior factorises over outcomes, each outcome is sampled by itself. That is the
+fit of all of them, but each has a step size, a mass matrix and a gate of its own, and only an
+outcome that fails its gate is sampled again.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +25,7 @@ from bayesasthma.adverse_fits import (
     conjugate_fit,
 )
 from bayesasthma.assembly import natural_moments
-from bayesasthma.diagnostics import Gate, check_outcomes, mark_outcomes
+from bayesasthma.diagnostics import check, check_outcomes
 from bayesasthma.dispatch import Worker
 from bayesasthma.effect_table import effects
 from bayesasthma.errors import BayesAsthmaError
@@ -26,31 +33,23 @@ from bayesasthma.fitting import Fit
 from bayesasthma.graphs import CompiledGraphs
 from bayesasthma.models.specification import TableSpec
 from bayesasthma.prior_distributions import PriorSet
-from bayesasthma.sampling import SamplerOptions, sample
-from bayesasthma.series import design
+from bayesasthma.sampling import PATIENTS_MANY, SamplerOptions, sample
+from bayesasthma.series import Design, design
 from bayesasthma.specification_curve.fingerprints import environment
 from bayesasthma.specification_curve.grid import AdverseChoices, TableChoices
-from bayesasthma.specification_curve.study_grid import read_study
+from bayesasthma.specification_curve.parts import Drawn, Problem, sample_parts, subject
+from bayesasthma.specification_curve.study_grid import fitted_outcomes, read_study
 from bayesasthma.study import Study
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 #: Columns of `effects.csv` and `adverse.csv` that a curve keeps.
 KEPT = (
     "outcome", "reaction", "arm", "visit", "week", "estimand", "unit",
     "mean", "sd", "ci_low", "ci_high", "ci_prob",
     "p_benefit", "p_benefit_mcse", "p_positive", "p_benefit_gt_mcid",
-    "ess_bulk", "ess_tail", "r_hat", "gate",
+    "ess_bulk", "ess_tail", "r_hat", "gate", "retry",
 )  # fmt: skip
 #: What is reported of adverse reactions; its ``p_benefit`` is P(fewer reactions).
 ADVERSE_ESTIMAND = "risk_difference"
-#: A fit that fails its gate is sampled again, once or twice: with this many times the chains, if it
-#: has not converged, for two chains may agree on one of two modes; at the next of these acceptance
-#: rates, if it diverged. Smaller steps may need trees of this depth.
-MORE, CLOSER, DEEPER = 2, (0.99, 0.998), 12
-#: Times a failing fit is sampled again.
-REPEATS = 2
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,8 @@ def fit_specification(payload: Payload, worker: Worker) -> dict[str, Any]:
     -------
     dict
         ``rows`` (list of dict, the columns ``KEPT``), ``gate`` (facts of the fit's diagnostics),
-        ``retry`` (what was done about a failed gate; empty if nothing), ``seconds``.
+        ``retry`` (what was done about a failed gate; empty if nothing), ``sampled`` and ``again``
+        (how many posteriors were sampled, and how many of them more than once), ``seconds``.
 
     Raises
     ------
@@ -109,124 +109,145 @@ def fit_specification(payload: Payload, worker: Worker) -> dict[str, Any]:
     graphs: CompiledGraphs = worker.kept.setdefault("graphs", CompiledGraphs())
     start = time.perf_counter()
     compiled_before = sum(graphs.seconds.values())
-    draw = (
-        _adverse_drawer(payload.study, payload.choices, payload.prior, graphs)
+    problem = (
+        _adverse_problem(payload.study, payload.choices, payload.prior, graphs)
         if isinstance(payload.choices, AdverseChoices)
-        else _table_drawer(payload, payload.choices, graphs)
+        else _table_problem(payload, payload.choices, graphs)
     )
     options = replace(payload.options, cores=min(worker.cores, payload.options.chains))
-    gate, table = draw(options)
-    retry = []
-    for _ in range(REPEATS):
-        if not (failures := _failures(gate, table)):
-            break
-        diverged = gate.divergences > 0
-        options = repeated(options, diverged=diverged, short=len(failures) > diverged)
-        retry.append(
-            f"{'; '.join(failures)}; sampled again with {options.chains} x ({options.tune} + "
-            f"{options.draws}) at acceptance {options.target_accept:g}: "
-        )
-        gate, table = draw(options)
+    parts, table = sample_parts(problem, options)
     compiling = sum(graphs.seconds.values()) - compiled_before
-    failures = _failures(gate, table)
-    if retry:
-        retry.append("failed again" if failures else "passed")
     columns = [name for name in KEPT if name in table]
-    failed = table.loc[table["gate"] != "pass", "outcome" if "outcome" in table else "reaction"]
+    failed = table.loc[table["gate"] != "pass", subject(table)]
+    gates = [part.drawn.gate for part in parts if part.drawn is not None]
     return {
         "rows": table[columns].to_dict(orient="records"),
         "gate": {
-            "passed": not failures,
-            "failures": "; ".join(failures),
+            "passed": not any(part.failures for part in parts),
+            "failures": "; ".join(
+                part.named("; ".join(part.failures)) for part in parts if part.failures
+            ),
             "failed_for": sorted(set(failed)),
-            "r_hat": gate.r_hat,
-            "ess_bulk": gate.ess_bulk,
-            "ess_tail": gate.ess_tail,
-            "divergences": gate.divergences,
-            "bfmi": gate.bfmi,
+            "r_hat": max(gate.r_hat for gate in gates),
+            "ess_bulk": min(gate.ess_bulk for gate in gates),
+            "ess_tail": min(gate.ess_tail for gate in gates),
+            "divergences": sum(gate.divergences for gate in gates),
+            "bfmi": min(gate.bfmi for gate in gates),
         },
-        "retry": "".join(retry),
+        "retry": "; ".join(part.named(part.retry) for part in parts if part.retry),
+        "sampled": len(parts),
+        "again": sum(bool(part.retry) for part in parts),
         "seconds": {"compile": compiling, "fit": time.perf_counter() - start - compiling},
     }
 
 
-def repeated(options: SamplerOptions, *, diverged: bool, short: bool) -> SamplerOptions:
-    """Options for sampling a fit again that failed its gate with these."""
-    smaller = [rate for rate in CLOSER if diverged and rate > options.target_accept]
-    return replace(
-        options,
-        chains=MORE * options.chains if short else options.chains,
-        max_depth=max(options.max_depth, DEEPER),
-        target_accept=smaller[0] if smaller else options.target_accept,
-    )
+def layouts(study: Study, choices: TableChoices) -> list[Design]:
+    """The designs that the choices have sampled, each by itself.
+
+    One of each outcome, unless the model shares something between outcomes, or the study has
+    patients: their numbers are constants of a graph, which would then serve one outcome only.
+
+    Raises
+    ------
+    UsageError
+        If the study cannot be read so.
+    """
+    read, names = read_study(study, choices), fitted_outcomes(study, choices)
+    as_table = choices.model == "independent"
+    whole = choices.model == "joint" or (study.patients is not None and not as_table)
+    groups = [names] if whole else [[name] for name in names]
+    return [design(read, group, as_table=as_table) for group in groups]
 
 
-def _failures(gate: Gate, table: pd.DataFrame) -> list[str]:
-    """Why a fit fails: its parameters, or what is reported of it."""
-    failed = int((table["gate"] != "pass").sum())
-    if gate.failures or not failed:
-        return list(gate.failures)
-    worst = (
-        f"smallest bulk ESS {table['ess_bulk'].min():.0f}, tail ESS {table['ess_tail'].min():.0f}, "
-        f"largest R-hat {table['r_hat'].max():.3f}"
-    )
-    return [f"{failed} of {len(table)} quantities: {worst}"]
-
-
-def _table_drawer(
-    payload: Payload, choices: TableChoices, graphs: CompiledGraphs
-) -> Callable[[SamplerOptions], tuple[Gate, pd.DataFrame]]:
+def _table_problem(payload: Payload, choices: TableChoices, graphs: CompiledGraphs) -> Problem:
     study, spec = payload.study, payload.spec
     assert spec is not None
     read = read_study(study, choices)
-    layout = design(read)
-    compiled = graphs.get(layout, spec)
 
-    def draw(options: SamplerOptions) -> tuple[Gate, pd.DataFrame]:
-        tree = sample(compiled, options)
-        posterior = tree["posterior"].to_dataset()
-        moments = natural_moments(posterior, layout, spec)
-        # parameters that a specification does not use (rounding errors switched off) are drawn
-        # from their prior and are judged all the same
-        data = xr.DataTree.from_dict(
-            {
-                "posterior": posterior.merge(moments, compat="override"),
-                "sample_stats": tree["sample_stats"].to_dataset(),
-                "constant_data": xr.Dataset(
-                    {"n": ("arm", layout.n_arm)}, {"arm": list(layout.arms)}
-                ),
-            }
+    def drawer(layout: Design) -> Callable[[SamplerOptions], Drawn]:
+        return lambda options: draw_table(layout, spec, graphs, options)
+
+    def report(drawn: list[Drawn]) -> pd.DataFrame:
+        return pd.concat([table(group) for group in _alike(drawn)], ignore_index=True)
+
+    def table(drawn: list[Drawn]) -> pd.DataFrame:
+        moments = xr.concat([part.content for part in drawn], dim="outcome", data_vars="minimal")
+        fit = Fit(
+            read,
+            spec.label,
+            spec.model,
+            spec.prior.name,
+            xr.DataTree.from_dict(
+                {"posterior": moments.drop_vars("n"), "constant_data": moments[["n"]]}
+            ),
+            {},
         )
-        fit = Fit(read, spec.label, spec.model, spec.prior.name, data, {})
-        table = effects(fit, estimands=payload.estimands)
-        if spec.model == "longitudinal" and not fit.gate.passed:
-            series = {
-                f"series_{k}": [layout.outcomes[i] for i in block.outcome]
-                for k, block in enumerate(layout.tables)
-            }
-            table = mark_outcomes(table, check_outcomes(spec.label, data, series))
-        return fit.gate, table[table["visit"].isin(study.follow_up)]
+        gates = {name: gate for part in drawn for name, gate in part.gates.items()}
+        own = effects(fit, estimands=payload.estimands, gates=gates)
+        return own[own["visit"].isin(study.follow_up)]
 
-    return draw
+    parts = {
+        layout.outcomes[0] if len(layout.outcomes) == 1 else "": drawer(layout)
+        for layout in layouts(study, choices)
+    }
+    return Problem(parts, report)
 
 
-def _adverse_drawer(
+def _alike(drawn: list[Drawn]) -> list[list[Drawn]]:
+    """Parts with as many chains and draws as each other, which can be summarised at once."""
+    groups: dict[tuple[int, int], list[Drawn]] = {}
+    for part in drawn:
+        size = (part.content.sizes["chain"], part.content.sizes["draw"])
+        groups.setdefault(size, []).append(part)
+    return list(groups.values())
+
+
+def draw_table(
+    layout: Design, spec: TableSpec, graphs: CompiledGraphs, options: SamplerOptions
+) -> Drawn:
+    """Sample one design, judge it, and keep its population moments."""
+    most = float(layout.n_arm.max())
+    if most > PATIENTS_MANY:
+        options = replace(options, tune=max(options.tune, SamplerOptions().tune))
+    tree = sample(graphs.get(layout, spec), options, most)
+    posterior = tree["posterior"].to_dataset().assign_coords(outcome=list(layout.outcomes))
+    moments = natural_moments(posterior, layout, spec)
+    # parameters that a specification does not use (rounding errors switched off) are drawn
+    # from their prior and are judged all the same
+    data = xr.DataTree.from_dict(
+        {
+            "posterior": posterior.merge(moments, compat="override"),
+            "sample_stats": tree["sample_stats"].to_dataset(),
+        }
+    )
+    gate = check(spec.label, data)
+    gates = dict.fromkeys(layout.outcomes, gate)
+    if layout.patients and not gate.passed:
+        gates = check_outcomes(spec.label, data, {})
+    return Drawn(gate, moments.assign(n=("arm", layout.n_arm)), gates)
+
+
+def _adverse_problem(
     study: Study, choices: AdverseChoices, prior: PriorSet | None, graphs: CompiledGraphs
-) -> Callable[[SamplerOptions], tuple[Gate, pd.DataFrame]]:
+) -> Problem:
     from bayesasthma.models import adverse
 
     data = adverse.counts(study, choices.reading)
 
-    def report(fit: AdverseFit) -> tuple[Gate, pd.DataFrame]:
-        table = adverse_effects(fit)
-        return fit.gate, table[table["estimand"] == ADVERSE_ESTIMAND]
+    def drawn(fit: AdverseFit) -> Drawn:
+        return Drawn(fit.gate, fit)
+
+    def report(parts: list[Drawn]) -> pd.DataFrame:
+        table = pd.concat([adverse_effects(part.content) for part in parts])
+        return table[table["estimand"] == ADVERSE_ESTIMAND]
 
     if choices.model == "independent" or prior is None:
-        return lambda options: report(conjugate_fit(study, data, choices.reading, options))
+        fit = partial(conjugate_fit, study, data, choices.reading)
+        return Problem({"": lambda options: drawn(fit(options))}, report)
     spec = adverse.AdverseSpec("hierarchical", choices.reading, prior)
     compiled = graphs.get_adverse(data, prior)
 
-    def draw(options: SamplerOptions) -> tuple[Gate, pd.DataFrame]:
+    def draw(options: SamplerOptions) -> Drawn:
         tree = sample(compiled, options)
         posterior = tree["posterior"].to_dataset()
         parameters = {
@@ -246,6 +267,6 @@ def _adverse_drawer(
             rate=(("chain", "draw", "reaction", "visit", "arm"), rate)
         ).assign_coords({**coords, "arm": list(data.arms)})
         groups = {"posterior": posterior, "sample_stats": tree["sample_stats"].to_dataset()}
-        return report(AdverseFit(study, spec, data, xr.DataTree.from_dict(groups), {}))
+        return drawn(AdverseFit(study, spec, data, xr.DataTree.from_dict(groups), {}))
 
-    return draw
+    return Problem({"": draw}, report)
