@@ -12,6 +12,7 @@ from tests.bundles import one_visit, three_arms
 import bayesasthma as ba
 from bayesasthma.correlation import CorrelationPrior
 from bayesasthma.graphs import CompiledGraphs, graph_key, with_steps
+from bayesasthma.models import longitudinal
 from bayesasthma.models.specification import TableSpec, table_spec
 from bayesasthma.readings import Reading, read_as
 from bayesasthma.sampling import SamplerOptions, compile_model, sample
@@ -83,6 +84,21 @@ def test_single_outcomes_share_a_graph_but_in_the_joint_model(study: ba.Study) -
     assert len({graph_key(item, table_spec("joint")) for item in layouts}) == 3
 
 
+@pytest.mark.parametrize("prior", ["weak", "empirical", "external", "reference"])
+def test_designs_of_one_graph_have_data_of_the_same_shapes(study: ba.Study, prior: str) -> None:
+    """Nutpie swaps in arrays of any shape, and reads them as those that it compiled."""
+    spec = table_spec("longitudinal", prior)
+    by_key: dict[str, list[dict[str, tuple[int, ...]]]] = {}
+    for reading in (Reading(), Reading("log"), Reading("identity", "se")):
+        for name in study.outcomes.index:
+            own = design(read_as(study, reading), [name])
+            shapes = {key: value.shape for key, value in longitudinal.data(own, spec).items()}
+            by_key.setdefault(graph_key(own, spec), []).append(shapes)
+    for shapes in by_key.values():
+        assert all(item == shapes[0] for item in shapes)
+    assert len(by_key) == 1
+
+
 def test_other_studies_have_other_graphs(layout: Design, tmp_path: Path) -> None:
     small = design(ba.load_study(one_visit(tmp_path / "one")))
     arms = design(ba.load_study(three_arms(tmp_path / "three")))
@@ -108,8 +124,6 @@ def test_steps_of_zero_change_nothing_else(layout: Design) -> None:
 @pytest.mark.slow
 def test_a_swapped_graph_draws_what_its_own_would(tmp_path: Path) -> None:
     """Same seed, same draws: prior swapped in, and data of another study of the same shape."""
-    from bayesasthma.models import longitudinal
-
     first = design(ba.load_study(one_visit(tmp_path / "first", seed=1)))
     second = design(ba.load_study(one_visit(tmp_path / "second", seed=2)))
     graphs = CompiledGraphs()

@@ -109,7 +109,7 @@ def test_the_section_tells_ranges_and_failures(study: ba.Study, curve: Sensitivi
     assert section.failed == [
         ("reference prior, ρ = 0.9", "R-hat 1.2 (for Eosinophil count, FeNO)")
     ]
-    assert "1 fit failed it for some outcomes" in section.summary
+    assert "1 fit failed it for some of" in section.summary
     names = {picture.name for picture in section.pictures}
     assert {"choice_shares", "probability_by_correlation"} <= names
     assert len(names) == 5

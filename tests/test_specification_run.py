@@ -9,15 +9,19 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import xarray as xr
 from tests import curves
-from tests.bundles import one_visit
+from tests.bundles import complete, one_visit, patient_level, three_arms
 
 import bayesasthma as ba
 from bayesasthma.diagnostics import Gate
 from bayesasthma.dispatch import Worker
 from bayesasthma.errors import BayesAsthmaError
-from bayesasthma.sampling import SamplerOptions
+from bayesasthma.graphs import CompiledGraphs
+from bayesasthma.sampling import PATIENTS_MANY, SamplerOptions
 from bayesasthma.specification_curve import parse_grid, run
+from bayesasthma.specification_curve.fingerprints import environment
+from bayesasthma.specification_curve.grid import TableChoices
 from bayesasthma.specification_curve.parts import (
     CLOSER,
     REPEATS,
@@ -27,7 +31,8 @@ from bayesasthma.specification_curve.parts import (
     sample_parts,
 )
 from bayesasthma.specification_curve.run import CURVE_OPTIONS, run_grid
-from bayesasthma.specification_curve.tasks import Payload, fit_specification
+from bayesasthma.specification_curve.study_grid import grid_for, table_spec_of
+from bayesasthma.specification_curve.tasks import Payload, draw_table, fit_specification, layouts
 
 GRID = parse_grid("""
 [[block]]
@@ -145,10 +150,11 @@ def test_what_failed_gets_more_chains_and_what_diverged_smaller_steps() -> None:
     assert (again.draws, again.tune) == (CURVE_OPTIONS.draws, CURVE_OPTIONS.tune)
     assert again.target_accept == CURVE_OPTIONS.target_accept
     rates = []
-    for _ in range(len(CLOSER) + 1):
+    for _ in range(REPEATS):
         again = repeated(again, diverged=True, short=False)
         rates.append(again.target_accept)
-    assert rates == [*CLOSER, CLOSER[-1]]
+    assert rates == list(CLOSER)
+    assert repeated(again, diverged=True, short=False).target_accept == CLOSER[-1]
     assert again.chains == 2 * CURVE_OPTIONS.chains
     assert repeated(again, diverged=False, short=True).target_accept == CLOSER[-1]
 
@@ -207,6 +213,89 @@ def test_only_the_part_that_fails_is_sampled_again() -> None:
     assert chains == [4, 8, 16]
 
 
+def names(study: ba.Study, choices: TableChoices) -> list[tuple[str, ...]]:
+    return [layout.outcomes for layout in layouts(study, choices)]
+
+
+def test_outcomes_are_sampled_apart_where_they_share_nothing(
+    study: ba.Study, tmp_path: Path
+) -> None:
+    outcomes = tuple(study.outcomes.index)
+    apart = [(name,) for name in outcomes]
+    assert names(study, TableChoices()) == apart
+    assert names(study, TableChoices(model="independent")) == apart
+    assert names(study, TableChoices(model="joint")) == [outcomes]
+    # the log scale leaves the others as they are, and one outcome has external evidence
+    skewed = [("total_ige",), ("specific_ige",), ("eos",), ("feno",)]
+    assert names(study, TableChoices(scale="log")) == skewed
+    assert names(study, TableChoices(prior="external")) == [("act",)]
+    # patients are constants of a graph, their summaries are not
+    patients = ba.load_study(patient_level(tmp_path / "patients"))
+    assert names(patients, TableChoices()) == [("symptoms", "flow")]
+    assert names(patients, TableChoices(model="independent")) == [("symptoms",), ("flow",)]
+    assert layouts(patients, TableChoices(model="independent"))[0].tables
+
+
+def test_an_outcome_with_nothing_to_report_is_not_sampled(tmp_path: Path) -> None:
+    folder = three_arms(tmp_path / "three")
+    file = folder / "summaries.csv"
+    kept = [
+        line
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if not (line.startswith("symptoms") and ",level," in line)
+    ]
+    file.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    changes = ba.load_study(folder)
+    assert names(changes, TableChoices()) == [("symptoms",), ("flow",)]
+    # whose rows of change the independent model does not use
+    assert names(changes, TableChoices(model="independent")) == [("flow",)]
+    grid = parse_grid('[[block]]\nprior = ["external"]\nadjustment = "difference"')
+    (removed,) = grid_for(grid, changes).removed
+    assert removed.reason == "there is no external evidence on an outcome of the study"
+
+
+def test_larger_posteriors_and_more_patients_are_sampled_more_carefully(study: ba.Study) -> None:
+    def options(one: ba.Study, choices: TableChoices) -> SamplerOptions:
+        return run._payload(one, choices, CURVE_OPTIONS, "").options
+
+    alone, own = SamplerOptions(), options(study, TableChoices())
+    assert own == CURVE_OPTIONS
+    assert options(study, TableChoices(model="joint")).target_accept == alone.target_accept
+    many = replace(study, arms=study.arms.assign(n=PATIENTS_MANY + 1))
+    assert options(many, TableChoices()) == replace(own, tune=alone.tune)
+
+
+@pytest.mark.slow
+def test_an_outcome_draws_from_a_shared_graph_what_its_own_would(tmp_path: Path) -> None:
+    """One graph for outcomes of opposite directions, under a prior that is not centred at 0."""
+    five = ba.load_study(complete(tmp_path / "five"))
+    choices = TableChoices(prior="enthusiastic", correlation="fixed:0.5")
+    spec = table_spec_of(choices)
+    apart = {layout.outcomes[0]: layout for layout in layouts(five, choices)}
+    options = replace(CURVE_OPTIONS, draws=60, tune=60, chains=2, cores=1)
+    shared = CompiledGraphs()
+    draw_table(apart["symptoms"], spec, shared, options)
+    found = draw_table(apart["flow"], spec, shared, options)
+    alone = draw_table(apart["flow"], spec, CompiledGraphs(), options)
+    assert len(shared.seconds) == 1
+    assert found.content["outcome"].values.tolist() == ["flow"]
+    xr.testing.assert_allclose(found.content, alone.content, rtol=1e-6)
+
+    # all five, some of them sampled again with more chains: every row is its outcome's
+    sent = run._payload(five, choices, options, environment())
+    result = fit_specification(sent, Worker(kept={"graphs": shared}))
+    assert result["sampled"] == 5
+    assert result["again"] > 0
+    table = pd.DataFrame(result["rows"])
+    assert list(dict.fromkeys(table["outcome"])) == list(five.outcomes.index)
+    printed = five.table["mean"].sel(statistic="level", visit="week12")
+    own = table[(table["estimand"] == "difference") & (table["visit"] == "week12")]
+    for row in own.itertuples():
+        level = printed.sel(outcome=row.outcome)
+        difference = float(level.sel(arm="active") - level.sel(arm="control"))
+        assert row.mean == pytest.approx(difference, abs=2 * row.sd), row.outcome
+
+
 @pytest.mark.slow
 def test_one_graph_serves_many_specifications(tmp_path: Path) -> None:
     """Real fits: two priors and rounding off from one compilation; a failed gate is retried."""
@@ -236,7 +325,7 @@ def test_one_graph_serves_many_specifications(tmp_path: Path) -> None:
     retried = ba.sensitivity(small, grid, options=strict, workers=1)
     assert not retried.passed
     for text in retried.table["retry"]:
-        first, second = (f"sampled again with {chains} x (60 + 20)" for chains in (4, 8))
+        first, second = (f"sampled again with {chains} x (60 + 20)" for chains in (8, 16))
         assert 0 < text.index(first) < text.index(second)
         assert text.endswith("failed again")
     assert set(retried.table["gate"]) == {"fail"}

@@ -184,7 +184,7 @@ def mark(frame: pd.DataFrame, gate: Gate) -> pd.DataFrame:
 def mark_outcomes(frame: pd.DataFrame, gates: Mapping[str, Gate]) -> pd.DataFrame:
     """:func:`mark` with the gate of each row's outcome."""
     parts = [mark(own, gates[str(outcome)]) for outcome, own in frame.groupby("outcome")]
-    return pd.concat(parts).loc[frame.index]
+    return pd.concat(parts).loc[frame.index] if parts else frame.assign(gate="")
 
 
 def diagnostics_frame(gates: list[Gate]) -> pd.DataFrame:

@@ -60,7 +60,7 @@ class SamplerOptions:
         The same seed, options and versions give the same draws.
     target_accept : float
         Acceptance rate that the step size is tuned to. At 0.95 the joint model and many a prior set
-        of the specification curve had a few divergent draws, at 0.98 hardly one.
+        of all outcomes at once had a few divergent draws, at 0.98 hardly one.
     max_depth : int
         Of the tree of a transition, which is then at most ``2**max_depth`` leapfrog steps.
     cores : int or None
@@ -132,7 +132,7 @@ def sample(compiled: Any, options: SamplerOptions, patients: float = 0) -> xr.Da
     """
     draws, statistics = _run(compiled, options, adaptation(compiled.n_dim, patients), STATISTICS)
     labels = {
-        dim: np.asarray(own, dtype=object if isinstance(own[0], str) else None)
+        dim: np.asarray(own, dtype=object if len(own) and isinstance(own[0], str) else None)
         for dim, own in compiled.coords.items()
         if dim in draws.dims
     }

@@ -99,8 +99,8 @@ def _summary(curve: Sensitivity) -> str:
     if not (failed := len(facts["failed_fits"])):
         return text + "In the end every fit passed it."
     return text + (
-        f"In the end {failed} fit{'s' * (failed > 1)} failed it for some outcomes, which the "
-        "ranges leave out."
+        f"In the end {failed} fit{'s' * (failed > 1)} failed it for some of their quantities, "
+        "which the ranges leave out."
     )
 
 

@@ -177,8 +177,6 @@ def _facts(
         "fits": len(results),
         "posteriors": sum(r.sampled for r in results),
         "sampled_again": sum(r.again for r in results),
-        "passed_first": sum(r.passed and not r.retry for r in results),
-        "passed_on_retry": sum(r.passed and bool(r.retry) for r in results),
         "retried": [{**_choices(r), "retry": r.retry} for r in results if r.retry],
         "failed_fits": [
             {**_choices(r), "failures": r.error or r.failures, "failed_for": list(r.failed_for)}
@@ -251,7 +249,7 @@ def range_text(curve: Sensitivity, folder: str | Path) -> str:
     fate = (
         f"{facts['specifications']} specifications, {facts['fits']} fits of "
         f"{facts['posteriors']} posteriors, {facts['sampled_again']} of them sampled again; "
-        f"{len(facts['failed_fits'])} fits failed for some outcomes, left out of their ranges"
+        f"{len(facts['failed_fits'])} fits failed for some quantities, left out of their ranges"
     )
     lines = [
         shown,

@@ -14,7 +14,7 @@ from bayesasthma.sampling import SamplerOptions
 #: What fails its gate is sampled again, once or twice: with this many times the chains, if it has
 #: not converged; at the next of these acceptance rates, if it diverged. Smaller steps may need
 #: trees of this depth.
-MORE, CLOSER, DEEPER = 2, (0.98, 0.99, 0.998), 12
+MORE, CLOSER, DEEPER = 2, (0.98, 0.998), 12
 #: Times that it is sampled again.
 REPEATS = 2
 

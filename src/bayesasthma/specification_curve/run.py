@@ -15,7 +15,7 @@ from bayesasthma.errors import UsageError
 from bayesasthma.graphs import graph_key
 from bayesasthma.output_files import write_text
 from bayesasthma.priors import prior_set
-from bayesasthma.sampling import Progress, SamplerOptions
+from bayesasthma.sampling import PATIENTS_MANY, Progress, SamplerOptions
 from bayesasthma.specification_curve.fingerprints import digest, environment
 from bayesasthma.specification_curve.grid import (
     ADJUSTMENTS,
@@ -24,7 +24,12 @@ from bayesasthma.specification_curve.grid import (
     TableChoices,
 )
 from bayesasthma.specification_curve.study_grid import table_spec_of
-from bayesasthma.specification_curve.tasks import Payload, fit_specification, layouts
+from bayesasthma.specification_curve.tasks import (
+    Payload,
+    fit_specification,
+    layouts,
+    sampled_at_once,
+)
 from bayesasthma.study import Study
 
 #: Fewer than a single fit's: what is compared are hundreds of fits. Four chains, for two may agree
@@ -239,11 +244,13 @@ def _group(payload: Payload) -> str:
 def _payload(study: Study, choices: Choices, options: SamplerOptions, where: str) -> Payload:
     spec, prior = None, None
     if isinstance(choices, TableChoices):
-        spec = table_spec_of(choices)
-        if spec.model == "joint":
-            # a posterior of ten times the parameters, sampled as carefully as a fit by itself
-            careful = max(options.target_accept, SamplerOptions().target_accept)
+        spec, alone = table_spec_of(choices), SamplerOptions()
+        if sampled_at_once(study, choices):
+            # ten times the parameters: steps as small as in a fit by itself
+            careful = max(options.target_accept, alone.target_accept)
             options = replace(options, target_accept=careful)
+        if study.arms["n"].max() > PATIENTS_MANY:
+            options = replace(options, tune=max(options.tune, alone.tune))
     elif choices.model != "independent":
         prior = prior_set(choices.prior)
     return Payload(study, choices, spec, prior, tuple(ADJUSTMENTS.values()), options, where)

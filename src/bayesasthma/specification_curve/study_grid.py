@@ -76,13 +76,18 @@ def repeated_outcomes(study: Study, choices: TableChoices) -> set[str]:
 def fitted_outcomes(study: Study, choices: TableChoices) -> list[str]:
     """Outcomes that the choices have fitted, in the study's order.
 
-    All that do not repeat a fit with plainer choices; all in a joint model, which they inform.
+    All in a joint model, which they inform; else those that have something to report (printed at a
+    follow-up visit, for the independent model as a level) and do not repeat a fit with plainer
+    choices.
     """
     names = [str(name) for name in study.outcomes.index]
     if choices.model == "joint":
         return names
+    seen = study.table["mean"].sel(visit=list(study.follow_up)).notnull().any(["arm", "visit"])
+    statistics = ["level"] if choices.model == "independent" else ["level", "change"]
+    printed = seen.sel(statistic=statistics).any("statistic").to_series()
     left_out = repeated_outcomes(study, choices)
-    return [name for name in names if name not in left_out]
+    return [name for name in names if printed[name] and name not in left_out]
 
 
 def repeated_reactions(study: Study, choices: AdverseChoices) -> set[str]:
@@ -162,7 +167,11 @@ class _StudyChoices:
         choices = TableChoices(model=model, prior=prior, scale=scale, dispersion=dispersion)
         if fitted_outcomes(self.study, choices):
             return ""
-        return "no outcome with external evidence suits the log scale"
+        if prior_set(prior).external_weight is None:
+            return "the study prints no level at a follow-up visit"
+        if scale == "log":
+            return "no outcome with external evidence suits the log scale"
+        return "there is no external evidence on an outcome of the study"
 
     def _try_counts(self, reading: str) -> str:
         from bayesasthma.models.adverse import counts

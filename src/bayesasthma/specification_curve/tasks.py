@@ -33,7 +33,7 @@ from bayesasthma.fitting import Fit
 from bayesasthma.graphs import CompiledGraphs
 from bayesasthma.models.specification import TableSpec
 from bayesasthma.prior_distributions import PriorSet
-from bayesasthma.sampling import PATIENTS_MANY, SamplerOptions, sample
+from bayesasthma.sampling import SamplerOptions, sample
 from bayesasthma.series import Design, design
 from bayesasthma.specification_curve.fingerprints import environment
 from bayesasthma.specification_curve.grid import AdverseChoices, TableChoices
@@ -153,10 +153,16 @@ def layouts(study: Study, choices: TableChoices) -> list[Design]:
         If the study cannot be read so.
     """
     read, names = read_study(study, choices), fitted_outcomes(study, choices)
+    groups = [names] if sampled_at_once(study, choices) else [[name] for name in names]
     as_table = choices.model == "independent"
-    whole = choices.model == "joint" or (study.patients is not None and not as_table)
-    groups = [names] if whole else [[name] for name in names]
     return [design(read, group, as_table=as_table) for group in groups]
+
+
+def sampled_at_once(study: Study, choices: TableChoices) -> bool:
+    """Whether all outcomes are sampled at once."""
+    return choices.model == "joint" or (
+        study.patients is not None and choices.model != "independent"
+    )
 
 
 def _table_problem(payload: Payload, choices: TableChoices, graphs: CompiledGraphs) -> Problem:
@@ -206,10 +212,7 @@ def draw_table(
     layout: Design, spec: TableSpec, graphs: CompiledGraphs, options: SamplerOptions
 ) -> Drawn:
     """Sample one design, judge it, and keep its population moments."""
-    most = float(layout.n_arm.max())
-    if most > PATIENTS_MANY:
-        options = replace(options, tune=max(options.tune, SamplerOptions().tune))
-    tree = sample(graphs.get(layout, spec), options, most)
+    tree = sample(graphs.get(layout, spec), options, float(layout.n_arm.max()))
     posterior = tree["posterior"].to_dataset().assign_coords(outcome=list(layout.outcomes))
     moments = natural_moments(posterior, layout, spec)
     # parameters that a specification does not use (rounding errors switched off) are drawn
