@@ -250,7 +250,8 @@ class FakeSampler:
         self.values.append(values)
         return compiled
 
-    def sample(self, _compiled: Any, options: SamplerOptions) -> xr.DataTree:
+    def sample(self, _compiled: Any, options: SamplerOptions, patients: float) -> xr.DataTree:
+        assert patients == max(self.fit.study.arms["n"])
         self.options.append(options)
         stats_ = self.fit.data["sample_stats"].to_dataset().copy(deep=True)
         stats_["diverging"][0, 0] = self.diverging
