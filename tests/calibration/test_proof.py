@@ -15,29 +15,21 @@ from bayesasthma.calibration.tabulation import uniformity
 from bayesasthma.source_code import code_tokens
 
 PROOF = Path(__file__).parents[2] / "calibration"
-#: Parts of the proof that have not been made yet, to be taken off this list as they are.
-PENDING = ("joint",)
 
 
 def test_the_proof_is_of_this_source() -> None:
     found = stale(PROOF)
-    wrong = {name: why for name, why in found.items() if name not in PENDING or why != "missing"}
-    assert not wrong, f"the committed proof is stale ({wrong}); {RENEW}"
-    assert set(PENDING) == set(found), "made parts come off the list of pending ones"
+    assert not found, f"the committed proof is stale ({found}); {RENEW}"
 
 
 def test_the_proof_is_as_large_as_it_should_be() -> None:
     table = pd.read_csv(PROOF / "ranks.csv")
     most = table.groupby("case")["replicates"].max()
     for case in CASES:
-        if case.name in PENDING:
-            continue
         assert most[case.name] >= case.replicates, f"{case.name}; {RENEW}"
         assert (PROOF / "figures" / f"{case.name}.png").exists()
-    assert set(read_record(PROOF)["sections"]) == set(sections()) - set(PENDING)
-    page = (PROOF / "README.md").read_text(encoding="utf-8")
-    for name in PENDING:
-        assert f"`{name}`" in page.partition("## Not made yet")[2]
+    assert set(read_record(PROOF)["sections"]) == set(sections())
+    assert "## Not made yet" not in (PROOF / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_tests_of_uniformity_follow_from_the_counts() -> None:
