@@ -21,7 +21,7 @@ from bayesasthma.graphs import CompiledGraphs
 from bayesasthma.sampling import PATIENTS_MANY, SamplerOptions
 from bayesasthma.specification_curve import parse_grid, run
 from bayesasthma.specification_curve.fingerprints import environment
-from bayesasthma.specification_curve.grid import TableChoices
+from bayesasthma.specification_curve.grid import AdverseChoices, TableChoices
 from bayesasthma.specification_curve.parts import (
     CLOSER,
     REPEATS,
@@ -255,12 +255,13 @@ def test_an_outcome_with_nothing_to_report_is_not_sampled(tmp_path: Path) -> Non
 
 
 def test_larger_posteriors_and_more_patients_are_sampled_more_carefully(study: ba.Study) -> None:
-    def options(one: ba.Study, choices: TableChoices) -> SamplerOptions:
+    def options(one: ba.Study, choices: TableChoices | AdverseChoices) -> SamplerOptions:
         return run._payload(one, choices, CURVE_OPTIONS, "").options
 
     alone, own = SamplerOptions(), options(study, TableChoices())
     assert own == CURVE_OPTIONS
-    assert options(study, TableChoices(model="joint")).target_accept == alone.target_accept
+    for choices in (TableChoices(model="joint"), AdverseChoices()):
+        assert options(study, choices) == replace(own, target_accept=alone.target_accept)
     many = replace(study, arms=study.arms.assign(n=PATIENTS_MANY + 1))
     assert options(many, TableChoices()) == replace(own, tune=alone.tune)
 

@@ -244,16 +244,21 @@ def _group(payload: Payload) -> str:
 def _payload(study: Study, choices: Choices, options: SamplerOptions, where: str) -> Payload:
     spec, prior = None, None
     if isinstance(choices, TableChoices):
-        spec, alone = table_spec_of(choices), SamplerOptions()
-        if sampled_at_once(study, choices):
-            # ten times the parameters: steps as small as in a fit by itself
-            careful = max(options.target_accept, alone.target_accept)
-            options = replace(options, target_accept=careful)
-        if study.arms["n"].max() > PATIENTS_MANY:
-            options = replace(options, tune=max(options.tune, alone.tune))
+        spec = table_spec_of(choices)
     elif choices.model != "independent":
         prior = prior_set(choices.prior)
-    return Payload(study, choices, spec, prior, tuple(ADJUSTMENTS.values()), options, where)
+    own = _options(study, choices, options)
+    return Payload(study, choices, spec, prior, tuple(ADJUSTMENTS.values()), own, where)
+
+
+def _options(study: Study, choices: Choices, options: SamplerOptions) -> SamplerOptions:
+    """Options of one specification: where more is sampled at once, as a fit by itself has them."""
+    alone = SamplerOptions()
+    if isinstance(choices, AdverseChoices) or sampled_at_once(study, choices):
+        options = replace(options, target_accept=max(options.target_accept, alone.target_accept))
+    if study.arms["n"].max() > PATIENTS_MANY:
+        options = replace(options, tune=max(options.tune, alone.tune))
+    return options
 
 
 def _result(choices: Choices, found: dict[str, Any], *, resumed: bool) -> FitResult:
