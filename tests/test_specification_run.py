@@ -144,10 +144,10 @@ def test_a_worker_with_other_source_refuses(study: ba.Study) -> None:
         fit_specification(payload, Worker())
 
 
-def test_what_failed_gets_more_chains_and_what_diverged_smaller_steps() -> None:
+def test_what_failed_gets_more_draws_and_what_diverged_smaller_steps() -> None:
     again = repeated(CURVE_OPTIONS, diverged=False, short=True)
-    assert again.chains == 2 * CURVE_OPTIONS.chains
-    assert (again.draws, again.tune) == (CURVE_OPTIONS.draws, CURVE_OPTIONS.tune)
+    assert again.draws == 2 * CURVE_OPTIONS.draws
+    assert (again.chains, again.tune) == (CURVE_OPTIONS.chains, CURVE_OPTIONS.tune)
     assert again.target_accept == CURVE_OPTIONS.target_accept
     rates = []
     for _ in range(REPEATS):
@@ -155,7 +155,7 @@ def test_what_failed_gets_more_chains_and_what_diverged_smaller_steps() -> None:
         rates.append(again.target_accept)
     assert rates == list(CLOSER)
     assert repeated(again, diverged=True, short=False).target_accept == CLOSER[-1]
-    assert again.chains == 2 * CURVE_OPTIONS.chains
+    assert again.draws == 2 * CURVE_OPTIONS.draws
     assert repeated(again, diverged=False, short=True).target_accept == CLOSER[-1]
 
 
@@ -209,8 +209,8 @@ def test_only_the_part_that_fails_is_sampled_again() -> None:
     assert len({options.seed for options in firsts}) == len(firsts)
     seeds = {options.seed for options in made_up.options["eos"]}
     assert len(seeds) == 1
-    chains = [options.chains for options in made_up.options["eos"]]
-    assert chains == [4, 8, 16]
+    draws = [options.draws for options in made_up.options["eos"]]
+    assert draws == [750, 1500, 3000]
 
 
 def names(study: ba.Study, choices: TableChoices) -> list[tuple[str, ...]]:
@@ -282,7 +282,7 @@ def test_an_outcome_draws_from_a_shared_graph_what_its_own_would(tmp_path: Path)
     assert found.content["outcome"].values.tolist() == ["flow"]
     xr.testing.assert_allclose(found.content, alone.content, rtol=1e-6)
 
-    # all five, some of them sampled again with more chains: every row is its outcome's
+    # all five, some of them sampled again with more draws: every row is its outcome's
     sent = run._payload(five, choices, options, environment())
     result = fit_specification(sent, Worker(kept={"graphs": shared}))
     assert result["sampled"] == 5
@@ -326,7 +326,7 @@ def test_one_graph_serves_many_specifications(tmp_path: Path) -> None:
     retried = ba.sensitivity(small, grid, options=strict, workers=1)
     assert not retried.passed
     for text in retried.table["retry"]:
-        first, second = (f"sampled again with {chains} x (60 + 20)" for chains in (8, 16))
+        first, second = (f"sampled again with 4 x (60 + {draws})" for draws in (40, 80))
         assert 0 < text.index(first) < text.index(second)
         assert text.endswith("failed again")
     assert set(retried.table["gate"]) == {"fail"}

@@ -11,9 +11,10 @@ import pandas as pd
 from bayesasthma.diagnostics import Gate
 from bayesasthma.sampling import SamplerOptions
 
-#: What fails its gate is sampled again, once or twice: with this many times the chains, if it has
-#: not converged; at the next of these acceptance rates, if it diverged. Smaller steps may need
-#: trees of this depth.
+#: What fails its gate is sampled again, once or twice: with this many times the draws, if it has not
+#: converged (R-hat depends on the effective draws of a chain, however many chains there are, and
+#: chains of the same seed start in the same modes); at the next of these acceptance rates, if it
+#: diverged. Smaller steps may need trees of this depth.
 MORE, CLOSER, DEEPER = 2, (0.98, 0.998), 12
 #: Times that it is sampled again.
 REPEATS = 2
@@ -125,7 +126,7 @@ def repeated(options: SamplerOptions, *, diverged: bool, short: bool) -> Sampler
     smaller = [rate for rate in CLOSER if diverged and rate > options.target_accept]
     return replace(
         options,
-        chains=MORE * options.chains if short else options.chains,
+        draws=MORE * options.draws if short else options.draws,
         max_depth=max(options.max_depth, DEEPER),
         target_accept=smaller[0] if smaller else options.target_accept,
     )
