@@ -11,8 +11,8 @@ import pandas as pd
 from bayesasthma.diagnostics import Gate
 from bayesasthma.sampling import SamplerOptions
 
-#: What fails its gate is sampled again, once or twice: with this many times the draws, if it has not
-#: converged (R-hat depends on the effective draws of a chain, however many chains there are, and
+#: What fails its gate is sampled again, once or twice: with this many times the draws, if it has
+#: not converged (R-hat depends on the effective draws of a chain, however many chains there are;
 #: chains of the same seed start in the same modes); at the next of these acceptance rates, if it
 #: diverged. Smaller steps may need trees of this depth.
 MORE, CLOSER, DEEPER = 2, (0.98, 0.998), 12
