@@ -34,7 +34,7 @@ from bayesasthma.sampling import SamplerOptions, sample
 from bayesasthma.series import Design, design
 from bayesasthma.specification_curve.fingerprints import environment
 from bayesasthma.specification_curve.grid import ADJUSTMENTS, TableChoices
-from bayesasthma.specification_curve.run import curve_options
+from bayesasthma.specification_curve.run import curve_options, options_of
 from bayesasthma.specification_curve.study_grid import table_spec_of
 from bayesasthma.specification_curve.tasks import Payload, draw_table, fit_specification, layouts
 from bayesasthma.study import Study
@@ -151,8 +151,10 @@ def patients(study: Study, small: bool) -> list[dict[str, Any]]:
     found = []
     for n in (20, 1_000_000) if small else (20, 200, 2_000, 20_000, 200_000, 1_000_000):
         graphs.get(apart[0], spec)
+        own = replace(study, arms=study.arms.assign(n=n))
+        chosen = options_of(own, TableChoices(), options(small))
         start = time.perf_counter()
-        drawn = [draw_table(with_n(one, n), spec, graphs, options(small)) for one in apart]
+        drawn = [draw_table(with_n(one, n), spec, graphs, chosen) for one in apart]
         seconds = time.perf_counter() - start
         compiled = graphs.get(with_n(whole, n), spec)
         start = time.perf_counter()

@@ -247,11 +247,11 @@ def _payload(study: Study, choices: Choices, options: SamplerOptions, where: str
         spec = table_spec_of(choices)
     elif choices.model != "independent":
         prior = prior_set(choices.prior)
-    own = _options(study, choices, options)
+    own = options_of(study, choices, options)
     return Payload(study, choices, spec, prior, tuple(ADJUSTMENTS.values()), own, where)
 
 
-def _options(study: Study, choices: Choices, options: SamplerOptions) -> SamplerOptions:
+def options_of(study: Study, choices: Choices, options: SamplerOptions) -> SamplerOptions:
     """Options of one specification: where more is sampled at once, as a fit by itself has them."""
     alone = SamplerOptions()
     if isinstance(choices, AdverseChoices) or sampled_at_once(study, choices):
