@@ -263,7 +263,8 @@ def test_larger_posteriors_and_more_patients_are_sampled_more_carefully(study: b
     for choices in (TableChoices(model="joint"), AdverseChoices()):
         assert options(study, choices) == replace(own, target_accept=alone.target_accept)
     many = replace(study, arms=study.arms.assign(n=PATIENTS_MANY + 1))
-    assert options(many, TableChoices()) == replace(own, tune=alone.tune)
+    careful = replace(own, tune=alone.tune, target_accept=alone.target_accept)
+    assert options(many, TableChoices()) == careful
 
 
 @pytest.mark.slow

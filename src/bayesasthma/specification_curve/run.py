@@ -252,11 +252,15 @@ def _payload(study: Study, choices: Choices, options: SamplerOptions, where: str
 
 
 def options_of(study: Study, choices: Choices, options: SamplerOptions) -> SamplerOptions:
-    """Options of one specification: where more is sampled at once, as a fit by itself has them."""
-    alone = SamplerOptions()
-    if isinstance(choices, AdverseChoices) or sampled_at_once(study, choices):
+    """Options of one specification.
+
+    Where more is sampled at once than one outcome, or many patients pin the parameters, steps are
+    as small as in a fit by itself, and of many patients warm-up as long.
+    """
+    alone, many = SamplerOptions(), study.arms["n"].max() > PATIENTS_MANY
+    if many or isinstance(choices, AdverseChoices) or sampled_at_once(study, choices):
         options = replace(options, target_accept=max(options.target_accept, alone.target_accept))
-    if study.arms["n"].max() > PATIENTS_MANY:
+    if many:
         options = replace(options, tune=max(options.tune, alone.tune))
     return options
 
