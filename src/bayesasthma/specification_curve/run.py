@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from bayesasthma.graphs import graph_key
 from bayesasthma.output_files import write_text
 from bayesasthma.priors import prior_set
 from bayesasthma.sampling import PATIENTS_MANY, Progress, SamplerOptions
+from bayesasthma.series import Design
 from bayesasthma.specification_curve.fingerprints import digest, environment
 from bayesasthma.specification_curve.grid import (
     ADJUSTMENTS,
@@ -191,8 +193,9 @@ def run_grid(
             results[choices] = _result(choices, found, resumed=True)
     if results:
         progress(f"{len(results)} of {len(every)} fits are unchanged and read from disk")
+    designs = cache(partial(layouts, study))
     tasks = [
-        Task(keys[choices], _group(payloads[choices]), payloads[choices])
+        Task(keys[choices], _group(payloads[choices], designs), payloads[choices])
         for choices in every
         if choices not in results
     ]
@@ -229,13 +232,20 @@ def _outcomes(
             yield outcome
 
 
-def _group(payload: Payload) -> str:
+def _group(payload: Payload, designs: Callable[[TableChoices], list[Design]]) -> str:
     """Fits of one group share a compiled graph."""
     if payload.spec is None:
         return f"adverse {payload.prior.log_odds_family if payload.prior else 'closed form'}"
     assert isinstance(payload.choices, TableChoices)
+    # the rest of the choices is the specification's: hundreds of fits have few designs
+    own = TableChoices(
+        model=payload.choices.model,
+        prior=payload.choices.prior,
+        scale=payload.choices.scale,
+        dispersion=payload.choices.dispersion,
+    )
     try:
-        parts = layouts(payload.study, payload.choices)
+        parts = designs(own)
         return " ".join(sorted({graph_key(layout, payload.spec) for layout in parts}))
     except UsageError:
         return "none"  # the fit will say why
