@@ -57,19 +57,7 @@ def joint_parts(
         {"outcome": names, "outcome_b": names},
     )
     if not spec.prior.flat and len(groups.pooled_groups):
-        location, scale = effect_prior(layout, spec)
-        shape = (len(names), len(layout.arms) - 1, len(layout.follow_up))
-        centre = np.broadcast_to(location[:, None, None], shape)
-        spread = np.broadcast_to(scale[:, None], shape[:-1])
-        quantities["domain_effect"] = xr.DataArray(
-            draw_domain_effects(rng, parameters, centre, spread, groups),
-            dims=(*lead, "domain", "treated", "follow_up"),
-            coords={
-                "domain": [groups.labels[d] for d in groups.pooled_groups],
-                "treated": list(layout.arms[1:]),
-                "follow_up": list(layout.follow_up),
-            },
-        )
+        quantities["domain_effect"] = domain_effects(parameters, layout, spec, rng)
     by_arm = (len(names), len(layout.arms))
     n = table.n.reshape(*by_arm, -1)
     z = np.broadcast_to(
@@ -85,3 +73,26 @@ def joint_parts(
     means = draw_means(rng, moment.mean, moment.log_sd, z, n[..., 0], q)
     series = (*means.shape[:2], -1, means.shape[-1])
     return JointParts(quantities, means.reshape(series), density.reshape(series))
+
+
+def domain_effects(
+    parameters: dict[str, np.ndarray], layout: Design, spec: TableSpec, rng: np.random.Generator
+) -> xr.DataArray:
+    """Draw the effect of every pooled domain (chain, draw, domain, treated, follow_up).
+
+    A benefit in baseline SDs; see :func:`bayesasthma.models.outcome_groups.draw_domain_effects`.
+    """
+    groups = outcome_groups(layout)
+    location, scale = effect_prior(layout, spec)
+    shape = (len(layout.outcomes), len(layout.arms) - 1, len(layout.follow_up))
+    centre = np.broadcast_to(location[:, None, None], shape)
+    spread = np.broadcast_to(scale[:, None], shape[:-1])
+    return xr.DataArray(
+        draw_domain_effects(rng, parameters, centre, spread, groups),
+        dims=("chain", "draw", "domain", "treated", "follow_up"),
+        coords={
+            "domain": [groups.labels[d] for d in groups.pooled_groups],
+            "treated": list(layout.arms[1:]),
+            "follow_up": list(layout.follow_up),
+        },
+    )

@@ -6,6 +6,7 @@ keeps their dependence; the product of the marginal probabilities stands beside 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,6 +105,26 @@ def ranks(benefit: xr.DataArray) -> xr.DataArray:
     return benefit.copy(data=np.argsort(order, axis=axis) + 1.0)
 
 
+def domain_means(benefit: xr.DataArray, domains: Sequence[str]) -> xr.DataArray:
+    """Mean benefit of each domain's outcomes (subject, chain, draw, ...).
+
+    Parameters
+    ----------
+    benefit : DataArray (..., outcome)
+        Standardised.
+    domains : sequence of str
+        Of each outcome, empty if it has none; a domain of one outcome has no mean.
+    """
+    named = [name for name in dict.fromkeys(domains) if name and domains.count(name) > 1]
+    member = np.array([[own == name for own in domains] for name in named], dtype=float)
+    weight = xr.DataArray(
+        member.reshape(len(named), len(domains)),
+        {"subject": named, "outcome": benefit["outcome"]},
+        ("subject", "outcome"),
+    )
+    return (weight * benefit).sum("outcome") / weight.sum("outcome")
+
+
 def product_of_marginals(improves: xr.DataArray) -> xr.DataArray:
     """P(all) if the outcomes were independent: the product of their probabilities."""
     return improves.mean(SAMPLE).prod("outcome")
@@ -170,17 +191,11 @@ def _domains(fit: Fit, found: Benefits) -> list[pd.DataFrame]:
         renamed = {"domain": "subject", "treated": "arm", "follow_up": "visit"}
         frames.append(_quantity("domain_effect", posterior["domain_effect"].rename(renamed), 1.0))
     domain = fit.study.outcomes["domain"].to_dict()
-    of = [str(domain[k]) for k in found.standardised["outcome"].to_numpy()]
-    groups = [name for name in dict.fromkeys(of) if name and of.count(name) > 1]
-    if groups:
-        means = [
-            found.standardised.isel(outcome=[i for i, d in enumerate(of) if d == name]).mean(
-                "outcome"
-            )
-            for name in groups
-        ]
-        stacked = xr.concat(means, pd.Index(groups, name="subject"))
-        frames.append(_quantity("domain_mean", stacked, 1.0))
+    means = domain_means(
+        found.standardised, [str(domain[k]) for k in found.standardised["outcome"].to_numpy()]
+    )
+    if means.sizes["subject"]:
+        frames.append(_quantity("domain_mean", means, 1.0))
     return frames
 
 

@@ -47,6 +47,9 @@ class AdverseProblem:
 
         return build(self.layout, self.spec)
 
+    def chosen(self, number: int) -> None:
+        """Every entry of a fit is ranked."""
+
     def prior(self, fits: int, seed: int) -> xr.Dataset:
         """Parameters drawn from the prior (fit, ...)."""
         return draw_prior(self._model, fits, seed).isel(chain=0, drop=True).rename(draw="fit")
@@ -113,6 +116,7 @@ class AdverseProblem:
             - xr.apply_ufunc(special.logit, control),
             f"any_in_{FUTURE_PATIENTS}": 1 - (1 - rate) ** FUTURE_PATIENTS,
         }
-        return labelled(arrays, None) | labelled(
-            {str(name): value for name, value in draws.items()}, None
-        )
+        arrays |= {str(name): value for name, value in draws.items()}
+        # what is quoted with a probability, true (1) or not (0)
+        arrays["benefit"] = (treated < control).astype(float)
+        return labelled(arrays, None)

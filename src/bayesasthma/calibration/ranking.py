@@ -46,7 +46,7 @@ class RankJob:
     @property
     def source(self) -> tuple[str, ...]:
         """Sources that its draws depend on."""
-        return (self.case.model, "calibration")
+        return (self.case.model, "calibration", "ranking")
 
     def record(self) -> dict[str, Any]:
         """What determines its draws."""
@@ -69,8 +69,7 @@ class RankJob:
             study, truth = problem.simulate(prior.isel(fit=i), rng)
             own_seed = int(rng.integers(2**31))
             draws, sampled = problem.fit(graphs, study, own_seed)
-            chosen = (number * fits + i) % 10 if self.case.model == "joint" else None
-            names, values = kept(truth, draws, own_seed, chosen)
+            names, values = kept(truth, draws, own_seed, problem.chosen(number * fits + i))
             parts.append(values)
             facts += [one.facts for one in sampled]
         return {
@@ -87,6 +86,10 @@ def problem_of(case: Case) -> Any:
         from bayesasthma.calibration.adverse_problem import AdverseProblem
 
         return AdverseProblem(case)
+    if case.model == "joint":
+        from bayesasthma.calibration.joint_problem import JointProblem
+
+        return JointProblem(case)
     from bayesasthma.calibration.table_problem import TableProblem
 
     return TableProblem(case)
