@@ -109,6 +109,11 @@ def test_the_section_tells_ranges_and_failures(study: ba.Study, curve: Sensitivi
     assert section.failed == [
         ("reference prior, ρ = 0.9", "R-hat 1.2 (for Eosinophil count, FeNO)")
     ]
+    named = failure | {"failures": "eos: R-hat 1.2; tail ESS 3 below 400; feno: R-hat 1.1"}
+    section = curve_section(study, replace(curve, facts=facts | {"failed_fits": [named]}))
+    assert section.failed[0][1] == (
+        "Eosinophil count: R-hat 1.2; tail ESS 3 below 400; FeNO: R-hat 1.1"
+    )
     assert "1 fit failed it for some of" in section.summary
     names = {picture.name for picture in section.pictures}
     assert {"choice_shares", "probability_by_correlation"} <= names

@@ -48,6 +48,7 @@ def test_ranks_alone_are_told_and_drawn(folder: Path) -> None:
     assert [picture.name for picture in found.pictures] == ["proof_ranks"]
     assert not found.scenarios
     assert not found.sizes
+    assert not found.claims
     assert set(found.missing) == set(sections()) - set(read_record(folder)["sections"])
     assert not found.stale
 
@@ -63,6 +64,35 @@ def test_sizes_are_those_of_the_default_model_in_its_own_unit(folder: Path) -> N
     found = trust(folder)
     assert found is not None
     assert found.sizes == [("0 to 4", "90 % (60 to 90)"), ("over 4", "70 % (60 to 90)")]
+
+
+def test_claims_are_set_out_by_their_probability(folder: Path) -> None:
+    shared = {"subject": "", "quoted": 0.5, "true": 0.25, "true_low": 0.2, "true_high": 0.4}
+    rows = [
+        {
+            "case": case,
+            "claim": claim,
+            "probability_from": low,
+            "probability_to": high,
+            "studies": studies,
+            **(shared if studies else shared | dict.fromkeys(("true", "true_low"), np.nan)),
+        }
+        for case, claim in (
+            ("adverse-per-visit", "benefit"),
+            ("joint", "all_improve:primary"),
+            ("longitudinal-own-unit", "benefit"),
+        )
+        for low, high, studies in ((0.0, 0.975, 40), (0.975, 1.0, 0))
+    ]
+    pd.DataFrame(rows).to_csv(folder / "reliability.csv", index=False)
+    found = trust(folder)
+    assert found is not None
+    assert found.probabilities == ["0 to 0.975", "0.975 to 1"]
+    assert found.claims == [
+        ["P(benefit)", "longitudinal, unit from the table", "25 % (20 to 40)", "–"],
+        ["P(all primary outcomes improve)", "joint", "25 % (20 to 40)", "–"],
+    ]
+    assert [picture.name for picture in found.pictures] == ["proof_ranks", "proof_claims"]
 
 
 def test_scenarios_stand_worst_first(folder: Path) -> None:

@@ -96,6 +96,16 @@ CASES: tuple[Case, ...] = (
 )
 
 
+def at_paper_sizes() -> dict[str, str]:
+    """Cases of the proof at the paper's sizes and schedule, and their titles without these."""
+    size = f", n = {PAPER[0]} / {PAPER[1]}"
+    return {
+        case.name: case.title.replace(size, "")
+        for case in CASES
+        if case.n == _sizes("/".join(map(str, PAPER))) and case.weeks is None
+    }
+
+
 def parse_sizes(text: str) -> tuple[tuple[int, ...], ...]:
     """Read ``"18,19"``: patients of the control and of the treated arm.
 

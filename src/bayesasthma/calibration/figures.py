@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from bayesasthma.calibration.reliability import CLAIMS
 from bayesasthma.calibration.tabulation import ecdf_band, ecdf_difference
 from bayesasthma.plots.style import ACCENT, ARM_COLOURS, GREY, LIGHT_GREY, STYLE, blank, panels
 
@@ -20,12 +21,19 @@ FAMILIES = (
     "change", "area_under_follow_up", "share_improved", "difference_in_share_improved",
     "mean", "sd", "correlation",
     "rate", "risk_difference", "log_risk_ratio", "log_odds_ratio", "any_in_20",
+    "benefit", "benefit_gt_mcid",
+    "rank_of_benefit", "domain_mean", "domain_effect", "number_improving",
+    "all_improve", "all_improve_by_mcid",
 )  # fmt: skip
+#: Titles of panels whose quantity is 1 where a claim is true, and 0 where not.
+TITLES = {"benefit": "benefit (yes or no)", "benefit_gt_mcid": "benefit > MCID (yes or no)"}
+#: Shares of fewer studies are not drawn.
+FEWEST = 10
 
 
 def family(quantity: str) -> str:
     """The estimand a quantity belongs to, or "parameters"."""
-    head = re.split(r"\[", quantity)[0]
+    head = re.split(r"[\[:]", quantity)[0]
     return head if head in FAMILIES else OTHER
 
 
@@ -56,11 +64,51 @@ def rank_figure(table: pd.DataFrame, title: str) -> Figure:
                     linewidth=1.2 if bad else 0.6,
                     alpha=1 if bad else 0.6,
                 )
-            axis.set_title(name.replace("_", " "), fontsize=8)
+            axis.set_title(TITLES.get(name, name.replace("_", " ")), fontsize=8)
             axis.set_xlim(0, 1)
             axis.axhline(0, color=GREY, linewidth=0.5)
         figure.supxlabel("rank of the truth among posterior draws, as a share", fontsize=8.5)
         figure.supylabel("ECDF minus uniform", fontsize=8.5)
+    return figure
+
+
+def reliability_figure(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
+    """Share of true claims by the probability quoted: a panel per claim, a colour per case.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As :func:`bayesasthma.calibration.reliability.reliability_table` makes it, of any cases.
+    titles : dict of str to str
+        Of each case.
+    """
+    cases = [name for name in titles if name in set(table["case"])]
+    claims = [claim for claim in CLAIMS if claim in set(table["claim"])]
+    with mpl.rc_context(STYLE):
+        figure, axes = panels(len(claims), narrow=False, wide_columns=3, height=2.9)
+        for axis, claim in zip(axes, claims, strict=True):
+            axis.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
+            for number, case in enumerate(cases):
+                own = table[(table["claim"] == claim) & (table["case"] == case)]
+                own = own[own["studies"] >= FEWEST]
+                if own.empty:
+                    continue
+                colour = ARM_COLOURS[number % len(ARM_COLOURS)]
+                # side by side, so that intervals of several cases can be told apart
+                x = own["quoted"] + 0.012 * (number - (len(cases) - 1) / 2)
+                axis.vlines(x, own["true_low"], own["true_high"], color=colour, linewidth=1)
+                axis.plot(x, own["true"], "o", color=colour, markersize=4, label=titles[case])
+            axis.set_title(CLAIMS[claim], fontsize=8.5)
+            axis.set_xlim(-0.04, 1.04)
+            axis.set_ylim(-0.04, 1.04)
+        handles = {
+            label: handle
+            for axis in axes
+            for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+        }
+        axes[0].legend(handles.values(), handles.keys(), loc="upper left", fontsize=7)
+        figure.supxlabel("probability quoted", fontsize=8.5)
+        figure.supylabel("share of studies in which it was true", fontsize=8.5)
     return figure
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bayesasthma.calibration.cases import CASES
 from bayesasthma.calibration.misspecification import DISTRUST_BELOW, TRUST_FROM
+from bayesasthma.calibration.reliability import CLAIMS
 from bayesasthma.calibration.tabulation import FALSE_ALARM, size_label
 
 Record = dict[str, Any]
@@ -21,6 +22,7 @@ def page(folder: Path, record: Record) -> str:
     parts = [
         "# Calibration\n\nWritten by `make calibration`. `docs/trust.md` says what it means.\n",
         _cases(folder / "ranks.csv", folder / "fits.csv"),
+        _reliability(folder / "reliability.csv"),
         _sizes(folder / "sizes.csv"),
         _scenarios(folder / "misspecification.csv"),
         _rules(folder / "operating.csv"),
@@ -104,6 +106,38 @@ def _cases(ranks_path: Path, fits_path: Path) -> str:
             ),
         ]
     return "\n".join([*text, *figures])
+
+
+def _reliability(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    table = pd.read_csv(path).fillna({"subject": ""})
+    titles = {case.name: case.title for case in CASES}
+    rows = []
+    for (case, claim, subject), own in table.groupby(["case", "claim", "subject"], sort=False):
+        cells = [
+            f"{100 * row['quoted']:.1f} → {100 * row['true']:.1f} % "
+            f"({100 * row['true_low']:.0f} to {100 * row['true_high']:.0f}; {row['studies']})"
+            if row["studies"]
+            else "–"
+            for _, row in own.iterrows()
+        ]
+        rows.append([titles[str(case)], " ".join([CLAIMS[str(claim)], str(subject)]), *cells])
+    bounds = zip(table["probability_from"], table["probability_to"], strict=True)
+    header = [f"{low:g} to {high:g}" for low, high in dict.fromkeys(bounds)]
+    return "\n".join(
+        [
+            "## Are quoted probabilities right?\n",
+            (
+                "What is quoted at the last visit, by its posterior probability (columns): mean "
+                "probability → share of studies in which it was true (its 95 % interval; number "
+                "of studies). Of draws as few as these fits have, a probability carries a Monte "
+                "Carlo error of up to 0.04.\n"
+            ),
+            _table(["case", "claim", *header], rows),
+            "![Share of true claims by the probability quoted](figures/reliability.png)\n",
+        ]
+    )
 
 
 def _sizes(path: Path) -> str:

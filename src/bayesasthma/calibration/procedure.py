@@ -13,6 +13,7 @@ import pandas as pd
 from bayesasthma.calibration.batches import Batch, load, run_batches
 from bayesasthma.calibration.cases import Case, cases_of
 from bayesasthma.calibration.ranking import RankJob
+from bayesasthma.calibration.reliability import reliability_table
 from bayesasthma.calibration.sources import digest, environment
 from bayesasthma.calibration.tabulation import fit_facts, rank_table
 from bayesasthma.errors import BayesAsthmaError, UsageError
@@ -32,13 +33,17 @@ class Calibration:
     ----------
     ranks : DataFrame
         One row per case and quantity; see :func:`bayesasthma.calibration.tabulation.rank_table`.
+    claims : DataFrame
+        How often what was quoted with a probability was true; see
+        :func:`bayesasthma.calibration.reliability.reliability_table`.
     fits : DataFrame
         One row per case: diagnostics of its fits, and seconds.
     folder : Path
-        With ``ranks.csv``, ``fits.csv`` and ``figures/``.
+        With ``ranks.csv``, ``reliability.csv``, ``fits.csv`` and ``figures/``.
     """
 
     ranks: pd.DataFrame = field(repr=False)
+    claims: pd.DataFrame = field(repr=False)
     fits: pd.DataFrame = field(repr=False)
     folder: Path
 
@@ -102,9 +107,16 @@ def calibrate(
     )
     tables = [rank_rows(case, arrays[case.name]) for case in cases]
     facts = [facts_row(case.name, arrays[case.name]) for case in cases]
-    result = Calibration(pd.concat(tables, ignore_index=True), pd.DataFrame(facts), folder)
+    claims = [claim_rows(case, arrays[case.name]) for case in cases]
+    result = Calibration(
+        pd.concat(tables, ignore_index=True),
+        pd.concat(claims, ignore_index=True),
+        pd.DataFrame(facts),
+        folder,
+    )
     write_csv(result.ranks, folder / "ranks.csv")
     write_csv(result.fits, folder / "fits.csv")
+    write_csv(result.claims, folder / "reliability.csv")
     for case, table in zip(cases, tables, strict=True):
         draw_ranks(case, table, folder)
     return result
@@ -156,6 +168,11 @@ def _joined(folder: Path, batches: Iterable[Batch]) -> dict[str, np.ndarray]:
 def rank_rows(case: Case, arrays: dict[str, np.ndarray]) -> pd.DataFrame:
     """Rows of ``ranks.csv`` of a case."""
     return rank_table(case.name, [str(name) for name in arrays["names"]], arrays["values"])
+
+
+def claim_rows(case: Case, arrays: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Rows of ``reliability.csv`` of a case."""
+    return reliability_table(case.name, [str(name) for name in arrays["names"]], arrays["values"])
 
 
 def facts_row(name: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -11,13 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesasthma.calibration.cases import CASES, Case
-from bayesasthma.calibration.figures import misspecification_figure, operating_figure
+from bayesasthma.calibration.cases import CASES, Case, at_paper_sizes
+from bayesasthma.calibration.figures import (
+    misspecification_figure,
+    operating_figure,
+    reliability_figure,
+)
 from bayesasthma.calibration.misspecification import MisspecificationJob, misspecification_table
 from bayesasthma.calibration.operating import BENEFITS, PRIORS, OperatingJob, operating_table
 from bayesasthma.calibration.page import page
 from bayesasthma.calibration.procedure import (
     SEED,
+    claim_rows,
     draw_ranks,
     facts_row,
     rank_rows,
@@ -164,10 +169,14 @@ def _ranks(arrays: Arrays, folder: Path) -> None:
     for name, own in arrays.items():
         table = rank_rows(_case(name), own)
         _replace_rows(folder / "ranks.csv", table, "case")
+        names = [str(quantity) for quantity in own["names"]]
         if _case(name).model == "longitudinal":
-            sizes = size_table(name, [str(own) for own in own["names"]], own["values"])
-            _replace_rows(folder / "sizes.csv", sizes, "case")
+            _replace_rows(folder / "sizes.csv", size_table(name, names, own["values"]), "case")
+        _replace_rows(folder / "reliability.csv", claim_rows(_case(name), own), "case")
         draw_ranks(_case(name), table, folder)
+    every = pd.read_csv(folder / "reliability.csv", keep_default_na=False, na_values=[""])
+    figure = reliability_figure(every, at_paper_sizes())
+    save_figure(figure, folder / "figures" / "reliability.png")
 
 
 def _misspecification(arrays: Arrays, folder: Path) -> None:

@@ -68,8 +68,7 @@ def curve_section(study: Study, curve: Sensitivity | str) -> CurveSection:
         ],
         rows=[_row(study, row, _draws(curve)) for _, row in last.iterrows()],
         failed=[
-            (_chosen(curve, item), f"{item['failures']} ({_failed_for(curve, item)})")
-            for item in curve.facts["failed_fits"]
+            (_chosen(curve, item), _failures(curve, item)) for item in curve.facts["failed_fits"]
         ],
         removed=_counted([str(item["reason"]) for item in curve.facts["removed"]]),
         power=[
@@ -168,6 +167,15 @@ def _chosen(curve: Sensitivity, item: dict[str, Any]) -> str:
 
 def _kind(item: dict[str, Any]) -> str:
     return "reaction" if "reading" in item else "outcome"
+
+
+def _failures(curve: Sensitivity, item: dict[str, Any]) -> str:
+    """Why a fit failed, and for which outcomes or reactions, by their labels."""
+    text = str(item["failures"])
+    labels = {name: quantity_name(curve.study, _kind(item), name) for name in item["failed_for"]}
+    parts = [part.partition(": ") for part in text.split("; ")]
+    found = "; ".join(f"{labels.get(name, name)}{colon}{why}" for name, colon, why in parts)
+    return found if found != text else f"{text} ({_failed_for(curve, item)})"
 
 
 def _failed_for(curve: Sensitivity, item: dict[str, Any]) -> str:

@@ -8,9 +8,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from bayesasthma.calibration.cases import CASES
-from bayesasthma.calibration.figures import misspecification_figure, operating_figure, rank_figure
+from bayesasthma.calibration.cases import CASES, at_paper_sizes
+from bayesasthma.calibration.figures import (
+    FEWEST,
+    misspecification_figure,
+    operating_figure,
+    rank_figure,
+    reliability_figure,
+)
 from bayesasthma.calibration.proof import stale
+from bayesasthma.calibration.reliability import CLAIMS
 from bayesasthma.calibration.tabulation import size_label
 from bayesasthma.reporting.pictures import Picture, single
 
@@ -22,6 +29,15 @@ HEADLINES = {
     "adverse": "risk_difference[severe_systemic, week48]",
 }
 
+#: Cases and claims whose probabilities are set out: every fit of a study takes its unit from the
+#: table.
+QUOTED = (
+    ("longitudinal-own-unit", "benefit"),
+    ("longitudinal-own-unit", "benefit_gt_mcid"),
+    ("joint", "all_improve:primary"),
+    ("joint", "all_improve:directed"),
+)
+
 
 @dataclass(frozen=True)
 class Trust:
@@ -32,6 +48,11 @@ class Trust:
     cases : list of tuple
         Title, replicates, quantities, how many of them are calibrated, and the coverage of the 95 %
         interval of the headline quantity, as text.
+    claims : list of list of str
+        What is quoted of the last visit, the model, and by interval of the posterior probability
+        the share of studies in which it was true, with its interval.
+    probabilities : list of str
+        Those intervals.
     sizes : list of (str, str)
         True effect in baseline SDs, and coverage with its interval, of the default model when it
         takes its unit from the table, as every fit of a study does.
@@ -39,7 +60,7 @@ class Trust:
         What is wrong with the patients, coverage with its interval, verdict; as text, the worst
         first.
     pictures : list of Picture
-        Ranks of the default model, coverage by scenario, decision rules.
+        Ranks of the default model, probabilities, coverage by scenario, decision rules.
     missing : list of str
         Parts of the proof that have not been made.
     stale : bool
@@ -47,6 +68,8 @@ class Trust:
     """
 
     cases: list[tuple[str, str, str, str, str]]
+    claims: list[list[str]]
+    probabilities: list[str]
     sizes: list[tuple[str, str]]
     scenarios: list[tuple[str, str, str]]
     pictures: list[Picture]
@@ -84,26 +107,33 @@ def trust(folder: Path | None = None) -> Trust | None:
                 f"{100 * headline['coverage_95'].iloc[0]:.1f} %",
             )
         )
-    sizes, wrong, rules = (
-        _table(folder / f"{name}.csv") for name in ("sizes", "misspecification", "operating")
+    claims, sizes, wrong, rules = (
+        _table(folder / f"{name}.csv")
+        for name in ("reliability", "sizes", "misspecification", "operating")
     )
     found = stale(folder)
     return Trust(
         cases,
+        _claims(claims),
+        _probabilities(claims),
         _sizes(sizes),
         _scenarios(wrong),
-        _pictures(ranks, wrong, rules),
+        _pictures(ranks, claims, wrong, rules),
         [name for name, why in found.items() if why == "missing"],
         any(why != "missing" for why in found.values()),
     )
 
 
 def _table(path: Path) -> pd.DataFrame:
-    """A table of the proof; empty if that part has not been made."""
-    return pd.read_csv(path, keep_default_na=False) if path.is_file() else pd.DataFrame()
+    """A table of the proof, empty cells NaN; empty if that part has not been made."""
+    if not path.is_file():
+        return pd.DataFrame()
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
-def _pictures(ranks: pd.DataFrame, wrong: pd.DataFrame, rules: pd.DataFrame) -> list[Picture]:
+def _pictures(
+    ranks: pd.DataFrame, claims: pd.DataFrame, wrong: pd.DataFrame, rules: pd.DataFrame
+) -> list[Picture]:
     found = []
     default = ranks[ranks["case"] == "longitudinal"]
     if len(default):
@@ -116,6 +146,19 @@ def _pictures(ranks: pd.DataFrame, wrong: pd.DataFrame, rules: pd.DataFrame) -> 
                 "quantity: the share of studies with a smaller rank, minus what is expected. The "
                 "band holds 95 % of the lines of calibrated quantities.",
                 rank_figure(default, ""),
+            )
+        )
+    if len(claims):
+        found.append(
+            single(
+                "proof_claims",
+                "trust",
+                "Share of studies in which a claim was true, by the probability quoted.",
+                "Are quoted probabilities right? The share of simulated studies in which a claim "
+                "about the last visit was true, by its posterior probability, with its 95 % "
+                "interval. On the grey line a probability is right as often as it says. "
+                f"Probabilities shared by fewer than {FEWEST} studies are left out.",
+                reliability_figure(claims, at_paper_sizes()),
             )
         )
     if len(wrong):
@@ -142,6 +185,29 @@ def _pictures(ranks: pd.DataFrame, wrong: pd.DataFrame, rules: pd.DataFrame) -> 
             )
         )
     return found
+
+
+def _probabilities(table: pd.DataFrame) -> list[str]:
+    if table.empty:
+        return []
+    bounds = zip(table["probability_from"], table["probability_to"], strict=True)
+    return [f"{low:g} to {high:g}" for low, high in dict.fromkeys(bounds)]
+
+
+def _claims(table: pd.DataFrame) -> list[list[str]]:
+    if table.empty:
+        return []
+    titles = at_paper_sizes()
+    rows = []
+    for case, claim in QUOTED:
+        own = table[(table["case"] == case) & (table["claim"] == claim)]
+        if len(own):
+            cells = [
+                _coverage(row["true"], row["true_low"], row["true_high"]) if row["studies"] else "–"
+                for _, row in own.iterrows()
+            ]
+            rows.append([CLAIMS[claim], titles[case], *cells])
+    return rows
 
 
 def _sizes(table: pd.DataFrame) -> list[tuple[str, str]]:

@@ -1,0 +1,87 @@
+"""How often a claim was true of the studies in which it was quoted with some probability."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from bayesasthma.calibration.quantities import KEPT
+
+#: Quantities that are 1 where a claim is true and 0 where not, and what the package quotes of them.
+CLAIMS = {
+    "benefit": "P(benefit)",
+    "benefit_gt_mcid": "P(benefit > MCID)",
+    "all_improve:primary": "P(all primary outcomes improve)",
+    "all_improve_by_mcid:primary": "P(all primary outcomes improve by the MCID)",
+    "all_improve:directed": "P(all outcomes improve)",
+    "all_improve_by_mcid:directed": "P(all outcomes improve by the MCID)",
+}
+#: Probabilities between which studies are counted together.
+LIMITS = (0.0, 0.025, 0.2, 0.5, 0.8, 0.975, 1.0)
+COLUMNS = [
+    "case", "claim", "subject", "probability_from", "probability_to", "studies",
+    "quoted", "true", "true_low", "true_high",
+]  # fmt: skip
+
+
+def reliability_table(case: str, names: list[str], values: np.ndarray) -> pd.DataFrame:
+    """Share of true claims by their posterior probability, at the last visit (Dawid 1982).
+
+    A calibrated probability is right as often as it says: of claims quoted with 0.9, nine in ten
+    are true (J Am Stat Assoc 77:605).
+
+    Parameters
+    ----------
+    case : str
+    names : list of str
+    values : ndarray, shape (quantity, replicate, len(KEPT))
+        As :func:`bayesasthma.calibration.tabulation.rank_table` takes them.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``COLUMNS``, one row per claim, ``subject`` (a reaction, or empty) and interval of
+        probabilities, its upper end excluded but for 1. ``quoted`` is the mean of the posterior
+        probabilities, ``true`` the share of true claims, with its 95 % Clopper-Pearson interval;
+        NaN where no study has such a probability.
+    """
+    field = {name: k for k, name in enumerate(KEPT)}
+    rows = []
+    for claim, subject, number in _last_visits(names):
+        own = values[number].astype(float)
+        own = own[np.isfinite(own[:, field["truth"]])]
+        quoted, true = own[:, field["mean"]], own[:, field["truth"]]
+        for low, high in pairwise(LIMITS):
+            inside = (quoted >= low) & ((quoted < high) | (high == LIMITS[-1]))
+            count, right = int(inside.sum()), int(true[inside].sum())
+            exact = stats.binomtest(right, count).proportion_ci(0.95) if count else None
+            rows.append(
+                {
+                    "case": case,
+                    "claim": claim,
+                    "subject": subject,
+                    "probability_from": low,
+                    "probability_to": high,
+                    "studies": count,
+                    "quoted": quoted[inside].mean() if count else np.nan,
+                    "true": right / count if count else np.nan,
+                    "true_low": exact.low if exact else np.nan,
+                    "true_high": exact.high if exact else np.nan,
+                }
+            )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _last_visits(names: list[str]) -> list[tuple[str, str, int]]:
+    """Claim, subject and position of every claim about the last visit."""
+    found = []
+    for number, name in enumerate(names):
+        parts = re.fullmatch(r"([^\[]+)\[(?:(.*), )?([^,\]]+)\]", name)
+        if parts and parts[1] in CLAIMS:
+            found.append((parts[1], parts[2] or "", parts[3], number))
+    last = found[-1][2] if found else ""
+    return [(claim, subject, number) for claim, subject, visit, number in found if visit == last]
