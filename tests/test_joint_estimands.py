@@ -19,6 +19,7 @@ from bayesasthma.joint_estimands import (
     COLUMNS,
     all_improve,
     at_least_if_independent,
+    domain_means,
     joint_effects,
     number_improving,
     primary_outcomes,
@@ -44,6 +45,15 @@ def test_counts_and_ranks_of_known_draws() -> None:
     assert ranks(benefit).values.tolist() == [[[2, 3, 1], [1, 2, 3], [1, 2, 3]]]
     improves = (benefit > 0).astype(float)
     assert float(product_of_marginals(improves)) == pytest.approx(2 / 3 * 1 / 3 * 2 / 3)
+
+
+def test_means_of_domains_leave_out_what_is_not_there() -> None:
+    nan = np.nan
+    benefit = benefit_array(np.array([[1.0, 3, 5, 7], [nan, 3, 5, 7], [nan, nan, 5, 7]]))
+    found = domain_means(benefit, ["a", "a", "b", ""])
+    assert found["subject"].values.tolist() == ["a"]  # a domain of one outcome has no mean
+    np.testing.assert_array_equal(found.to_numpy(), [[[2, 3, nan]]])
+    assert domain_means(benefit, ["", "", "", ""]).sizes["subject"] == 0
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))

@@ -114,6 +114,8 @@ def domain_means(benefit: xr.DataArray, domains: Sequence[str]) -> xr.DataArray:
         Standardised.
     domains : sequence of str
         Of each outcome, empty if it has none; a domain of one outcome has no mean.
+
+    Outcomes without a benefit at a visit (NaN) are left out of the mean there.
     """
     named = [name for name in dict.fromkeys(domains) if name and domains.count(name) > 1]
     member = np.array([[own == name for own in domains] for name in named], dtype=float)
@@ -122,7 +124,8 @@ def domain_means(benefit: xr.DataArray, domains: Sequence[str]) -> xr.DataArray:
         {"subject": named, "outcome": benefit["outcome"]},
         ("subject", "outcome"),
     )
-    return (weight * benefit).sum("outcome") / weight.sum("outcome")
+    printed = (weight * benefit.notnull()).sum("outcome")
+    return (weight * benefit).sum("outcome") / printed
 
 
 def product_of_marginals(improves: xr.DataArray) -> xr.DataArray:
@@ -217,11 +220,9 @@ def _of_set(fit: Fit, found: Benefits, outcomes: list[str]) -> list[pd.DataFrame
     mcid = fit.study.outcomes["mcid"].to_dict()
     judged = [k for k in outcomes if np.isfinite(mcid[k])]
     if judged:
-        limit = found.threshold.sel(outcome=judged)
-        beyond = (natural.sel(outcome=judged) >= limit).astype(float)
-        frames.append(
-            _probability("all_improve_by_mcid", beyond.min("outcome"), product_of_marginals(beyond))
-        )
+        own, limit = natural.sel(outcome=judged), found.threshold.sel(outcome=judged)
+        apart = product_of_marginals((own > limit).astype(float))
+        frames.append(_probability("all_improve_by_mcid", all_improve(own, limit), apart))
     if len(outcomes) > 1:
         position = ranks(standardised).rename(outcome="subject")
         frames.append(_quantity("mean_rank", position))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -11,6 +13,7 @@ from bayesasthma.calibration.joint_problem import JointProblem
 from bayesasthma.calibration.quantities import kept
 from bayesasthma.calibration.ranking import problem_of
 from bayesasthma.calibration.table_problem import TableProblem
+from bayesasthma.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +29,16 @@ def prior(problem: JointProblem) -> xr.Dataset:
     return problem.prior(6, 3)
 
 
-def test_statements_are_those_of_the_true_effects(problem: JointProblem, prior: xr.Dataset) -> None:
+#: Outcomes of the bundled study with an MCID and a direction.
+MCID = ("act", "aqlq", "feno", "fev1_pred")
+
+
+@pytest.mark.parametrize("fit", range(6))
+def test_statements_are_those_of_the_true_effects(
+    problem: JointProblem, prior: xr.Dataset, fit: int
+) -> None:
     layout = problem.layout
-    rng = np.random.default_rng(1)
-    study, truth = problem.simulate(prior.isel(fit=0), rng)
+    study, truth = problem.simulate(prior.isel(fit=fit), np.random.default_rng(fit))
     sign = layout.direction.astype(float)
     effect = truth["adjusted_difference[week48]"][0, 0]
     benefit = dict(zip(layout.outcomes, sign * effect, strict=True))
@@ -40,7 +49,7 @@ def test_statements_are_those_of_the_true_effects(problem: JointProblem, prior: 
         improve = [benefit[own] > 0 for own in outcomes]
         assert truth[f"number_improving:{name}[week48]"].item() == sum(improve)
         assert truth[f"all_improve:{name}[week48]"].item() == all(improve)
-        beyond = all(benefit[own] > limit[own] for own in outcomes)
+        beyond = all(benefit[own] > limit[own] for own in outcomes if own in MCID)
         assert truth[f"all_improve_by_mcid:{name}[week48]"].item() == beyond
     order = sorted(directed, key=lambda own: -benefit[own])
     rank = truth["rank_of_benefit[week48]"][0, 0]
@@ -63,22 +72,43 @@ def test_statements_are_those_of_the_true_effects(problem: JointProblem, prior: 
     assert len(study.outcomes) == 10
 
 
-def test_domain_effects_of_the_truth_scatter_about_their_means(
+def test_claims_are_true_if_every_outcome_improves(
     problem: JointProblem, prior: xr.Dataset
 ) -> None:
-    """They are drawn given the outcomes' effects: near their mean, and not all of it."""
-    found = [problem.simulate(prior.isel(fit=i), np.random.default_rng(i))[1] for i in range(6)]
-    names = [name for name in found[0] if name.startswith("domain_effect")]
-    effect = np.array([[own[name].item() for name in names] for own in found])
-    mean = np.array(
-        [[own[name.replace("effect", "mean")].item() for name in names] for own in found]
+    draws = prior.isel(fit=0).expand_dims(chain=1, draw=1)
+    shape = (1, 1, len(problem.layout.outcomes), 1, len(problem.layout.follow_up))
+    coords = {"outcome": list(problem.layout.outcomes), "visit": list(problem.layout.follow_up)}
+    benefit = xr.DataArray(
+        np.full(shape, 9.0), coords, ("chain", "draw", "outcome", "arm", "visit")
     )
-    assert np.corrcoef(effect.ravel(), mean.ravel())[0, 1] > 0.8
-    assert np.std(effect - mean) > 0.05
+    for shift, expected in ((0.0, 1.0), (-10.0, 0.0)):
+        found = problem.statements(benefit + shift, draws, np.random.default_rng(1))
+        for name, outcomes in problem.sets.items():
+            assert (found[f"all_improve:{name}"] == expected).all()
+            assert (found[f"all_improve_by_mcid:{name}"] == expected).all()
+            assert (found[f"number_improving:{name}"] == expected * len(outcomes)).all()
+
+
+def test_true_effects_have_the_models_prior_and_go_with_their_domain(
+    problem: JointProblem, prior: xr.Dataset
+) -> None:
+    """Marginally an effect is N(0, 2^2) under ``weak``, whatever it shares with its domain."""
+    rng = np.random.default_rng(4)
+    found = [problem._hierarchy(prior.isel(fit=i % 6), rng) for i in range(3000)]
+    effect = np.array([own.to_numpy()[:, 0] for own, _ in found])
+    domain = np.array([own.to_numpy()[0, 0, :, 0] for _, own in found])
+    assert effect.mean(axis=0) == pytest.approx(np.zeros((10, 3)), abs=5 * 2 / np.sqrt(3000))
+    assert effect.std(axis=0) == pytest.approx(np.full((10, 3), 2.0), rel=0.08)
+    groups = problem.groups
+    for place, group in enumerate(groups.pooled_groups):
+        for k in np.flatnonzero(groups.index == group):
+            benefit = effect[:, k] * groups.sign[k]
+            r = [np.corrcoef(benefit[:, t], domain[:, place, t])[0, 1] for t in range(3)]
+            assert min(r) > 0.7
 
 
 def test_each_outcome_is_ranked_in_turn(problem: JointProblem, prior: xr.Dataset) -> None:
-    assert [problem.chosen(number) for number in range(12)] == [*range(10), 0, 1]
+    assert [problem.ranked_entry(number) for number in range(12)] == [*range(10), 0, 1]
     truth = problem.simulate(prior.isel(fit=1), np.random.default_rng(2))[1]
     names, values = kept(truth, {name: own.repeat(4, axis=1) for name, own in truth.items()}, 1, 7)
     assert values.shape == (len(names), 1, 6)
@@ -92,7 +122,7 @@ def test_outcomes_of_other_models_share_nothing() -> None:
     found = problem_of(case)
     assert type(found) is TableProblem
     assert found.replicates_per_fit == 10
-    assert found.chosen(3) is None
+    assert found.ranked_entry(3) is None
     truth = found.simulate(found.prior(2, 1).isel(fit=0), np.random.default_rng(1))[1]
     effect = truth["adjusted_difference[week12]"]
     assert np.array_equal(truth["benefit[week12]"], (effect > 0).astype(float))
@@ -100,3 +130,9 @@ def test_outcomes_of_other_models_share_nothing() -> None:
         truth["benefit_gt_mcid[week12]"], (effect > found.layout.target).astype(float)
     )
     assert not [name for name in truth if name.startswith(("all_improve", "domain"))]
+
+
+def test_the_unit_of_the_table_is_refused() -> None:
+    case = next(case for case in CASES if case.name == "joint")
+    with pytest.raises(UsageError, match="known unit"):
+        JointProblem(replace(case, own_unit=True))

@@ -47,8 +47,8 @@ class AdverseProblem:
 
         return build(self.layout, self.spec)
 
-    def chosen(self, number: int) -> None:
-        """Every entry of a fit is ranked."""
+    def ranked_entry(self, number: int) -> None:
+        """Which of a fit's entries is ranked: it has one."""
 
     def prior(self, fits: int, seed: int) -> xr.Dataset:
         """Parameters drawn from the prior (fit, ...)."""
@@ -106,6 +106,8 @@ class AdverseProblem:
             },
         )
         control, treated = rate.isel(arm=0, drop=True), rate.isel(arm=slice(1, None))
+        # what is quoted with a probability, true (1) or not (0)
+        benefit = (treated < control).astype(float)
         # a rate may underflow to 0, or round to 1, where overdispersion is extreme
         control, treated = (x.clip(TINY, 1 - TINY) for x in (control, treated))
         arrays: dict[str, xr.DataArray] = {
@@ -117,6 +119,5 @@ class AdverseProblem:
             f"any_in_{FUTURE_PATIENTS}": 1 - (1 - rate) ** FUTURE_PATIENTS,
         }
         arrays |= {str(name): value for name, value in draws.items()}
-        # what is quoted with a probability, true (1) or not (0)
-        arrays["benefit"] = (treated < control).astype(float)
+        arrays["benefit"] = benefit
         return labelled(arrays, None)

@@ -69,7 +69,7 @@ class RankJob:
             study, truth = problem.simulate(prior.isel(fit=i), rng)
             own_seed = int(rng.integers(2**31))
             draws, sampled = problem.fit(graphs, study, own_seed)
-            names, values = kept(truth, draws, own_seed, problem.chosen(number * fits + i))
+            names, values = kept(truth, draws, own_seed, problem.ranked_entry(number * fits + i))
             parts.append(values)
             facts += [one.facts for one in sampled]
         return {

@@ -44,7 +44,13 @@ FUNCTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "assembly.py": MOMENTS,
         "effect_table.py": ("estimands_of",),
         "joint_assembly.py": ("domain_effects",),
-        "joint_estimands.py": ("all_improve", "number_improving", "ranks", "domain_means"),
+        "joint_estimands.py": (
+            "all_improve",
+            "domain_means",
+            "number_improving",
+            "primary_outcomes",
+            "ranks",
+        ),
     },
     "adverse": {"adverse_fits.py": ("accumulate", "cell_grid")},
 }

@@ -41,7 +41,7 @@ class TableProblem:
         """Outcomes that share no parameter are replicates."""
         return len(self.layout.outcomes)
 
-    def chosen(self, number: int) -> int | None:  # noqa: ARG002
+    def ranked_entry(self, number: int) -> int | None:  # noqa: ARG002
         """Which of a fit's entries is ranked, by the fit's number; None for all."""
         return None
 
@@ -74,7 +74,7 @@ class TableProblem:
     ) -> tuple[Quantities, list[Sampled]]:
         """Posterior draws of every quantity, and the diagnostics of the fits."""
         draws, fits = fit_table(graphs, study, self.spec, seed)
-        return self.quantities(draws, study, np.random.default_rng(seed)), fits
+        return self.quantities(draws, study, np.random.default_rng([seed, 1])), fits
 
     def quantities(self, draws: xr.Dataset, study: Design, rng: np.random.Generator) -> Quantities:
         """Every estimand and parameter, each (chain, draw, replicate), in the known unit."""
