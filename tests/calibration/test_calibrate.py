@@ -10,6 +10,7 @@ import pytest
 
 import bayesasthma as ba
 from bayesasthma.calibration import ranking
+from bayesasthma.calibration.reliability import read_reliability
 from bayesasthma.cli import main
 
 
@@ -29,6 +30,10 @@ def test_a_small_calibration_runs_resumes_and_prints(
     assert (found.ranks["replicates"] == 10).all()
     assert {"risk_difference[local, week48]", "overdispersion"} <= set(found.ranks["quantity"])
     assert (found.fits["fits"] == 10).all()
+    counts = found.reliability.groupby(["case", "subject"])["studies"].sum()
+    assert (counts == 10).all()
+    written = read_reliability(tmp_path / "reliability.csv")
+    assert written["studies"].tolist() == found.reliability["studies"].tolist()
     assert (tmp_path / "figures" / "adverse-per-visit-18-19.png").stat().st_size > 10_000
 
     again: list[str] = []

@@ -10,6 +10,7 @@ import pytest
 
 from bayesasthma.calibration.cases import CASES
 from bayesasthma.calibration.proof import RENEW, read_record, sections, stale
+from bayesasthma.calibration.reliability import CLAIMS, COLUMNS, LIMITS, read_reliability
 from bayesasthma.calibration.sources import SOURCES, source_hash
 from bayesasthma.calibration.tabulation import uniformity
 from bayesasthma.source_code import code_tokens
@@ -30,6 +31,18 @@ def test_the_proof_is_as_large_as_it_should_be() -> None:
         assert (PROOF / "figures" / f"{case.name}.png").exists()
     assert set(read_record(PROOF)["sections"]) == set(sections())
     assert "## Not made yet" not in (PROOF / "README.md").read_text(encoding="utf-8")
+
+
+def test_claims_are_counted_for_every_case_as_the_package_counts_now() -> None:
+    table = read_reliability(PROOF / "reliability.csv")
+    assert list(table.columns) == COLUMNS, RENEW
+    for case in CASES:
+        own = table[table["case"] == case.name]
+        assert "benefit" in set(own["claim"])
+        assert len(own), f"{case.name}; {RENEW}"
+    assert set(table["claim"]) == set(CLAIMS), RENEW
+    for _, own in table.groupby(["case", "claim", "subject"]):
+        assert (*own["probability_from"], own["probability_to"].iloc[-1]) == LIMITS, RENEW
 
 
 def test_the_tests_of_uniformity_follow_from_the_counts() -> None:

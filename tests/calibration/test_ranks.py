@@ -112,6 +112,22 @@ def test_ties_are_broken_evenly() -> None:
     assert values[0, :, 3].min() == 0
 
 
+@pytest.mark.parametrize(("quoted", "verdict"), [(1.0, "calibrated"), (0.5, "deviates")])
+def test_a_claim_is_judged_by_its_ranks_alone(quoted: float, verdict: str) -> None:
+    """P(benefit) of a normal mean; too small a share of the draws calls it a benefit."""
+    rng = np.random.default_rng(8)
+    truth = rng.standard_normal(REPLICATES)
+    data = truth + rng.standard_normal(REPLICATES)
+    draws = data / 2 + np.sqrt(0.5) * rng.standard_normal((2, 200, REPLICATES))
+    seen = (draws > 0) & (rng.random(draws.shape) < quoted)
+    claims = {"benefit": (truth > 0).astype(float)[None, None]}
+    names, values = kept(claims, {"benefit": seen.astype(float)}, 1)
+    table = rank_table("toy", names, values)
+    assert table["verdict"][0] == verdict
+    columns = ["coverage_50", "coverage_80", "coverage_95", "mean_z", "sd_z"]
+    assert table[columns].isna().all(axis=None)
+
+
 def test_symmetric_matrices_are_kept_once() -> None:
     import xarray as xr
 

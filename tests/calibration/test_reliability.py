@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from bayesasthma.calibration.figures import reliability_figure
 from bayesasthma.calibration.quantities import KEPT
-from bayesasthma.calibration.reliability import COLUMNS, LIMITS, reliability_table
+from bayesasthma.calibration.reliability import (
+    COLUMNS,
+    LIMITS,
+    claim_title,
+    limits,
+    read_reliability,
+    reliability_table,
+    share_true,
+)
 
 FIELD = {name: k for k, name in enumerate(KEPT)}
 
@@ -18,6 +28,7 @@ def kept_claims(claims: dict[str, tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     values = np.zeros((len(claims), len(next(iter(claims.values()))[0]), len(KEPT)))
     values[..., FIELD["mean"]] = [quoted for quoted, _ in claims.values()]
     values[..., FIELD["truth"]] = [true for _, true in claims.values()]
+    values[..., FIELD["ess"]] = 100
     return values
 
 
@@ -37,6 +48,8 @@ def test_claims_are_counted_by_their_probability() -> None:
         [0.5, np.nan, np.nan, 1, 0, 2 / 3], nan_ok=True
     )
     assert table["quoted"].iloc[-1] == pytest.approx((0.99 + 1 + 0.975) / 3)
+    errors = [q * (1 - q) / 100 for q in (0.99, 1, 0.975)]
+    assert table["mcse"].iloc[-1] == pytest.approx(np.sqrt(np.mean(errors)))
     assert (table["true_low"].dropna() <= table["true"].dropna()).all()
     assert (table["true_high"].dropna() >= table["true"].dropna()).all()
 
@@ -55,6 +68,23 @@ def test_a_subject_is_kept_and_a_set_of_outcomes_is_part_of_the_claim() -> None:
     found = table.drop_duplicates(["claim", "subject"])
     assert found["claim"].tolist() == ["benefit", "benefit", "all_improve:primary"]
     assert found["subject"].tolist() == ["local", "mild_systemic", ""]
+
+
+def test_the_table_is_read_as_it_was_written(tmp_path: Path) -> None:
+    quoted, true = np.array([0.0, 0.99, 0.99, 0.99]), np.array([0.0, 1, 1, 0])
+    names = ["benefit[severe_systemic, week48]", "all_improve:primary[week48]"]
+    table = reliability_table("toy", names, kept_claims(dict.fromkeys(names, (quoted, true))))
+    assert read_reliability(tmp_path / "none.csv").empty
+    table.to_csv(tmp_path / "reliability.csv", index=False)
+    read = read_reliability(tmp_path / "reliability.csv")
+    pd.testing.assert_frame_equal(read, table)
+    assert limits(read) == [
+        "0 to 0.025", "0.025 to 0.2", "0.2 to 0.5", "0.5 to 0.8", "0.8 to 0.975", "0.975 to 1",
+    ]  # fmt: skip
+    assert share_true(read.iloc[1]) == "–"
+    assert share_true(read.iloc[5]) == "66.7 % (9 to 99; 3)"
+    assert claim_title("benefit", "severe_systemic") == "P(benefit), severe systemic"
+    assert claim_title("all_improve:primary", "") == "P(all primary outcomes improve)"
 
 
 def test_no_claims_make_an_empty_table() -> None:

@@ -79,6 +79,7 @@ def test_claims_are_set_out_by_their_probability(folder: Path) -> None:
         }
         for case, claim in (
             ("adverse-per-visit", "benefit"),
+            ("longitudinal", "benefit"),
             ("joint", "all_improve:primary"),
             ("longitudinal-own-unit", "benefit"),
         )
@@ -89,8 +90,9 @@ def test_claims_are_set_out_by_their_probability(folder: Path) -> None:
     assert found is not None
     assert found.probabilities == ["0 to 0.975", "0.975 to 1"]
     assert found.claims == [
-        ["P(benefit)", "longitudinal, unit from the table", "25 % (20 to 40)", "–"],
-        ["P(all primary outcomes improve)", "joint", "25 % (20 to 40)", "–"],
+        ["P(benefit)", "adverse, per visit", "25.0 % (20 to 40; 40)", "–"],
+        ["P(all primary outcomes improve)", "joint", "25.0 % (20 to 40; 40)", "–"],
+        ["P(benefit)", "longitudinal, unit from the table", "25.0 % (20 to 40; 40)", "–"],
     ]
     assert [picture.name for picture in found.pictures] == ["proof_ranks", "proof_claims"]
 

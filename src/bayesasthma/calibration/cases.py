@@ -63,15 +63,20 @@ class Case:
         sizes = " / ".join(
             str(own[0]) if len(set(own)) == 1 else "→".join(map(str, own)) for own in self.n
         )
-        parts = [self.model]
-        if self.model == "adverse":
-            parts.append(self.reading.replace("_", " "))
-        parts.append(f"n = {sizes}")
+        where = [f"n = {sizes}"]
         if self.weeks is not None:
-            parts.append("weeks " + ", ".join(f"{week:g}" for week in self.weeks))
-        if self.own_unit:
-            parts.append("unit from the table")
-        return ", ".join(parts)
+            where.append("weeks " + ", ".join(f"{week:g}" for week in self.weeks))
+        return self._titled(where)
+
+    @property
+    def short_title(self) -> str:
+        """For people, without sizes and schedule."""
+        return self._titled([])
+
+    def _titled(self, where: list[str]) -> str:
+        reading = [self.reading.replace("_", " ")] if self.model == "adverse" else []
+        unit = ["unit from the table"] if self.own_unit else []
+        return ", ".join([self.model, *reading, *where, *unit])
 
 
 def _sizes(text: str) -> tuple[tuple[int, ...], ...]:
@@ -98,12 +103,8 @@ CASES: tuple[Case, ...] = (
 
 def at_paper_sizes() -> dict[str, str]:
     """Cases of the proof at the paper's sizes and schedule, and their titles without these."""
-    size = f", n = {PAPER[0]} / {PAPER[1]}"
-    return {
-        case.name: case.title.replace(size, "")
-        for case in CASES
-        if case.n == _sizes("/".join(map(str, PAPER))) and case.weeks is None
-    }
+    paper = tuple((size,) for size in PAPER)
+    return {case.name: case.short_title for case in CASES if case.n == paper and case.weeks is None}
 
 
 def parse_sizes(text: str) -> tuple[tuple[int, ...], ...]:

@@ -25,10 +25,12 @@ FAMILIES = (
     "rank_of_benefit", "domain_mean", "domain_effect", "number_improving",
     "all_improve", "all_improve_by_mcid",
 )  # fmt: skip
-#: Titles of panels whose quantity is 1 where a claim is true, and 0 where not.
+#: Titles of panels whose name alone would mislead.
 TITLES = {"benefit": "benefit (yes or no)", "benefit_gt_mcid": "benefit > MCID (yes or no)"}
 #: Shares of fewer studies are not drawn.
 FEWEST = 10
+#: Of the subjects of a claim.
+MARKERS = ("o", "s", "D", "^")
 
 
 def family(quantity: str) -> str:
@@ -75,6 +77,8 @@ def rank_figure(table: pd.DataFrame, title: str) -> Figure:
 def reliability_figure(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
     """Share of true claims by the probability quoted: a panel per claim, a colour per case.
 
+    Subjects of a claim (reactions) have a marker each.
+
     Parameters
     ----------
     table : DataFrame
@@ -88,16 +92,24 @@ def reliability_figure(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
         figure, axes = panels(len(claims), narrow=False, wide_columns=3, height=2.9)
         for axis, claim in zip(axes, claims, strict=True):
             axis.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
-            for number, case in enumerate(cases):
-                own = table[(table["claim"] == claim) & (table["case"] == case)]
-                own = own[own["studies"] >= FEWEST]
-                if own.empty:
-                    continue
-                colour = ARM_COLOURS[number % len(ARM_COLOURS)]
-                # side by side, so that intervals of several cases can be told apart
-                x = own["quoted"] + 0.012 * (number - (len(cases) - 1) / 2)
-                axis.vlines(x, own["true_low"], own["true_high"], color=colour, linewidth=1)
-                axis.plot(x, own["true"], "o", color=colour, markersize=4, label=titles[case])
+            shown = table[(table["claim"] == claim) & (table["studies"] >= FEWEST)]
+            shown = shown[shown["case"].isin(cases)]
+            subjects = list(dict.fromkeys(shown["subject"]))
+            lines = list(shown.groupby(["case", "subject"], sort=False))
+            for number, ((case, subject), own) in enumerate(lines):
+                colour = ARM_COLOURS[cases.index(str(case)) % len(ARM_COLOURS)]
+                # side by side, so that intervals of several lines can be told apart
+                x = own["quoted"] + 0.01 * (number - (len(lines) - 1) / 2)
+                axis.vlines(x, own["true_low"], own["true_high"], color=colour, linewidth=0.8)
+                axis.plot(
+                    x,
+                    own["true"],
+                    MARKERS[subjects.index(subject) % len(MARKERS)],
+                    color=colour,
+                    markersize=3.5,
+                    linestyle="none",
+                    label=titles[str(case)],
+                )
             axis.set_title(CLAIMS[claim], fontsize=8.5)
             axis.set_xlim(-0.04, 1.04)
             axis.set_ylim(-0.04, 1.04)

@@ -9,7 +9,12 @@ import pandas as pd
 
 from bayesasthma.calibration.cases import CASES
 from bayesasthma.calibration.misspecification import DISTRUST_BELOW, TRUST_FROM
-from bayesasthma.calibration.reliability import CLAIMS
+from bayesasthma.calibration.reliability import (
+    claim_title,
+    limits,
+    read_reliability,
+    share_true,
+)
 from bayesasthma.calibration.tabulation import FALSE_ALARM, size_label
 
 Record = dict[str, Any]
@@ -109,32 +114,31 @@ def _cases(ranks_path: Path, fits_path: Path) -> str:
 
 
 def _reliability(path: Path) -> str:
-    if not path.is_file():
+    table = read_reliability(path)
+    if table.empty:
         return ""
-    table = pd.read_csv(path).fillna({"subject": ""})
     titles = {case.name: case.title for case in CASES}
-    rows = []
-    for (case, claim, subject), own in table.groupby(["case", "claim", "subject"], sort=False):
-        cells = [
-            f"{100 * row['quoted']:.1f} → {100 * row['true']:.1f} % "
-            f"({100 * row['true_low']:.0f} to {100 * row['true_high']:.0f}; {row['studies']})"
-            if row["studies"]
-            else "–"
-            for _, row in own.iterrows()
+    rows = [
+        [
+            titles[str(case)],
+            claim_title(str(claim), str(subject)),
+            *(
+                f"{100 * row['quoted']:.1f} → {share_true(row)}" if row["studies"] else "–"
+                for _, row in own.iterrows()
+            ),
         ]
-        rows.append([titles[str(case)], " ".join([CLAIMS[str(claim)], str(subject)]), *cells])
-    bounds = zip(table["probability_from"], table["probability_to"], strict=True)
-    header = [f"{low:g} to {high:g}" for low, high in dict.fromkeys(bounds)]
+        for (case, claim, subject), own in table.groupby(["case", "claim", "subject"], sort=False)
+    ]
     return "\n".join(
         [
             "## Are quoted probabilities right?\n",
             (
-                "What is quoted at the last visit, by its posterior probability (columns): mean "
+                "What is quoted of the last visit, by its posterior probability (columns): mean "
                 "probability → share of studies in which it was true (its 95 % interval; number "
-                "of studies). Of draws as few as these fits have, a probability carries a Monte "
-                "Carlo error of up to 0.04.\n"
+                "of studies). These fits are short: the Monte Carlo error of a probability is up "
+                f"to {table['mcse'].max():.2f} (root mean square of a cell).\n"
             ),
-            _table(["case", "claim", *header], rows),
+            _table(["case", "claim", *limits(table)], rows),
             "![Share of true claims by the probability quoted](figures/reliability.png)\n",
         ]
     )

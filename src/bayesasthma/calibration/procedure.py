@@ -33,19 +33,19 @@ class Calibration:
     ----------
     ranks : DataFrame
         One row per case and quantity; see :func:`bayesasthma.calibration.tabulation.rank_table`.
-    claims : DataFrame
-        How often what was quoted with a probability was true; see
-        :func:`bayesasthma.calibration.reliability.reliability_table`.
     fits : DataFrame
         One row per case: diagnostics of its fits, and seconds.
     folder : Path
         With ``ranks.csv``, ``reliability.csv``, ``fits.csv`` and ``figures/``.
+    reliability : DataFrame
+        How often what was quoted with a probability was true; see
+        :func:`bayesasthma.calibration.reliability.reliability_table`.
     """
 
     ranks: pd.DataFrame = field(repr=False)
-    claims: pd.DataFrame = field(repr=False)
     fits: pd.DataFrame = field(repr=False)
     folder: Path
+    reliability: pd.DataFrame = field(repr=False)
 
     @property
     def calibrated(self) -> bool:
@@ -110,13 +110,13 @@ def calibrate(
     claims = [claim_rows(case, arrays[case.name]) for case in cases]
     result = Calibration(
         pd.concat(tables, ignore_index=True),
-        pd.concat(claims, ignore_index=True),
         pd.DataFrame(facts),
         folder,
+        pd.concat(claims, ignore_index=True),
     )
     write_csv(result.ranks, folder / "ranks.csv")
     write_csv(result.fits, folder / "fits.csv")
-    write_csv(result.claims, folder / "reliability.csv")
+    write_csv(result.reliability, folder / "reliability.csv")
     for case, table in zip(cases, tables, strict=True):
         draw_ranks(case, table, folder)
     return result

@@ -31,6 +31,7 @@ from bayesasthma.calibration.procedure import (
     write_csv,
 )
 from bayesasthma.calibration.ranking import RankJob
+from bayesasthma.calibration.reliability import read_reliability
 from bayesasthma.calibration.scenarios import SCENARIOS
 from bayesasthma.calibration.sources import SOURCES, source_hash
 from bayesasthma.calibration.tabulation import size_table
@@ -174,7 +175,7 @@ def _ranks(arrays: Arrays, folder: Path) -> None:
             _replace_rows(folder / "sizes.csv", size_table(name, names, own["values"]), "case")
         _replace_rows(folder / "reliability.csv", claim_rows(_case(name), own), "case")
         draw_ranks(_case(name), table, folder)
-    every = pd.read_csv(folder / "reliability.csv", keep_default_na=False, na_values=[""])
+    every = read_reliability(folder / "reliability.csv")
     figure = reliability_figure(every, at_paper_sizes())
     save_figure(figure, folder / "figures" / "reliability.png")
 

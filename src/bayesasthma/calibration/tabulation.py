@@ -26,6 +26,9 @@ COLUMNS = [
     "ess_min", "verdict", "counts",
 ]  # fmt: skip
 
+#: Columns that say nothing of a claim, which is true (1) or not (0).
+NOT_OF_CLAIMS = (*(f"coverage_{level * 100:.0f}" for level in LEVELS), "mean_z", "sd_z")
+
 #: Sizes of an effect, in baseline SDs, between which coverage is given.
 SIZES = (0.0, 1.0, 2.0, 4.0, np.inf)
 SIZE_COLUMNS = [
@@ -69,18 +72,21 @@ def rank_table(case: str, names: list[str], values: np.ndarray) -> pd.DataFrame:
         ``mean_z`` and ``sd_z`` are of (posterior mean - truth) / posterior SD; ``counts`` holds how
         often each rank occurred. ``verdict`` is "calibrated" unless the Holm-adjusted chi-squared
         p is below ``FALSE_ALARM``, or a coverage further from its level than binomial chance
-        allows, with the same error over all quantities and levels.
+        allows, with the same error over all quantities and levels. A claim (1 or 0) has no
+        interval and no z, and is judged by its ranks.
     """
     rows = [_row(name, own) for name, own in zip(names, values, strict=True)]
     table = pd.DataFrame([row for row in rows if row]).assign(case=case)
     table["chi2_p_holm"] = holm(table["chi2_p"].to_numpy())
-    bound = stats.norm.isf(FALSE_ALARM / 2 / (len(table) * len(LEVELS)))
+    has_interval = table["coverage_95"].notna()
+    bound = stats.norm.isf(FALSE_ALARM / 2 / (max(has_interval.sum(), 1) * len(LEVELS)))
     sound = table["chi2_p_holm"] >= FALSE_ALARM
     for level in LEVELS:
         error = np.sqrt(level * (1 - level) / table["replicates"])
         # half a replicate is the coarseness of the count
         allowed = bound * error + 0.5 / table["replicates"]
-        sound &= (table[f"coverage_{level * 100:.0f}"] - level).abs() <= allowed
+        within = (table[f"coverage_{level * 100:.0f}"] - level).abs() <= allowed
+        sound &= within | ~has_interval
     table["verdict"] = np.where(sound, "calibrated", "deviates")
     return table[COLUMNS]
 
@@ -158,6 +164,8 @@ def _row(name: str, values: np.ndarray) -> dict[str, Any]:
     for level in LEVELS:
         inside = np.abs(own["pit"] - 0.5) <= level / 2
         row[f"coverage_{level * 100:.0f}"] = inside.mean()
+    if np.isin(own["truth"], (0, 1)).all():
+        row |= dict.fromkeys(NOT_OF_CLAIMS, np.nan)
     return row
 
 

@@ -171,11 +171,11 @@ def _kind(item: dict[str, Any]) -> str:
 
 def _failures(curve: Sensitivity, item: dict[str, Any]) -> str:
     """Why a fit failed, and for which outcomes or reactions, by their labels."""
-    text = str(item["failures"])
     labels = {name: quantity_name(curve.study, _kind(item), name) for name in item["failed_for"]}
-    parts = [part.partition(": ") for part in text.split("; ")]
-    found = "; ".join(f"{labels.get(name, name)}{colon}{why}" for name, colon, why in parts)
-    return found if found != text else f"{text} ({_failed_for(curve, item)})"
+    parts = [part.partition(": ") for part in str(item["failures"]).split("; ")]
+    if not any(name in labels for name, colon, _ in parts if colon):
+        return f"{item['failures']} ({_failed_for(curve, item)})"
+    return "; ".join(f"{labels.get(name, name)}{colon}{why}" for name, colon, why in parts)
 
 
 def _failed_for(curve: Sensitivity, item: dict[str, Any]) -> str:

@@ -17,7 +17,12 @@ from bayesasthma.calibration.figures import (
     reliability_figure,
 )
 from bayesasthma.calibration.proof import stale
-from bayesasthma.calibration.reliability import CLAIMS
+from bayesasthma.calibration.reliability import (
+    claim_title,
+    limits,
+    read_reliability,
+    share_true,
+)
 from bayesasthma.calibration.tabulation import size_label
 from bayesasthma.reporting.pictures import Picture, single
 
@@ -29,14 +34,16 @@ HEADLINES = {
     "adverse": "risk_difference[severe_systemic, week48]",
 }
 
-#: Cases and claims whose probabilities are set out: every fit of a study takes its unit from the
+#: Cases and claims whose probabilities are set out; every fit of a study takes its unit from the
 #: table.
-QUOTED = (
+QUOTED = {
     ("longitudinal-own-unit", "benefit"),
     ("longitudinal-own-unit", "benefit_gt_mcid"),
     ("joint", "all_improve:primary"),
     ("joint", "all_improve:directed"),
-)
+    ("adverse-per-visit", "benefit"),
+    ("adverse-cumulative", "benefit"),
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Trust:
         interval of the headline quantity, as text.
     claims : list of list of str
         What is quoted of the last visit, the model, and by interval of the posterior probability
-        the share of studies in which it was true, with its interval.
+        the share of studies in which it was true, with its interval and the number of studies.
     probabilities : list of str
         Those intervals.
     sizes : list of (str, str)
@@ -107,15 +114,15 @@ def trust(folder: Path | None = None) -> Trust | None:
                 f"{100 * headline['coverage_95'].iloc[0]:.1f} %",
             )
         )
-    claims, sizes, wrong, rules = (
-        _table(folder / f"{name}.csv")
-        for name in ("reliability", "sizes", "misspecification", "operating")
+    claims = read_reliability(folder / "reliability.csv")
+    sizes, wrong, rules = (
+        _table(folder / f"{name}.csv") for name in ("sizes", "misspecification", "operating")
     )
     found = stale(folder)
     return Trust(
         cases,
         _claims(claims),
-        _probabilities(claims),
+        limits(claims),
         _sizes(sizes),
         _scenarios(wrong),
         _pictures(ranks, claims, wrong, rules),
@@ -125,10 +132,8 @@ def trust(folder: Path | None = None) -> Trust | None:
 
 
 def _table(path: Path) -> pd.DataFrame:
-    """A table of the proof, empty cells NaN; empty if that part has not been made."""
-    if not path.is_file():
-        return pd.DataFrame()
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    """A table of the proof; empty if that part has not been made."""
+    return pd.read_csv(path, keep_default_na=False) if path.is_file() else pd.DataFrame()
 
 
 def _pictures(
@@ -187,27 +192,17 @@ def _pictures(
     return found
 
 
-def _probabilities(table: pd.DataFrame) -> list[str]:
-    if table.empty:
-        return []
-    bounds = zip(table["probability_from"], table["probability_to"], strict=True)
-    return [f"{low:g} to {high:g}" for low, high in dict.fromkeys(bounds)]
-
-
 def _claims(table: pd.DataFrame) -> list[list[str]]:
-    if table.empty:
-        return []
     titles = at_paper_sizes()
-    rows = []
-    for case, claim in QUOTED:
-        own = table[(table["case"] == case) & (table["claim"] == claim)]
-        if len(own):
-            cells = [
-                _coverage(row["true"], row["true_low"], row["true_high"]) if row["studies"] else "–"
-                for _, row in own.iterrows()
-            ]
-            rows.append([CLAIMS[claim], titles[case], *cells])
-    return rows
+    chosen = table[pd.MultiIndex.from_frame(table[["case", "claim"]]).isin(QUOTED)]
+    return [
+        [
+            claim_title(str(claim), str(subject)),
+            titles[str(case)],
+            *(share_true(row) for _, row in own.iterrows()),
+        ]
+        for (case, claim, subject), own in chosen.groupby(["case", "claim", "subject"], sort=False)
+    ]
 
 
 def _sizes(table: pd.DataFrame) -> list[tuple[str, str]]:
