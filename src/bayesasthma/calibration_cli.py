@@ -79,6 +79,7 @@ def calibrate(
         facts = {
             "calibrated": result.calibrated,
             "ranks": json.loads(shown.to_json(orient="records")),
+            "reliability": json.loads(result.reliability.to_json(orient="records")),
             "fits": json.loads(result.fits.to_json(orient="records")),
         }
         console.facts(facts, "")

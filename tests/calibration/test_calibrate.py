@@ -48,6 +48,7 @@ def test_a_small_calibration_runs_resumes_and_prints(
     printed = json.loads(capsys.readouterr().out)
     assert printed["calibrated"] is found.calibrated
     assert len(printed["ranks"]) == len(found.ranks)
+    assert len(printed["reliability"]) == len(found.reliability)
 
 
 def test_an_unknown_model_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from bayesasthma.calibration.cases import CASES
 from bayesasthma.calibration.proof import RENEW, read_record, sections, stale
 from bayesasthma.calibration.reliability import CLAIMS, COLUMNS, LIMITS, read_reliability
-from bayesasthma.calibration.sources import SOURCES, source_hash
+from bayesasthma.calibration.sources import SOURCES, pattern_hash, source_hash
 from bayesasthma.calibration.tabulation import uniformity
 from bayesasthma.source_code import code_tokens
 
@@ -70,7 +71,10 @@ def test_a_changed_source_makes_its_sections_stale_and_no_others(
 
     record = {
         "sections": {
-            name: {"source": {own: source_hash(own) for own in sources}}
+            name: {
+                "source": {own: source_hash(own) for own in sources},
+                "pattern": pattern_hash(),
+            }
             for name, sources in sections().items()
         }
     }
@@ -86,6 +90,21 @@ def test_a_changed_source_makes_its_sections_stale_and_no_others(
     assert found
     assert all(name.startswith("adverse") for name in found)
     assert "the source of adverse has changed" in next(iter(found.values()))
+
+    monkeypatch.undo()
+    monkeypatch.setattr("bayesasthma.calibration.proof.pattern_hash", lambda: "changed")
+    found = stale(tmp_path)
+    assert set(found) == set(sections())
+    assert "patterned on has changed" in next(iter(found.values()))
+
+
+@pytest.mark.parametrize("name", ["ranks", "reliability"])
+def test_the_columns_of_its_tables_are_documented(name: str) -> None:
+    text = (PROOF.parent / "docs" / "columns.md").read_text(encoding="utf-8")
+    section = text.split(f"## `{name}.csv`")[1].split("\n## ")[0]
+    first = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    documented = re.findall(r"`(\w+)`", " ".join(first))
+    assert documented == list(pd.read_csv(PROOF / f"{name}.csv").columns)
 
 
 @pytest.mark.parametrize("name", SOURCES)

@@ -33,7 +33,7 @@ from bayesasthma.calibration.procedure import (
 from bayesasthma.calibration.ranking import RankJob
 from bayesasthma.calibration.reliability import read_reliability
 from bayesasthma.calibration.scenarios import SCENARIOS
-from bayesasthma.calibration.sources import SOURCES, source_hash
+from bayesasthma.calibration.sources import SOURCES, pattern_hash, source_hash
 from bayesasthma.calibration.tabulation import size_table
 from bayesasthma.errors import BayesAsthmaError, UsageError
 from bayesasthma.fitting import silent
@@ -56,7 +56,7 @@ def sections() -> dict[str, tuple[str, ...]]:
 
 
 def stale(folder: Path) -> dict[str, str]:
-    """Sections of a proof whose source has changed since, or that are missing, and why."""
+    """Sections of a proof that are missing or made of another source or study, and why."""
     record = read_record(folder)
     found = {}
     for name, sources in sections().items():
@@ -67,6 +67,8 @@ def stale(folder: Path) -> dict[str, str]:
         changed = [own for own in sources if held["source"].get(own) != source_hash(own)]
         if changed:
             found[name] = f"the source of {', '.join(changed)} has changed"
+        elif held.get("pattern") != pattern_hash():
+            found[name] = "the study that simulated ones are patterned on has changed"
     return found
 
 
@@ -226,6 +228,7 @@ def _keep_record(
         "core_seconds": round(float(rows["work_seconds"].sum()), 1),
         "fits": int(rows["fits"].sum()),
         "source": {own: hashes[own] for own in sections()[name]},
+        "pattern": pattern_hash(),
         "package_source": package_source_hash(),
         "versions": versions(),
     }

@@ -124,6 +124,31 @@ def source_hash(name: str) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
+@cache
+def pattern_hash() -> str:
+    """SHA-256 of what simulated studies take from the bundled one.
+
+    Its outcomes, schedule, decimals (in baseline SDs), reactions and primary outcomes.
+    """
+    from bayesasthma.bundle import load_study
+    from bayesasthma.calibration.layouts import PATTERN, pattern
+    from bayesasthma.joint_estimands import primary_outcomes
+    from bayesasthma.models.adverse import counts
+
+    study, layout = load_study(PATTERN), pattern()
+    (table,) = layout.tables
+    cells = counts(study, "per_visit")
+    facts = [
+        [layout.arms, layout.visits, layout.weeks.tolist()],
+        study.outcomes[["domain", "direction", "mcid", "mcid_kind"]].to_csv(),
+        primary_outcomes(study),
+        # not to the last bit, which may differ between machines
+        [f"{x:.9g}" for own in (layout.target, table.mean_step, table.sd_step) for x in own.flat],
+        [cells.reactions, cells.visits, cells.reaction.tolist(), cells.arm.tolist()],
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
 def digest(names: tuple[str, ...]) -> str:
     """Digest of some sources and of package versions: batches made under another are made again."""
     facts = [{name: source_hash(name) for name in names}, versions()]
