@@ -45,6 +45,7 @@ bench: $(VENV)/.installed ## run every script of benchmarks/
 	done
 
 # Renews what is stale of calibration/: two hours for all of it on two cores; interrupted, it resumes.
+# The joint section has a seed of its own (docs/trust.md): ARGS="--only joint --seed 20261126".
 # make calibration ARGS="--only longitudinal" renews some of it.
 .PHONY: calibration
 calibration: $(VENV)/.installed ## renew the proof in calibration/ (an hour or two)
