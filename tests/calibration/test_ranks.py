@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import arviz as az
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -19,6 +20,7 @@ from bayesasthma.calibration.tabulation import (
     ecdf_band,
     ecdf_difference,
     holm,
+    outside_band,
     rank_counts,
     rank_table,
     size_table,
@@ -74,6 +76,21 @@ def test_the_ecdf_band_holds_as_often_as_it_says() -> None:
     assert inside == pytest.approx(0.9, abs=0.03)
     wrong = ecdf_difference(rank_counts(rng.binomial(RANK_DRAWS, 0.6, count)))
     assert not ((low <= wrong) & (wrong <= high)).all()
+
+
+def test_lines_outside_their_band_are_counted() -> None:
+    rng = np.random.default_rng(6)
+    good = [rng.integers(0, RANK_DRAWS + 1, 500) for _ in range(200)]
+    bad = [rng.binomial(RANK_DRAWS, 0.6, n) for n in (500, 400)]
+    table = pd.DataFrame(
+        {
+            "replicates": [len(own) for own in (*good, *bad)],
+            "counts": [" ".join(map(str, rank_counts(own))) for own in (*good, *bad)],
+        }
+    )
+    found = outside_band(table.iloc[:200])
+    assert 2 <= found <= 22  # 10 expected
+    assert outside_band(table) == found + 2
 
 
 def test_holm_of_known_values() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 import matplotlib as mpl
 import numpy as np
@@ -110,7 +111,7 @@ def reliability_figure(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
                     linestyle="none",
                     label=titles[str(case)],
                 )
-            axis.set_title(CLAIMS[claim], fontsize=8.5)
+            axis.set_title(textwrap.fill(CLAIMS[claim], 36), fontsize=8.5)
             axis.set_xlim(-0.04, 1.04)
             axis.set_ylim(-0.04, 1.04)
         handles = {

@@ -14,6 +14,8 @@ from bayesasthma.calibration.quantities import KEPT, RANK_DRAWS
 
 #: Bins of the chi-squared test: four ranks each.
 BINS = 16
+#: Rounding error of a share.
+EPSILON = 1e-9
 LEVELS = (0.5, 0.8, 0.95)
 
 # Tolerances, stated before any run: the chance that a calibrated model fails either check, over all
@@ -219,6 +221,24 @@ def ecdf_band(count: int, prob: float = 0.95, simulations: int = 2000) -> np.nda
     level = np.quantile(tail, 1 - prob)
     bounds = np.stack([stats.binom.ppf(level, count, inner), stats.binom.isf(level, count, inner)])
     return np.column_stack([bounds / count - inner, np.zeros(2)])
+
+
+def outside_band(table: pd.DataFrame) -> int:
+    """How many quantities of a case have an ECDF that leaves its 95 % band somewhere.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of :func:`rank_table`.
+    """
+    found = 0
+    for _, own in table.groupby("replicates"):
+        low, high = ecdf_band(int(own["replicates"].iloc[0]))
+        for text in own["counts"]:
+            difference = ecdf_difference(np.array(str(text).split(), dtype=int))
+            # the last point is 0 but for rounding
+            found += bool(((difference < low - EPSILON) | (difference > high + EPSILON)).any())
+    return found
 
 
 def ecdf_difference(counts: np.ndarray) -> np.ndarray:
