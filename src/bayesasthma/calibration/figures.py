@@ -100,7 +100,7 @@ def reliability_figure(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
             for number, ((case, subject), own) in enumerate(lines):
                 colour = ARM_COLOURS[cases.index(str(case)) % len(ARM_COLOURS)]
                 # side by side, so that intervals of several lines can be told apart
-                x = own["quoted"] + 0.01 * (number - (len(lines) - 1) / 2)
+                x = own["quoted"] + 0.004 * (number - (len(lines) - 1) / 2)
                 axis.vlines(x, own["true_low"], own["true_high"], color=colour, linewidth=0.8)
                 axis.plot(
                     x,
