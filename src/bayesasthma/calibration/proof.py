@@ -209,7 +209,8 @@ def _replace_rows(path: Path, rows: pd.DataFrame, key: str) -> None:
     """Put rows in a table in place of those with the same key."""
     if path.exists():
         held = pd.read_csv(path)
-        rows = pd.concat([held[~held[key].isin(rows[key])], rows], ignore_index=True)
+        columns = list(rows.columns)  # of the present source, in its order
+        rows = pd.concat([held[~held[key].isin(rows[key])], rows], ignore_index=True)[columns]
     order = {case.name: i for i, case in enumerate(CASES)}
     rows = rows.sort_values(
         key, key=lambda names: names.map(lambda name: order.get(name, len(order))), kind="stable"
