@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from bayesasthma.calibration.quantities import KEPT
+from bayesasthma.calibration.tabulation import share_with_interval
 
 #: Quantities that are 1 where a claim is true and 0 where not, and what the package quotes of them.
 CLAIMS = {
@@ -61,7 +61,7 @@ def reliability_table(case: str, names: list[str], values: np.ndarray) -> pd.Dat
         for low, high in pairwise(LIMITS):
             inside = (quoted >= low) & ((quoted < high) | (high == LIMITS[-1]))
             count, right = int(inside.sum()), int(true[inside].sum())
-            exact = stats.binomtest(right, count).proportion_ci(0.95) if count else None
+            share, share_low, share_high = share_with_interval(right, count)
             rows.append(
                 {
                     "case": case,
@@ -72,9 +72,9 @@ def reliability_table(case: str, names: list[str], values: np.ndarray) -> pd.Dat
                     "studies": count,
                     "quoted": quoted[inside].mean() if count else np.nan,
                     "mcse": np.sqrt(error[inside].mean()) if count else np.nan,
-                    "true": right / count if count else np.nan,
-                    "true_low": exact.low if exact else np.nan,
-                    "true_high": exact.high if exact else np.nan,
+                    "true": share,
+                    "true_low": share_low,
+                    "true_high": share_high,
                 }
             )
     return pd.DataFrame(rows, columns=COLUMNS)

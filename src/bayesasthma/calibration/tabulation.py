@@ -123,20 +123,28 @@ def size_table(case: str, names: list[str], values: np.ndarray) -> pd.DataFrame:
     for low, high in pairwise(SIZES):
         own = (size >= low) & (size < high)
         count, held = int(own.sum()), int(inside[own].sum())
-        exact = stats.binomtest(held, count).proportion_ci(0.95) if count else None
+        share, low_share, high_share = share_with_interval(held, count)
         rows.append(
             {
                 "case": case,
                 "size_from": low,
                 "size_to": high,
                 "studies": count,
-                "coverage_95": held / count if count else np.nan,
-                "coverage_low": exact.low if exact else np.nan,
-                "coverage_high": exact.high if exact else np.nan,
+                "coverage_95": share,
+                "coverage_low": low_share,
+                "coverage_high": high_share,
                 "sd_z": z[own].std() if count else np.nan,
             }
         )
     return pd.DataFrame(rows)[SIZE_COLUMNS]
+
+
+def share_with_interval(held: int, count: int) -> tuple[float, float, float]:
+    """A share with its 95 % Clopper-Pearson interval; NaN of none."""
+    if not count:
+        return np.nan, np.nan, np.nan
+    exact = stats.binomtest(held, count).proportion_ci(0.95)
+    return held / count, float(exact.low), float(exact.high)
 
 
 def size_label(low: float, high: float) -> str:
