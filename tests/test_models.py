@@ -8,7 +8,8 @@ from scipy import stats
 from scipy.special import betaln
 
 import bayesasthma as ba
-from bayesasthma.adverse_fits import adverse_effects, fit_adverse
+from bayesasthma.adverse_fits import fit_adverse
+from bayesasthma.adverse_table import adverse_effects
 from bayesasthma.beta_mixtures import probability_less
 from bayesasthma.diagnostics import check
 from bayesasthma.effect_table import effects

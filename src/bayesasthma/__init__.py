@@ -33,12 +33,12 @@ _EXPORTS = {
     "GateError": "errors",
     "BayesAsthmaError": "errors",
     "SamplerOptions": "sampling",
-    "fit": "analysis",
+    "fit": "named_models",
     "Fit": "fitting",
     "AdverseFit": "adverse_fits",
     "effects": "effect_table",
     "probability_of_benefit": "effect_table",
-    "adverse_effects": "adverse_fits",
+    "adverse_effects": "adverse_table",
     "joint_effects": "joint_estimands",
     "BetaMixture": "beta_mixtures",
     "probability_less": "beta_mixtures",
@@ -61,8 +61,7 @@ __all__ = [*_EXPORTS, "__version__"]  # noqa: PLE0604
 
 if TYPE_CHECKING:
     from bayesasthma.adverse_fits import AdverseFit as AdverseFit
-    from bayesasthma.adverse_fits import adverse_effects as adverse_effects
-    from bayesasthma.analysis import fit as fit
+    from bayesasthma.adverse_table import adverse_effects as adverse_effects
     from bayesasthma.analysis import reanalyse as reanalyse
     from bayesasthma.analysis import report as report
     from bayesasthma.auditing import audit as audit
@@ -81,6 +80,7 @@ if TYPE_CHECKING:
     from bayesasthma.errors import UsageError as UsageError
     from bayesasthma.fitting import Fit as Fit
     from bayesasthma.joint_estimands import joint_effects as joint_effects
+    from bayesasthma.named_models import fit as fit
     from bayesasthma.quotes import quote as quote
     from bayesasthma.rates import BetaRates as BetaRates
     from bayesasthma.rates import HalfNormal as HalfNormal

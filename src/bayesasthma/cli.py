@@ -150,7 +150,7 @@ def fit(
     quiet: QuietOption = False,
 ) -> None:
     """Fit one model; keep its posterior and print its effects."""
-    from bayesasthma.analysis import fit as run
+    from bayesasthma.named_models import fit as run
     from bayesasthma.output_files import write_csv
 
     if variance not in (None, "common", "by_arm"):
@@ -174,7 +174,7 @@ def fit(
     if isinstance(fits, list):
         import pandas as pd
 
-        from bayesasthma.adverse_fits import adverse_effects
+        from bayesasthma.adverse_table import adverse_effects
 
         table = pd.concat([adverse_effects(item) for item in fits], ignore_index=True)
         name = f"adverse-{fits[-1].spec.prior_name.replace(':', '')}.csv"

@@ -10,7 +10,8 @@ import pytest
 from scipy import stats
 from tests import bundles
 
-from bayesasthma.adverse_fits import adverse_effects, fit_adverse
+from bayesasthma.adverse_fits import fit_adverse
+from bayesasthma.adverse_table import adverse_effects
 from bayesasthma.bundle import load_study
 from bayesasthma.comparison import compare
 from bayesasthma.effect_table import effects

@@ -11,8 +11,9 @@ import xarray as xr
 from tests.made_up_fits import CHAINS, DRAWS, table_fit
 
 import bayesasthma as ba
-from bayesasthma.adverse_fits import COLUMNS as ADVERSE_COLUMNS
-from bayesasthma.adverse_fits import AdverseFit, adverse_effects
+from bayesasthma.adverse_fits import AdverseFit
+from bayesasthma.adverse_table import COLUMNS as ADVERSE_COLUMNS
+from bayesasthma.adverse_table import adverse_effects
 from bayesasthma.auditing import audit
 from bayesasthma.comparison import compare
 from bayesasthma.diagnostics import diagnostics_frame

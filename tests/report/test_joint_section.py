@@ -10,7 +10,7 @@ import pytest
 from tests import bundles
 from tests.test_joint_estimands import made_up
 
-from bayesasthma.adverse_fits import COLUMNS as ADVERSE_COLUMNS
+from bayesasthma.adverse_table import COLUMNS as ADVERSE_COLUMNS
 from bayesasthma.bundle import load_study
 from bayesasthma.comparison import compare
 from bayesasthma.diagnostics import diagnostics_frame

@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
-from bayesasthma.adverse_fits import FUTURE_PATIENTS, accumulate, cell_grid
+from bayesasthma.adverse_fits import accumulate, cell_grid
+from bayesasthma.adverse_table import FUTURE_PATIENTS
 from bayesasthma.bundle import load_study
 from bayesasthma.calibration.cases import Case
 from bayesasthma.calibration.fits import Sampled, fit

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from bayesasthma.adverse_fits import FUTURE_PATIENTS
+from bayesasthma.adverse_table import FUTURE_PATIENTS
 from bayesasthma.comparison import headline_table
 from bayesasthma.effect_table import DESCRIPTIONS, HEADLINE
 from bayesasthma.fitting import Fit

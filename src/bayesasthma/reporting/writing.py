@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from bayesasthma.adverse_fits import FUTURE_PATIENTS
+from bayesasthma.adverse_table import FUTURE_PATIENTS
 from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.plots.style import arm_name
 from bayesasthma.reporting.audit_section import audit_section

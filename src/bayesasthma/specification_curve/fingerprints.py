@@ -14,6 +14,7 @@ from bayesasthma.source_code import file_tokens
 #: Source that turns draws into the rows of a curve, beside what `source_hash` covers.
 SUMMARISING = (
     "adverse_fits.py",
+    "adverse_table.py",
     "assembly.py",
     "convergence.py",
     "diagnostics.py",

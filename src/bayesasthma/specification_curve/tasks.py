@@ -20,10 +20,10 @@ import xarray as xr
 from bayesasthma.adverse_fits import (
     AdverseFit,
     accumulate,
-    adverse_effects,
     cell_grid,
     conjugate_fit,
 )
+from bayesasthma.adverse_table import adverse_effects
 from bayesasthma.assembly import natural_moments
 from bayesasthma.diagnostics import check, check_outcomes
 from bayesasthma.dispatch import Worker
