@@ -25,7 +25,7 @@ from bayesasthma.calibration.procedure import SEED
 from bayesasthma.calibration.ranking import BATCH, RankJob
 from bayesasthma.dispatch import Processes, Task, Worker
 from bayesasthma.dispatch import run as run_tasks
-from bayesasthma.graphs import CompiledGraphs
+from bayesasthma.inference.graphs import CompiledGraphs
 
 PATH = Path(__file__).parent / "results" / "calibration.json"
 MODELS = {"longitudinal": 4, "independent": 12, "adverse-per-visit": 12}  # and batches to time

@@ -24,20 +24,20 @@ from typing import Any
 import numpy as np
 
 import bayesasthma as ba
-from bayesasthma.diagnostics import check
 from bayesasthma.dispatch import Processes, Task, Worker
 from bayesasthma.dispatch import run as run_tasks
-from bayesasthma.graphs import CompiledGraphs
+from bayesasthma.inference.diagnostics import check
+from bayesasthma.inference.graphs import CompiledGraphs
+from bayesasthma.inference.sampling import SamplerOptions, sample
 from bayesasthma.models import longitudinal
+from bayesasthma.models.design import Design, design
 from bayesasthma.models.specification import TableSpec, table_spec
-from bayesasthma.sampling import SamplerOptions, sample
-from bayesasthma.series import Design, design
 from bayesasthma.specification_curve.fingerprints import environment
 from bayesasthma.specification_curve.grid import ADJUSTMENTS, TableChoices
 from bayesasthma.specification_curve.run import curve_options, options_of
 from bayesasthma.specification_curve.study_grid import table_spec_of
 from bayesasthma.specification_curve.tasks import Payload, draw_table, fit_specification, layouts
-from bayesasthma.study import Study
+from bayesasthma.study.study import Study
 
 RESULTS = Path(__file__).parent / "results"
 PRIORS = ("weak", "sceptical", "enthusiastic", "pessimistic")

@@ -16,7 +16,7 @@ from bayesasthma.specification_curve.grid import (
 from bayesasthma.specification_curve.power import COLUMNS
 from bayesasthma.specification_curve.run import CURVE_OPTIONS, Choices, FitResult
 from bayesasthma.specification_curve.summary import curve_table, ranges, variance_shares
-from bayesasthma.study import Study
+from bayesasthma.study.study import Study
 
 GRID = """
 [[block]]

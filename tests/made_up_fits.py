@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 from scipy.special import expit
 
-from bayesasthma.fitting import Fit
-from bayesasthma.study import Study
+from bayesasthma.inference.fitting import Fit
+from bayesasthma.study.study import Study
 
 CHAINS, DRAWS = 4, 400
 

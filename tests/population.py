@@ -8,8 +8,14 @@ from math import log
 import numpy as np
 from scipy import stats
 
-from bayesasthma.correlation import cholesky, cholesky_from_z, pairs, unpack_lower, z_from_cholesky
-from bayesasthma.likelihood import fisher_scale, log_constant, table_logp
+from bayesasthma.likelihood.correlation import (
+    cholesky,
+    cholesky_from_z,
+    pairs,
+    unpack_lower,
+    z_from_cholesky,
+)
+from bayesasthma.likelihood.tables import fisher_scale, log_constant, table_logp
 
 
 @dataclass(frozen=True)

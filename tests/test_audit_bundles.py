@@ -19,7 +19,7 @@ from bayesasthma.auditing import (
     AuditResult,
     audit,
 )
-from bayesasthma.bundle import load_study
+from bayesasthma.study.bundle import load_study
 
 ARM = '[[arms]]\nid = "{0}"\nlabel = "{0}"\nrole = "{1}"\nn = {2}\n'
 VISIT = '[[visits]]\nid = "{0}"\nlabel = "{0}"\nweek = {1}\nbaseline = {2}\n'

@@ -6,7 +6,7 @@ import pytest
 
 import bayesasthma as ba
 from bayesasthma.auditing import audit
-from bayesasthma.console import print_audit
+from bayesasthma.commands.console import print_audit
 
 
 def test_audit_reads_on_a_terminal(

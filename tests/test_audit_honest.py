@@ -21,7 +21,7 @@ from bayesasthma.auditing import (
     AuditResult,
     audit,
 )
-from bayesasthma.study import Study
+from bayesasthma.study.study import Study
 
 seeds = st.integers(0, 2**32 - 1)
 FIELDS = ("mean", "mean_step", "sd", "sd_step", "n")

@@ -18,7 +18,7 @@ from bayesasthma.auditing import (
     AuditResult,
     audit,
 )
-from bayesasthma.bundle import load_study
+from bayesasthma.study.bundle import load_study
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
-from bayesasthma.beta_mixtures import BetaMixture, fit_beta_mixture, probability_less
+from bayesasthma.results.beta_mixtures import BetaMixture, fit_beta_mixture, probability_less
 
 positive = st.floats(0.3, 60)
 mixtures = st.builds(

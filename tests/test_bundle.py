@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from tests.bundles import one_visit, patient_level, three_arms
 
-from bayesasthma.bundle import bundled_studies, load_study
 from bayesasthma.errors import BayesAsthmaError, Problem, StudyError, UsageError
-from bayesasthma.template import write_template
+from bayesasthma.study.bundle import bundled_studies, load_study
+from bayesasthma.study.template import write_template
 
 FILES = {
     "study.toml": """\

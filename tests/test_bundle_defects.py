@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.bundles import three_arms
 
-from bayesasthma.bundle import load_study
 from bayesasthma.errors import Problem, StudyError, UsageError
-from bayesasthma.template import write_template
+from bayesasthma.study.bundle import load_study
+from bayesasthma.study.template import write_template
 
 #: A bundle without fault in which every file has a row to spoil.
 GOOD = {

@@ -13,18 +13,23 @@ from scipy import stats
 from tests.made_up_fits import CHAINS, DRAWS, table_fit
 
 import bayesasthma as ba
-from bayesasthma import scepticism as module
 from bayesasthma.auditing import audit
 from bayesasthma.auditing.result import AuditResult
-from bayesasthma.comparison import BETWEEN, COLUMNS, compare, headline_table
-from bayesasthma.fitting import Fit
+from bayesasthma.comparison import scepticism as module
+from bayesasthma.comparison.posterior_beside_p import BETWEEN, COLUMNS, compare, headline_table
+from bayesasthma.comparison.reverse_bayes import (
+    REWEIGHTED,
+    UNRESOLVED,
+    intrinsic_p,
+    sceptical_limit,
+)
+from bayesasthma.comparison.scepticism import effect_draws, refitter, scepticism
 from bayesasthma.frequentist import benjamini_hochberg
+from bayesasthma.inference.fitting import Fit
+from bayesasthma.inference.sampling import SamplerOptions
+from bayesasthma.models.design import design
 from bayesasthma.models.specification import table_spec
-from bayesasthma.reverse_bayes import REWEIGHTED, UNRESOLVED, intrinsic_p, sceptical_limit
-from bayesasthma.sampling import SamplerOptions
-from bayesasthma.scepticism import effect_draws, refitter, scepticism
-from bayesasthma.series import design
-from bayesasthma.study import Study
+from bayesasthma.study.study import Study
 
 
 @pytest.fixture(scope="module")

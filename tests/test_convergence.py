@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from bayesasthma import convergence
-from bayesasthma.diagnostics import check, check_outcomes, mark_outcomes
+from bayesasthma.inference import convergence
+from bayesasthma.inference.diagnostics import check, check_outcomes, mark_outcomes
 
 
 def chains(seed: int, shape: tuple[int, int, int]) -> np.ndarray:

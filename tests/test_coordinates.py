@@ -20,9 +20,9 @@ from bayesasthma.models.coordinates import (
     offset_flat,
     offset_normal,
 )
+from bayesasthma.models.design import design
 from bayesasthma.models.moments import moments
 from bayesasthma.models.specification import table_spec
-from bayesasthma.series import design
 
 MODE = pytensor.compile.mode.Mode("py", "fast_compile")
 

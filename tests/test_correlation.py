@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 from tests.population import correlation_of, dense, lower_of, partial_z
 
-from bayesasthma.correlation import (
+from bayesasthma.likelihood.correlation import (
     STRUCTURES,
     CorrelationPrior,
     cholesky,

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from tests.population import Estimate, Population
 
-from bayesasthma.likelihood import draw_table
+from bayesasthma.likelihood.tables import draw_table
 
 DRAWS = 40_000
 UNEQUAL = np.array([20.0, 16.0, 11.0])

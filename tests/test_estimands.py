@@ -8,7 +8,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayesasthma import estimands as est
+from bayesasthma.results import estimands as est
 
 VISITS = ["v0", "v1", "v2"]
 

@@ -10,13 +10,13 @@ import pytest
 from tests.bundles import one_visit, three_arms
 
 import bayesasthma as ba
-from bayesasthma.correlation import CorrelationPrior
-from bayesasthma.graphs import CompiledGraphs, graph_key, with_steps
+from bayesasthma.inference.graphs import CompiledGraphs, graph_key, with_steps
+from bayesasthma.inference.sampling import SamplerOptions, compile_model, sample
+from bayesasthma.likelihood.correlation import CorrelationPrior
 from bayesasthma.models import longitudinal
+from bayesasthma.models.design import Design, design
 from bayesasthma.models.specification import TableSpec, table_spec
-from bayesasthma.readings import Reading, read_as
-from bayesasthma.sampling import SamplerOptions, compile_model, sample
-from bayesasthma.series import Design, design
+from bayesasthma.study.readings import Reading, read_as
 
 DEFAULT = table_spec("longitudinal")
 

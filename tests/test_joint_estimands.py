@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests import bundles
 
-from bayesasthma.bundle import load_study
 from bayesasthma.errors import UsageError
-from bayesasthma.fitting import Fit
-from bayesasthma.joint_estimands import (
+from bayesasthma.inference.fitting import Fit
+from bayesasthma.plots.shrinkage import shrinkage_rows
+from bayesasthma.results.joint_estimands import (
     COLUMNS,
     all_improve,
     at_least_if_independent,
@@ -26,8 +26,8 @@ from bayesasthma.joint_estimands import (
     product_of_marginals,
     ranks,
 )
-from bayesasthma.plots.shrinkage import shrinkage_rows
-from bayesasthma.study import Study
+from bayesasthma.study.bundle import load_study
+from bayesasthma.study.study import Study
 
 CHAINS, DRAWS = 2, 500
 
@@ -179,7 +179,7 @@ def test_a_study_without_any_direction_is_refused(study: Study) -> None:
 
 
 def test_shrinkage_rows_are_signed_and_scaled(study: Study) -> None:
-    from bayesasthma.effect_table import effects
+    from bayesasthma.results.effect_table import effects
 
     fit = made_up(study, dependent=False)
     table = effects(fit)

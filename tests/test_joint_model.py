@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from scipy import stats
 from tests import bundles
 
-from bayesasthma.bundle import load_study
-from bayesasthma.correlation import cholesky_from_z, unpack_lower
 from bayesasthma.errors import UsageError
-from bayesasthma.joint_likelihood import (
+from bayesasthma.likelihood.between_outcomes import (
     between_outcomes_logp,
     draw_means,
     nested_correlation,
     whitened_means,
 )
-from bayesasthma.likelihood import fisher_scale, log_constant, table_logp
+from bayesasthma.likelihood.correlation import cholesky_from_z, unpack_lower
+from bayesasthma.likelihood.tables import fisher_scale, log_constant, table_logp
+from bayesasthma.models.design import Design, design
 from bayesasthma.models.moments import effect_prior
 from bayesasthma.models.outcome_groups import (
     OutcomeGroups,
@@ -35,7 +35,7 @@ from bayesasthma.models.outcome_groups import (
     unsuitable,
 )
 from bayesasthma.models.specification import table_spec
-from bayesasthma.series import Design, design
+from bayesasthma.study.bundle import load_study
 
 OUTCOMES, ARMS, VISITS = 3, 2, 4
 N = np.array([[18.0, 19.0], [15.0, 19.0], [18.0, 12.0]])
@@ -116,7 +116,7 @@ def test_drawn_means_have_that_covariance() -> None:
 
 
 def test_operation_equals_numpy_and_its_gradient_the_differences() -> None:
-    from bayesasthma.models.outcome_op import _kernel
+    from bayesasthma.models.kernels.between_outcomes import _kernel
 
     rng = np.random.default_rng(5)
     values, q = inputs(rng), random_correlation(rng, OUTCOMES)

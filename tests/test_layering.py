@@ -75,7 +75,7 @@ def test_only_models_and_sampling_import_pymc() -> None:
 def test_help_does_not_import_the_heavy_packages() -> None:
     code = (
         "import sys\n"
-        "from bayesasthma.cli import main\n"
+        "from bayesasthma.commands.cli import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
         "heavy = {'pymc', 'pytensor', 'nutpie', 'arviz', 'pandas', 'xarray', 'scipy'}\n"
         "print('HEAVY', sorted(heavy & set(sys.modules)))"

@@ -20,8 +20,8 @@ from tests.population import (
     table_of,
 )
 
-from bayesasthma.correlation import pairs
-from bayesasthma.likelihood import fisher_scale, log_constant, patient_logp, table_logp
+from bayesasthma.likelihood.correlation import pairs
+from bayesasthma.likelihood.tables import fisher_scale, log_constant, patient_logp, table_logp
 
 seeds = st.integers(0, 2**32 - 1)
 patients = st.integers(8, 60)

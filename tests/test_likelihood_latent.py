@@ -17,8 +17,8 @@ from tests.population import (
     table_of,
 )
 
-from bayesasthma.correlation import pairs
-from bayesasthma.likelihood import fisher_scale
+from bayesasthma.likelihood.correlation import pairs
+from bayesasthma.likelihood.tables import fisher_scale
 
 
 def directions(

@@ -8,14 +8,14 @@ from scipy import stats
 from scipy.special import betaln
 
 import bayesasthma as ba
-from bayesasthma.adverse_fits import fit_adverse
-from bayesasthma.adverse_table import adverse_effects
-from bayesasthma.beta_mixtures import probability_less
-from bayesasthma.diagnostics import check
-from bayesasthma.effect_table import effects
-from bayesasthma.fitting import Fit, fit_table
+from bayesasthma.inference.adverse_fits import fit_adverse
+from bayesasthma.inference.diagnostics import check
+from bayesasthma.inference.fitting import Fit, fit_table
+from bayesasthma.inference.sampling import SamplerOptions
 from bayesasthma.models.specification import table_spec
-from bayesasthma.sampling import SamplerOptions
+from bayesasthma.results.adverse_table import adverse_effects
+from bayesasthma.results.beta_mixtures import probability_less
+from bayesasthma.results.effect_table import effects
 
 OPTIONS = SamplerOptions(draws=1000, tune=500, chains=4)
 

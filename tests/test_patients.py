@@ -11,13 +11,13 @@ import pytest
 from scipy import stats
 from tests.bundles import OUTCOME, patient_level, write_rows, write_toml
 
-from bayesasthma.bundle import load_study
-from bayesasthma.correlation import cholesky_from_z, unpack_lower
 from bayesasthma.errors import StudyError, UsageError
-from bayesasthma.likelihood import patient_logp
-from bayesasthma.patient_series import PatientBlock
-from bayesasthma.series import Design, design
-from bayesasthma.study import Study
+from bayesasthma.likelihood.correlation import cholesky_from_z, unpack_lower
+from bayesasthma.likelihood.tables import patient_logp
+from bayesasthma.models.design import Design, design
+from bayesasthma.models.patient_series import PatientBlock
+from bayesasthma.study.bundle import load_study
+from bayesasthma.study.study import Study
 
 VISITS = ("start", "week4", "week8")
 
@@ -152,7 +152,7 @@ class TestLikelihood:
         assert got.sum() == pytest.approx(total, rel=1e-10)
 
     def test_compiled_operation_equals_it_with_its_gradient(self, layout: Design) -> None:
-        from bayesasthma.models.patient_op import _kernel
+        from bayesasthma.models.kernels.patients import _kernel
 
         (block,) = layout.patients
         values = inputs(block)

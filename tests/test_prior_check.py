@@ -14,7 +14,8 @@ from scipy import stats
 from typer.testing import CliRunner
 
 import bayesasthma as ba
-from bayesasthma.prior_check import (
+from bayesasthma.commands.priors import app
+from bayesasthma.comparison.prior_check import (
     COLUMNS,
     DEFAULT_RHO,
     cdf,
@@ -24,10 +25,9 @@ from bayesasthma.prior_check import (
     prior_check,
     quantile,
 )
-from bayesasthma.prior_commands import app
-from bayesasthma.prior_distributions import Component, EffectPrior
-from bayesasthma.priors import prior_set
-from bayesasthma.series import design
+from bayesasthma.models.design import design
+from bayesasthma.priors.distributions import Component, EffectPrior
+from bayesasthma.priors.named_sets import prior_set
 
 MIXED = EffectPrior((Component(0.6, 0.5, inf, 0.5), Component(0.0, 8.0, inf, 0.5)))
 

@@ -14,21 +14,21 @@ from scipy.special import ndtri
 from tests.bundles import one_visit, write_rows
 
 import bayesasthma as ba
-from bayesasthma.assembly import natural_moments
-from bayesasthma.convergence import ess_mean
-from bayesasthma.diagnostics import check
 from bayesasthma.errors import UsageError
-from bayesasthma.external_evidence import outcome_evidence, reaction_evidence
-from bayesasthma.graphs import CompiledGraphs, graph_key
+from bayesasthma.inference.assembly import natural_moments
+from bayesasthma.inference.convergence import ess_mean
+from bayesasthma.inference.diagnostics import check
+from bayesasthma.inference.graphs import CompiledGraphs, graph_key
+from bayesasthma.inference.sampling import SamplerOptions, sample
 from bayesasthma.models.adverse import counts, log_odds_priors, prior_data
+from bayesasthma.models.design import design
 from bayesasthma.models.longitudinal import data
 from bayesasthma.models.mixtures import draw_mixture, log_normaliser, mixture_data, mixture_logp
 from bayesasthma.models.moments import effect_priors
 from bayesasthma.models.specification import table_spec
-from bayesasthma.prior_distributions import Component, EffectPrior
-from bayesasthma.priors import TARGET_LOG_ODDS_RATIO, check_names, prior_names, prior_set
-from bayesasthma.sampling import SamplerOptions, sample
-from bayesasthma.series import design
+from bayesasthma.priors.distributions import Component, EffectPrior
+from bayesasthma.priors.named_sets import TARGET_LOG_ODDS_RATIO, check_names, prior_names, prior_set
+from bayesasthma.study.external_evidence import outcome_evidence, reaction_evidence
 
 MIXED = EffectPrior((Component(0.4, 0.3, 5.0, 0.35), Component(-0.5, 1.2, inf, 0.65)))
 finite = st.floats(-3, 3, allow_nan=False)

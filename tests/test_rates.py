@@ -10,7 +10,7 @@ import pytest
 from scipy import integrate, special, stats
 
 from bayesasthma.errors import UsageError
-from bayesasthma.rates import BetaRates, HalfNormal, LogitNormal, _group, exchangeable_rates
+from bayesasthma.results.rates import BetaRates, HalfNormal, LogitNormal, _group, exchangeable_rates
 
 
 def frame(events: list[int], n: list[int]) -> pd.DataFrame:

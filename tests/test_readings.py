@@ -13,11 +13,17 @@ from scipy import stats
 from tests.bundles import patient_level, three_arms
 
 import bayesasthma as ba
-from bayesasthma.effect_table import benefit_draws, effects, outcome_arrays
 from bayesasthma.errors import UsageError
-from bayesasthma.fitting import Fit
-from bayesasthma.readings import Reading, log_correlation, log_moments, read_as, skewed_outcomes
-from bayesasthma.series import design
+from bayesasthma.inference.fitting import Fit
+from bayesasthma.models.design import design
+from bayesasthma.results.effect_table import benefit_draws, effects, outcome_arrays
+from bayesasthma.study.readings import (
+    Reading,
+    log_correlation,
+    log_moments,
+    read_as,
+    skewed_outcomes,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

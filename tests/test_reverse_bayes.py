@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import optimize, special, stats
 
-from bayesasthma.reverse_bayes import (
+from bayesasthma.comparison.reverse_bayes import (
     ESS_MIN,
     K_MAX,
     NOT_REACHED,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayesasthma.sampling import (
+from bayesasthma.inference.sampling import (
     LOW_RANK_MOST,
     MASS_MATRIX,
     PATIENTS_MANY,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayesasthma.printed_numbers import why_not_a_number
-from bayesasthma.sheets import Collector, Sheet, parse_number, parse_p, read_sheet
+from bayesasthma.study._printed_numbers import why_not_a_number
+from bayesasthma.study._sheets import Collector, Sheet, parse_number, parse_p, read_sheet
 
 
 @given(st.integers(-(10**9), 10**9), st.integers(0, 6))

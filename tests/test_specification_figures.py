@@ -11,7 +11,7 @@ from tests import curves
 
 import bayesasthma as ba
 from bayesasthma import plots
-from bayesasthma.quotes import curve_sentence
+from bayesasthma.comparison.quotes import curve_sentence
 from bayesasthma.reporting.curve_section import curve_section, in_words
 from bayesasthma.specification_curve.curve import Sensitivity
 from bayesasthma.specification_curve.summary import CHOICES, CHOICES_IN_WORDS

@@ -11,12 +11,12 @@ from tests.bundles import one_visit
 from tests.made_up_fits import table_fit
 
 import bayesasthma as ba
-from bayesasthma.graphs import model_module
+from bayesasthma.inference.graphs import model_module
+from bayesasthma.inference.sampling import log_prior
+from bayesasthma.models.design import design
 from bayesasthma.models.free_parameters import LOG_SD_SCALE
 from bayesasthma.models.moments import effect_prior
 from bayesasthma.models.specification import table_spec
-from bayesasthma.sampling import log_prior
-from bayesasthma.series import design
 from bayesasthma.specification_curve.power import COLUMNS, diagnose, power_scaling
 
 

@@ -14,15 +14,15 @@ from tests import curves
 from tests.bundles import complete, one_visit, patient_level, three_arms
 
 import bayesasthma as ba
-from bayesasthma.diagnostics import Gate
 from bayesasthma.dispatch import Worker
 from bayesasthma.errors import BayesAsthmaError
-from bayesasthma.graphs import CompiledGraphs
-from bayesasthma.sampling import PATIENTS_MANY, SamplerOptions
+from bayesasthma.inference.diagnostics import Gate
+from bayesasthma.inference.graphs import CompiledGraphs
+from bayesasthma.inference.sampling import PATIENTS_MANY, SamplerOptions
 from bayesasthma.specification_curve import parse_grid, run
 from bayesasthma.specification_curve.fingerprints import environment
 from bayesasthma.specification_curve.grid import AdverseChoices, TableChoices
-from bayesasthma.specification_curve.parts import (
+from bayesasthma.specification_curve.repeated_sampling import (
     CLOSER,
     REPEATS,
     Drawn,

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesasthma.bundle import load_study
-from bayesasthma.study import Study
+from bayesasthma.study.bundle import load_study
+from bayesasthma.study.study import Study
 
 
 @pytest.fixture(scope="module")

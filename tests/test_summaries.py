@@ -8,8 +8,8 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayesasthma.quotes import decimals
-from bayesasthma.summaries import format_probability, probability_mcse, summarise
+from bayesasthma.comparison.quotes import decimals
+from bayesasthma.results.summaries import format_probability, probability_mcse, summarise
 
 
 def normal(location: list[float], seed: int = 0) -> xr.DataArray:

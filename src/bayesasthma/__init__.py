@@ -25,71 +25,71 @@ except PackageNotFoundError:  # run from a source tree that is not installed
     __version__ = "0+unknown"
 
 _EXPORTS = {
-    "load_study": "bundle",
-    "bundled_studies": "bundle",
-    "Study": "study",
+    "load_study": "study.bundle",
+    "bundled_studies": "study.bundle",
+    "Study": "study.study",
     "StudyError": "errors",
     "UsageError": "errors",
     "GateError": "errors",
     "BayesAsthmaError": "errors",
-    "SamplerOptions": "sampling",
-    "fit": "named_models",
-    "Fit": "fitting",
-    "AdverseFit": "adverse_fits",
-    "effects": "effect_table",
-    "probability_of_benefit": "effect_table",
-    "adverse_effects": "adverse_table",
-    "joint_effects": "joint_estimands",
-    "BetaMixture": "beta_mixtures",
-    "probability_less": "beta_mixtures",
-    "exchangeable_rates": "rates",
-    "LogitNormal": "rates",
-    "BetaRates": "rates",
-    "HalfNormal": "rates",
-    "InverseGamma": "rates",
+    "SamplerOptions": "inference.sampling",
+    "fit": "inference.named_models",
+    "Fit": "inference.fitting",
+    "AdverseFit": "inference.adverse_fits",
+    "effects": "results.effect_table",
+    "probability_of_benefit": "results.effect_table",
+    "adverse_effects": "results.adverse_table",
+    "joint_effects": "results.joint_estimands",
+    "BetaMixture": "results.beta_mixtures",
+    "probability_less": "results.beta_mixtures",
+    "exchangeable_rates": "results.rates",
+    "LogitNormal": "results.rates",
+    "BetaRates": "results.rates",
+    "HalfNormal": "results.rates",
+    "InverseGamma": "results.rates",
     "audit": "auditing",
-    "compare": "comparison",
-    "quote": "quotes",
+    "compare": "comparison.posterior_beside_p",
+    "quote": "comparison.quotes",
     "calibrate": "calibration",
     "Calibration": "calibration",
     "sensitivity": "specification_curve",
-    "report": "analysis",
-    "reanalyse": "analysis",
+    "report": "reporting.reanalysis",
+    "reanalyse": "reporting.reanalysis",
 }
 
 __all__ = [*_EXPORTS, "__version__"]  # noqa: PLE0604
 
 if TYPE_CHECKING:
-    from bayesasthma.adverse_fits import AdverseFit as AdverseFit
-    from bayesasthma.adverse_table import adverse_effects as adverse_effects
-    from bayesasthma.analysis import reanalyse as reanalyse
-    from bayesasthma.analysis import report as report
     from bayesasthma.auditing import audit as audit
-    from bayesasthma.beta_mixtures import BetaMixture as BetaMixture
-    from bayesasthma.beta_mixtures import probability_less as probability_less
-    from bayesasthma.bundle import bundled_studies as bundled_studies
-    from bayesasthma.bundle import load_study as load_study
     from bayesasthma.calibration import Calibration as Calibration
     from bayesasthma.calibration import calibrate as calibrate
-    from bayesasthma.comparison import compare as compare
-    from bayesasthma.effect_table import effects as effects
-    from bayesasthma.effect_table import probability_of_benefit as probability_of_benefit
+    from bayesasthma.comparison.posterior_beside_p import compare as compare
+    from bayesasthma.comparison.quotes import quote as quote
     from bayesasthma.errors import BayesAsthmaError as BayesAsthmaError
     from bayesasthma.errors import GateError as GateError
     from bayesasthma.errors import StudyError as StudyError
     from bayesasthma.errors import UsageError as UsageError
-    from bayesasthma.fitting import Fit as Fit
-    from bayesasthma.joint_estimands import joint_effects as joint_effects
-    from bayesasthma.named_models import fit as fit
-    from bayesasthma.quotes import quote as quote
-    from bayesasthma.rates import BetaRates as BetaRates
-    from bayesasthma.rates import HalfNormal as HalfNormal
-    from bayesasthma.rates import InverseGamma as InverseGamma
-    from bayesasthma.rates import LogitNormal as LogitNormal
-    from bayesasthma.rates import exchangeable_rates as exchangeable_rates
-    from bayesasthma.sampling import SamplerOptions as SamplerOptions
+    from bayesasthma.inference.adverse_fits import AdverseFit as AdverseFit
+    from bayesasthma.inference.fitting import Fit as Fit
+    from bayesasthma.inference.named_models import fit as fit
+    from bayesasthma.inference.sampling import SamplerOptions as SamplerOptions
+    from bayesasthma.reporting.reanalysis import reanalyse as reanalyse
+    from bayesasthma.reporting.reanalysis import report as report
+    from bayesasthma.results.adverse_table import adverse_effects as adverse_effects
+    from bayesasthma.results.beta_mixtures import BetaMixture as BetaMixture
+    from bayesasthma.results.beta_mixtures import probability_less as probability_less
+    from bayesasthma.results.effect_table import effects as effects
+    from bayesasthma.results.effect_table import probability_of_benefit as probability_of_benefit
+    from bayesasthma.results.joint_estimands import joint_effects as joint_effects
+    from bayesasthma.results.rates import BetaRates as BetaRates
+    from bayesasthma.results.rates import HalfNormal as HalfNormal
+    from bayesasthma.results.rates import InverseGamma as InverseGamma
+    from bayesasthma.results.rates import LogitNormal as LogitNormal
+    from bayesasthma.results.rates import exchangeable_rates as exchangeable_rates
     from bayesasthma.specification_curve import sensitivity as sensitivity
-    from bayesasthma.study import Study as Study
+    from bayesasthma.study.bundle import bundled_studies as bundled_studies
+    from bayesasthma.study.bundle import load_study as load_study
+    from bayesasthma.study.study import Study as Study
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bayesasthma.cli import main
+from bayesasthma.commands.cli import main
 
 if __name__ == "__main__":
     main()

@@ -11,7 +11,7 @@ import pytest
 import bayesasthma as ba
 from bayesasthma.calibration import ranking
 from bayesasthma.calibration.reliability import read_reliability
-from bayesasthma.cli import main
+from bayesasthma.commands.cli import main
 
 
 @pytest.mark.slow

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayesasthma._files.source_code import code_tokens
 from bayesasthma.calibration.cases import CASES
 from bayesasthma.calibration.proof import RENEW, read_record, sections, stale
 from bayesasthma.calibration.reliability import CLAIMS, COLUMNS, LIMITS, read_reliability
 from bayesasthma.calibration.sources import SOURCES, pattern_hash, source_hash
 from bayesasthma.calibration.tabulation import uniformity
-from bayesasthma.source_code import code_tokens
 
 PROOF = Path(__file__).parents[2] / "calibration"
 

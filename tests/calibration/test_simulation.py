@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bayesasthma.bundle import load_study
 from bayesasthma.calibration.cases import DWINDLING, cases_of, parse_sizes
 from bayesasthma.calibration.headline import ancova, t_test
 from bayesasthma.calibration.layouts import pattern, single, sizes, steps, with_table
@@ -17,9 +16,10 @@ from bayesasthma.calibration.operating import operating_table
 from bayesasthma.calibration.printing import as_printed, normal_patients, summarise
 from bayesasthma.calibration.scenarios import SCENARIOS, scenario_of
 from bayesasthma.errors import UsageError
-from bayesasthma.graphs import graph_key
+from bayesasthma.inference.graphs import graph_key
+from bayesasthma.models.design import design
 from bayesasthma.models.specification import table_spec
-from bayesasthma.series import design
+from bayesasthma.study.bundle import load_study
 
 
 @given(

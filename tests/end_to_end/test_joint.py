@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from tests import bundles
 
-from bayesasthma.assembly import natural_moments
-from bayesasthma.bundle import load_study
-from bayesasthma.comparison import compare
-from bayesasthma.effect_table import effects
-from bayesasthma.fitting import Fit, fit_table
-from bayesasthma.joint_estimands import benefits, joint_effects
+from bayesasthma.comparison.posterior_beside_p import compare
+from bayesasthma.inference.assembly import natural_moments
+from bayesasthma.inference.fitting import Fit, fit_table
+from bayesasthma.inference.sampling import SamplerOptions
+from bayesasthma.models.design import design
 from bayesasthma.models.specification import table_spec
-from bayesasthma.sampling import SamplerOptions
-from bayesasthma.series import design
+from bayesasthma.results.effect_table import effects
+from bayesasthma.results.joint_estimands import benefits, joint_effects
+from bayesasthma.study.bundle import load_study
 
 FEW = SamplerOptions(draws=400, tune=400, chains=2)
 

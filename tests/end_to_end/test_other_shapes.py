@@ -10,17 +10,17 @@ import pytest
 from scipy import stats
 from tests import bundles
 
-from bayesasthma.adverse_fits import fit_adverse
-from bayesasthma.adverse_table import adverse_effects
-from bayesasthma.bundle import load_study
-from bayesasthma.comparison import compare
-from bayesasthma.effect_table import effects
-from bayesasthma.fitting import fit_table
+from bayesasthma.comparison.posterior_beside_p import compare
+from bayesasthma.comparison.quotes import quote
+from bayesasthma.inference.adverse_fits import fit_adverse
+from bayesasthma.inference.fitting import fit_table
+from bayesasthma.inference.sampling import SamplerOptions
+from bayesasthma.models.design import design
 from bayesasthma.models.specification import table_spec
-from bayesasthma.quotes import quote
 from bayesasthma.reporting import write_report
-from bayesasthma.sampling import SamplerOptions
-from bayesasthma.series import design
+from bayesasthma.results.adverse_table import adverse_effects
+from bayesasthma.results.effect_table import effects
+from bayesasthma.study.bundle import load_study
 
 FEW = SamplerOptions(draws=300, tune=400, chains=2)
 
@@ -128,7 +128,7 @@ def test_patients_with_missing_visits(tmp_path: Path) -> None:
 
 
 def test_report_of_another_study(tmp_path: Path) -> None:
-    from bayesasthma.analysis import reanalyse
+    from bayesasthma.reporting.reanalysis import reanalyse
 
     study = load_study(bundles.three_arms(tmp_path / "three"))
     results = reanalyse(study, tmp_path / "out", options=FEW)

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from tests.bundles import OUTCOME, write_rows, write_toml
 
-from bayesasthma.bundle import load_study
-from bayesasthma.correlation import CorrelationPrior
-from bayesasthma.effect_table import effects
-from bayesasthma.fitting import fit_table
 from bayesasthma.frequentist import RepeatedMeasures, repeated_measures, repeated_measures_table
+from bayesasthma.inference.fitting import fit_table
+from bayesasthma.inference.sampling import SamplerOptions
+from bayesasthma.likelihood.correlation import CorrelationPrior
+from bayesasthma.models.design import Design, design
 from bayesasthma.models.specification import table_spec
-from bayesasthma.sampling import SamplerOptions
-from bayesasthma.series import Design, design
-from bayesasthma.study import Study
+from bayesasthma.results.effect_table import effects
+from bayesasthma.study.bundle import load_study
+from bayesasthma.study.study import Study
 
 PATIENTS = Path(__file__).parent / "published" / "fev1_patients.csv"
 VISITS = ("VIS1", "VIS2", "VIS3", "VIS4")

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesasthma.beta_mixtures import BetaMixture, probability_less
-from bayesasthma.rates import (
+from bayesasthma.results.beta_mixtures import BetaMixture, probability_less
+from bayesasthma.results.rates import (
     BetaRates,
     ExchangeableRates,
     HalfNormal,

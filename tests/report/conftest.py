@@ -11,20 +11,20 @@ import xarray as xr
 from tests.made_up_fits import CHAINS, DRAWS, table_fit
 
 import bayesasthma as ba
-from bayesasthma.adverse_fits import AdverseFit
-from bayesasthma.adverse_table import COLUMNS as ADVERSE_COLUMNS
-from bayesasthma.adverse_table import adverse_effects
 from bayesasthma.auditing import audit
-from bayesasthma.comparison import compare
-from bayesasthma.diagnostics import diagnostics_frame
-from bayesasthma.effect_table import effects
-from bayesasthma.fitting import Fit
+from bayesasthma.comparison.posterior_beside_p import compare
+from bayesasthma.comparison.reverse_bayes import COLUMNS as SCEPTICAL_COLUMNS
+from bayesasthma.comparison.reverse_bayes import LEVELS, NOT_REACHED, normal_sceptical_sd
+from bayesasthma.inference.adverse_fits import AdverseFit
+from bayesasthma.inference.diagnostics import diagnostics_frame
+from bayesasthma.inference.fitting import Fit
 from bayesasthma.models.adverse import READINGS, AdverseSpec, counts
-from bayesasthma.priors import prior_set
+from bayesasthma.priors.named_sets import prior_set
 from bayesasthma.reporting.results import ReanalysisResults
-from bayesasthma.reverse_bayes import COLUMNS as SCEPTICAL_COLUMNS
-from bayesasthma.reverse_bayes import LEVELS, NOT_REACHED, normal_sceptical_sd
-from bayesasthma.study import Study
+from bayesasthma.results.adverse_table import COLUMNS as ADVERSE_COLUMNS
+from bayesasthma.results.adverse_table import adverse_effects
+from bayesasthma.results.effect_table import effects
+from bayesasthma.study.study import Study
 
 
 def adverse_fits(study: Study) -> list[AdverseFit]:

@@ -10,17 +10,17 @@ import pytest
 from tests import bundles
 from tests.test_joint_estimands import made_up
 
-from bayesasthma.adverse_table import COLUMNS as ADVERSE_COLUMNS
-from bayesasthma.bundle import load_study
-from bayesasthma.comparison import compare
-from bayesasthma.diagnostics import diagnostics_frame
-from bayesasthma.effect_table import effects
-from bayesasthma.joint_estimands import DESCRIPTIONS, joint_effects
+from bayesasthma.comparison.posterior_beside_p import compare
+from bayesasthma.inference.diagnostics import diagnostics_frame
 from bayesasthma.plots.shrinkage import q_values
 from bayesasthma.reporting import write_report
 from bayesasthma.reporting.joint_section import joint_pictures, joint_section
 from bayesasthma.reporting.limitations import limitations
 from bayesasthma.reporting.results import ReanalysisResults
+from bayesasthma.results.adverse_table import COLUMNS as ADVERSE_COLUMNS
+from bayesasthma.results.effect_table import effects
+from bayesasthma.results.joint_estimands import DESCRIPTIONS, joint_effects
+from bayesasthma.study.bundle import load_study
 
 
 @pytest.fixture(scope="module")

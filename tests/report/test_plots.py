@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from bayesasthma import plots
 from bayesasthma.errors import UsageError
-from bayesasthma.fitting import Fit
+from bayesasthma.inference.fitting import Fit
 from bayesasthma.plots.comparison import DOUBT_FLOOR, P_FLOOR, RECOMPUTED
 from bayesasthma.plots.correlations import _density, typical_correlation_draws
 from bayesasthma.plots.effects import baseline_sd

@@ -9,12 +9,12 @@ import pytest
 
 import bayesasthma as ba
 from bayesasthma.auditing import IMPOSSIBLE, NOT_REPRODUCED, audit
-from bayesasthma.comparison import headline_table
+from bayesasthma.comparison.posterior_beside_p import headline_table
+from bayesasthma.models.design import design
 from bayesasthma.plots.scepticism import sceptical_set_sd
 from bayesasthma.reporting.audit_section import audit_section
 from bayesasthma.reporting.comparison_section import ArmComparison, comparison_section
 from bayesasthma.reporting.results import ReanalysisResults
-from bayesasthma.series import design
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from bayesasthma.auditing.table import audit_table, multiplicity_table
 from bayesasthma.auditing.tallies import tally_findings
 
 if TYPE_CHECKING:
-    from bayesasthma.study import Study
+    from bayesasthma.study.study import Study
 
 
 def audit(study: Study) -> AuditResult:

@@ -13,7 +13,7 @@ from bayesasthma.auditing.labels import text_of
 from bayesasthma.auditing.subjects import Cells
 
 if TYPE_CHECKING:
-    from bayesasthma.study import Study
+    from bayesasthma.study.study import Study
 
 # Rubin 2001 (Health Serv Outcomes Res Methodol 2:169) and Stuart 2010 (Stat Sci 25:1).
 IMBALANCE = 0.25

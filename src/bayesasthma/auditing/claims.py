@@ -16,7 +16,7 @@ from bayesasthma.auditing.subjects import Cells, shown
 from bayesasthma.frequentist import Range, printed_interval, printed_p, rounded
 
 if TYPE_CHECKING:
-    from bayesasthma.study import Study
+    from bayesasthma.study.study import Study
 
 DIRECTIONS = {"increase": 1, "decrease": -1, "no change": 0}
 

@@ -17,7 +17,7 @@ from bayesasthma.frequentist import (
 )
 
 if TYPE_CHECKING:
-    from bayesasthma.study import Study
+    from bayesasthma.study.study import Study
 
 CONTRAST_COLUMNS = [
     "outcome",

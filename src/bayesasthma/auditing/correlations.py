@@ -12,7 +12,7 @@ from bayesasthma.auditing.findings import NOTE, UNUSUAL, Finding
 from bayesasthma.auditing.sentences import signed
 
 if TYPE_CHECKING:
-    from bayesasthma.study import Study
+    from bayesasthma.study.study import Study
 
 # Scale of `external.csv` that marks a published within-patient correlation.
 CORRELATION_SCALES = ("correlation",)

@@ -13,7 +13,7 @@ from bayesasthma.auditing.labels import text_of
 from bayesasthma.auditing.subjects import Cells, Summary, shown
 
 if TYPE_CHECKING:
-    from bayesasthma.study import Study
+    from bayesasthma.study.study import Study
 
 # An SD this many times smaller or larger than a reference is worth a question.
 FACTOR = 2.0

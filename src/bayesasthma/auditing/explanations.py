@@ -14,7 +14,7 @@ from bayesasthma.auditing.subjects import Cells, Groups, Interaction
 from bayesasthma.auditing.verdicts import ACCEPTED, NOT_CHECKABLE, meets
 
 if TYPE_CHECKING:
-    from bayesasthma.study import Study
+    from bayesasthma.study.study import Study
 
 
 def tried_readings(study: Study, cells: Cells, tests: list[PrintedTest]) -> list[list[Alternative]]:

@@ -23,7 +23,7 @@ from bayesasthma.auditing.verdicts import ALPHA, declared_significant
 from bayesasthma.frequentist import Range, printed_p
 
 if TYPE_CHECKING:
-    from bayesasthma.study import Study
+    from bayesasthma.study.study import Study
 
 
 @dataclass(frozen=True)

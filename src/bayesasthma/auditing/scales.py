@@ -13,7 +13,7 @@ from bayesasthma.auditing.subjects import Cells, Summary, shown
 from bayesasthma.frequentist import bhatia_davis_sd, grim, grim_power, grimmer
 
 if TYPE_CHECKING:
-    from bayesasthma.study import Study
+    from bayesasthma.study.study import Study
 
 # A normal model putting more of the patients than this beyond the scale deserves a warning.
 BEYOND = 0.10

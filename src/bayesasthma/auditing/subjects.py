@@ -12,7 +12,7 @@ from bayesasthma.auditing.labels import labels
 from bayesasthma.frequentist import Range, Rounded, rounded, rounded_sd
 
 if TYPE_CHECKING:
-    from bayesasthma.study import Study
+    from bayesasthma.study.study import Study
 
 
 @dataclass(frozen=True)

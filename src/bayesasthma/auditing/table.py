@@ -22,7 +22,7 @@ from bayesasthma.auditing.verdicts import (
 from bayesasthma.frequentist import benjamini_hochberg, holm, implied_correlation_range
 
 if TYPE_CHECKING:
-    from bayesasthma.study import Study
+    from bayesasthma.study.study import Study
 
 NO_EXPLANATION = "No explanation found."
 

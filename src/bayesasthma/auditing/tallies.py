@@ -12,7 +12,7 @@ from bayesasthma.auditing.findings import CONTRADICTION, NOTE, Finding
 from bayesasthma.auditing.labels import text_of
 
 if TYPE_CHECKING:
-    from bayesasthma.study import Study
+    from bayesasthma.study.study import Study
 
 
 def tally_findings(study: Study) -> Iterator[Finding]:

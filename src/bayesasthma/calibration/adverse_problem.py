@@ -9,17 +9,17 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
-from bayesasthma.adverse_fits import accumulate, cell_grid
-from bayesasthma.adverse_table import FUTURE_PATIENTS
-from bayesasthma.bundle import load_study
 from bayesasthma.calibration.cases import Case
 from bayesasthma.calibration.fits import Sampled, fit
 from bayesasthma.calibration.layouts import PATTERN
 from bayesasthma.calibration.quantities import Quantities, labelled
-from bayesasthma.graphs import CompiledGraphs
+from bayesasthma.inference.adverse_fits import accumulate, cell_grid
+from bayesasthma.inference.graphs import CompiledGraphs
+from bayesasthma.inference.sampling import draw_prior
 from bayesasthma.models.adverse import Counts, counts
-from bayesasthma.priors import prior_set
-from bayesasthma.sampling import draw_prior
+from bayesasthma.priors.named_sets import prior_set
+from bayesasthma.results.adverse_table import FUTURE_PATIENTS
+from bayesasthma.study.bundle import load_study
 
 #: Rates nearer to 0 or 1 count as this near.
 TINY = 1e-12

@@ -16,7 +16,7 @@ import numpy as np
 from bayesasthma.calibration.sources import environment
 from bayesasthma.dispatch import Outcome, Task, open_pool, run
 from bayesasthma.errors import BayesAsthmaError
-from bayesasthma.sampling import Progress
+from bayesasthma.inference.sampling import Progress
 
 Arrays = dict[str, np.ndarray]
 
@@ -60,7 +60,7 @@ class Batch:
 
 def do_batch(batch: Batch, worker: Any) -> Arrays:
     """Do a batch on a worker, which keeps compiled graphs and the jobs' prior draws."""
-    from bayesasthma.graphs import CompiledGraphs
+    from bayesasthma.inference.graphs import CompiledGraphs
 
     if worker.kept.setdefault("environment", environment()) != batch.environment:
         raise BayesAsthmaError(

@@ -10,10 +10,10 @@ import xarray as xr
 
 from bayesasthma.calibration.layouts import single
 from bayesasthma.calibration.quantities import RANK_DRAWS, effective_size, split_r_hat
-from bayesasthma.graphs import CompiledGraphs
+from bayesasthma.inference.graphs import CompiledGraphs
+from bayesasthma.inference.sampling import SamplerOptions, sample_briefly
+from bayesasthma.models.design import Design
 from bayesasthma.models.specification import TableSpec
-from bayesasthma.sampling import SamplerOptions, sample_briefly
-from bayesasthma.series import Design
 
 #: Nuisance variables of the likelihood: one per printed number, and no estimand.
 NUISANCE = ("epsilon", "rounding")

@@ -8,14 +8,14 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from bayesasthma.assembly import natural_moments
 from bayesasthma.calibration.fits import Sampled, fit_table
 from bayesasthma.calibration.layouts import pattern, sizes, steps, with_table
 from bayesasthma.calibration.printing import as_printed, summarise
-from bayesasthma.estimands import adjusted_difference
-from bayesasthma.graphs import CompiledGraphs
+from bayesasthma.inference.assembly import natural_moments
+from bayesasthma.inference.graphs import CompiledGraphs
+from bayesasthma.models.design import Design
 from bayesasthma.models.specification import TableSpec
-from bayesasthma.series import Design
+from bayesasthma.results.estimands import adjusted_difference
 
 #: Level of all intervals here.
 CONFIDENCE = 0.95

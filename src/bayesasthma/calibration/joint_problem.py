@@ -5,20 +5,13 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from bayesasthma.bundle import load_study
 from bayesasthma.calibration.cases import Case
 from bayesasthma.calibration.layouts import PATTERN, pattern
 from bayesasthma.calibration.quantities import Quantities, labelled
 from bayesasthma.calibration.table_problem import TableProblem, arrays_of, thresholds
 from bayesasthma.errors import UsageError
-from bayesasthma.joint_assembly import domain_effects
-from bayesasthma.joint_estimands import (
-    all_improve,
-    domain_means,
-    number_improving,
-    primary_outcomes,
-    ranks,
-)
+from bayesasthma.inference.joint_assembly import domain_effects
+from bayesasthma.models.design import Design
 from bayesasthma.models.moments import effect_prior
 from bayesasthma.models.outcome_groups import (
     deviations,
@@ -26,7 +19,14 @@ from bayesasthma.models.outcome_groups import (
     outcome_correlation,
     outcome_groups,
 )
-from bayesasthma.series import Design
+from bayesasthma.results.joint_estimands import (
+    all_improve,
+    domain_means,
+    number_improving,
+    primary_outcomes,
+    ranks,
+)
+from bayesasthma.study.bundle import load_study
 
 
 class JointProblem(TableProblem):

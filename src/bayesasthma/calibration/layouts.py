@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayesasthma.bundle import load_study
-from bayesasthma.priors import FALLBACK_TARGET_SD
-from bayesasthma.series import Design, design
+from bayesasthma.models.design import Design, design
+from bayesasthma.priors.named_sets import FALLBACK_TARGET_SD
+from bayesasthma.study.bundle import load_study
 
 #: The bundled study whose outcomes, decimals and schedule simulated studies have.
 PATTERN = "liu2025"
@@ -107,8 +107,8 @@ def with_table(
     Parameters
     ----------
     own_unit : bool
-        Standardise by the table's own baseline, as :func:`bayesasthma.series.design` does: centre
-        is the mean over arms, scale the pooled SD.
+        Standardise by the table's own baseline, as :func:`bayesasthma.models.design.design` does:
+        centre is the mean over arms, scale the pooled SD.
     """
     (table,) = layout.tables
     centre, scale = layout.centre, layout.scale

@@ -13,7 +13,7 @@ from scipy import stats
 from bayesasthma.calibration.cases import IRREGULAR_WEEKS
 from bayesasthma.calibration.headline import CONFIDENCE, ancova, layout_for, posterior
 from bayesasthma.calibration.scenarios import scenario_of
-from bayesasthma.graphs import CompiledGraphs
+from bayesasthma.inference.graphs import CompiledGraphs
 from bayesasthma.models.specification import table_spec
 
 #: Simulated studies of a batch.

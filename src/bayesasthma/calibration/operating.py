@@ -12,7 +12,7 @@ import pandas as pd
 from bayesasthma.calibration.cases import PAPER
 from bayesasthma.calibration.headline import ancova, layout_for, posterior, t_test
 from bayesasthma.calibration.scenarios import EFFECT, Scenario
-from bayesasthma.graphs import CompiledGraphs
+from bayesasthma.inference.graphs import CompiledGraphs
 from bayesasthma.models.specification import table_spec
 
 BATCH = 20

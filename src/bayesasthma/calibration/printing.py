@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesasthma.correlation import cholesky_from_z, unpack_lower
+from bayesasthma.likelihood.correlation import cholesky_from_z, unpack_lower
 
 #: A paper adds a decimal rather than print an SD of one rounding unit.
 SMALLEST_SD_STEPS = 1.5

@@ -17,8 +17,8 @@ from bayesasthma.calibration.reliability import reliability_table
 from bayesasthma.calibration.sources import digest, environment
 from bayesasthma.calibration.tabulation import fit_facts, rank_table
 from bayesasthma.errors import BayesAsthmaError, UsageError
-from bayesasthma.fitting import silent
-from bayesasthma.sampling import Progress
+from bayesasthma.inference.fitting import silent
+from bayesasthma.inference.sampling import Progress
 
 SEED = 20250711
 #: Finished batches, below a run's folder; a rerun resumes from them.

@@ -36,9 +36,9 @@ from bayesasthma.calibration.scenarios import SCENARIOS
 from bayesasthma.calibration.sources import SOURCES, pattern_hash, source_hash
 from bayesasthma.calibration.tabulation import size_table
 from bayesasthma.errors import BayesAsthmaError, UsageError
-from bayesasthma.fitting import silent
-from bayesasthma.sampling import Progress, versions
-from bayesasthma.sampling import source_hash as package_source_hash
+from bayesasthma.inference.fitting import silent
+from bayesasthma.inference.sampling import Progress, versions
+from bayesasthma.inference.sampling import source_hash as package_source_hash
 
 #: Studies of each scenario, and trials of each prior set and benefit: a rare error takes more.
 SCENARIO_STUDIES = 200

@@ -11,7 +11,7 @@ import numpy as np
 
 from bayesasthma.calibration.cases import Case
 from bayesasthma.calibration.quantities import kept
-from bayesasthma.graphs import CompiledGraphs
+from bayesasthma.inference.graphs import CompiledGraphs
 
 #: Replicates of a batch: a batch is saved when it is done.
 BATCH = 50

@@ -9,24 +9,25 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bayesasthma.priors import prior_set
-from bayesasthma.sampling import versions
-from bayesasthma.source_code import code_tokens, file_tokens, function_source
+from bayesasthma._files.source_code import code_tokens, file_tokens, function_source
+from bayesasthma.inference.sampling import versions
+from bayesasthma.priors.named_sets import prior_set
 
 ROOT = Path(__file__).parent.parent
 
 #: Where a model's source begins: its module and all that it imports, but for ``BEYOND``.
 ENTRIES = {
-    "independent": ("models/independent.py", "estimands.py"),
-    "longitudinal": ("models/longitudinal.py", "estimands.py"),
-    "joint": ("models/joint.py", "estimands.py"),
+    "independent": ("models/independent.py", "results/estimands.py"),
+    "longitudinal": ("models/longitudinal.py", "results/estimands.py"),
+    "joint": ("models/joint.py", "results/estimands.py"),
     "adverse": ("models/adverse.py",),
 }
 #: Not followed: what reads studies, what models patients, and the registry of priors, whose sets
 #: count by what they say.
 BEYOND = {
-    "errors.py", "study.py", "series.py", "patient_series.py", "priors.py",
-    "models/patients.py", "models/patient_op.py",
+    "errors.py", "study/study.py", "models/design.py", "models/patient_series.py",
+    "priors/named_sets.py",
+    "models/patients.py", "models/kernels/patients.py",
 }  # fmt: skip
 #: Functions, elsewhere, that turn draws into what is ranked.
 MOMENTS = (
@@ -38,13 +39,16 @@ MOMENTS = (
     "_arrays",
 )
 FUNCTIONS: dict[str, dict[str, tuple[str, ...]]] = {
-    "independent": {"assembly.py": MOMENTS, "effect_table.py": ("estimands_of",)},
-    "longitudinal": {"assembly.py": MOMENTS, "effect_table.py": ("estimands_of",)},
+    "independent": {"inference/assembly.py": MOMENTS, "results/effect_table.py": ("estimands_of",)},
+    "longitudinal": {
+        "inference/assembly.py": MOMENTS,
+        "results/effect_table.py": ("estimands_of",),
+    },
     "joint": {
-        "assembly.py": MOMENTS,
-        "effect_table.py": ("estimands_of",),
-        "joint_assembly.py": ("domain_effects",),
-        "joint_estimands.py": (
+        "inference/assembly.py": MOMENTS,
+        "results/effect_table.py": ("estimands_of",),
+        "inference/joint_assembly.py": ("domain_effects",),
+        "results/joint_estimands.py": (
             "all_improve",
             "domain_means",
             "number_improving",
@@ -52,7 +56,7 @@ FUNCTIONS: dict[str, dict[str, tuple[str, ...]]] = {
             "ranks",
         ),
     },
-    "adverse": {"adverse_fits.py": ("accumulate", "cell_grid")},
+    "adverse": {"inference/adverse_fits.py": ("accumulate", "cell_grid")},
 }
 #: Files of the calibration itself: what every part of the proof uses, and what some do.
 OWN = {
@@ -130,10 +134,10 @@ def pattern_hash() -> str:
 
     Its outcomes, schedule, decimals (in baseline SDs), reactions and primary outcomes.
     """
-    from bayesasthma.bundle import load_study
     from bayesasthma.calibration.layouts import PATTERN, pattern
-    from bayesasthma.joint_estimands import primary_outcomes
     from bayesasthma.models.adverse import counts
+    from bayesasthma.results.joint_estimands import primary_outcomes
+    from bayesasthma.study.bundle import load_study
 
     study, layout = load_study(PATTERN), pattern()
     (table,) = layout.tables

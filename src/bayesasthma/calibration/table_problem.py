@@ -9,18 +9,18 @@ from importlib import import_module
 import numpy as np
 import xarray as xr
 
-from bayesasthma.assembly import natural_moments
 from bayesasthma.calibration.cases import Case
 from bayesasthma.calibration.fits import NUISANCE, Sampled, fit_table
 from bayesasthma.calibration.layouts import pattern, sizes, steps, with_table
 from bayesasthma.calibration.printing import as_printed, normal_patients, summarise
 from bayesasthma.calibration.quantities import Quantities, labelled
-from bayesasthma.effect_table import estimands_of
-from bayesasthma.graphs import CompiledGraphs
+from bayesasthma.inference.assembly import natural_moments
+from bayesasthma.inference.graphs import CompiledGraphs
+from bayesasthma.inference.sampling import draw_prior
+from bayesasthma.models.design import Design
 from bayesasthma.models.moments import moments as moments_of
 from bayesasthma.models.specification import table_spec
-from bayesasthma.sampling import draw_prior
-from bayesasthma.series import Design
+from bayesasthma.results.effect_table import estimands_of
 
 
 class TableProblem:

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from bayesasthma.correlation import cholesky_from_z, pairs, unpack_lower
 from bayesasthma.errors import UsageError
-from bayesasthma.patient_series import PatientBlock
-from bayesasthma.series import Design
+from bayesasthma.likelihood.correlation import cholesky_from_z, pairs, unpack_lower
+from bayesasthma.models.design import Design
+from bayesasthma.models.patient_series import PatientBlock
 
 #: Step of numerical derivatives with respect to log SDs and Fisher z; tenfold for second ones.
 STEP = 1e-4

@@ -10,12 +10,12 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor.shape import specify_shape
 
-from bayesasthma.correlation import Array
 from bayesasthma.errors import UsageError
-from bayesasthma.external_evidence import reaction_evidence
+from bayesasthma.likelihood.correlation import Array
 from bayesasthma.models.mixtures import mixture_data, pooled_mixture
-from bayesasthma.prior_distributions import EffectPrior, PriorSet
-from bayesasthma.study import Study
+from bayesasthma.priors.distributions import EffectPrior, PriorSet
+from bayesasthma.study.external_evidence import reaction_evidence
+from bayesasthma.study.study import Study
 
 READINGS = ("per_visit", "cumulative")
 #: Jeffreys prior of a binomial rate, Beta(1/2, 1/2).

@@ -11,9 +11,9 @@ import pytensor.tensor as pt
 
 from bayesasthma.errors import UsageError
 from bayesasthma.models.coordinates import Coordinates, centred_normal, offset_flat, offset_normal
+from bayesasthma.models.design import Design
 from bayesasthma.models.moments import carried_imbalance, spread_and_correlation
 from bayesasthma.models.specification import TableSpec
-from bayesasthma.series import Design
 
 # Prior scales in baseline SDs, or on the log scale for SDs; docs/models.md gives the reasons.
 LEVEL_SCALE = 2.0

@@ -13,15 +13,15 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesasthma.correlation import Array
 from bayesasthma.errors import UsageError
-from bayesasthma.likelihood import log_constant, table_logp
+from bayesasthma.likelihood.correlation import Array
+from bayesasthma.likelihood.tables import log_constant, table_logp
+from bayesasthma.models.design import Design
 from bayesasthma.models.free_parameters import IMBALANCE_SCALE, LEVEL_SCALE, LOG_SD_SCALE
 from bayesasthma.models.mixtures import mixture_data, single_mixture
 from bayesasthma.models.moments import effect_prior, effect_priors
 from bayesasthma.models.specification import TableSpec
-from bayesasthma.prior_distributions import EffectPrior
-from bayesasthma.series import Design
+from bayesasthma.priors.distributions import EffectPrior
 
 
 @dataclass(frozen=True)

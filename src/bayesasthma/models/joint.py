@@ -14,12 +14,14 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayesasthma.errors import UsageError
-from bayesasthma.joint_likelihood import draw_means
-from bayesasthma.likelihood import draw_table
+from bayesasthma.likelihood.between_outcomes import draw_means
+from bayesasthma.likelihood.tables import draw_table
 from bayesasthma.models import longitudinal
 from bayesasthma.models.coordinates import Coordinates
+from bayesasthma.models.design import Design
 from bayesasthma.models.distributions import grouped_normal
 from bayesasthma.models.free_parameters import free_parameters, rounding_errors
+from bayesasthma.models.kernels.between_outcomes import fast_between_outcomes_logp
 from bayesasthma.models.moments import effect_prior, moments
 from bayesasthma.models.outcome_groups import (
     OutcomeGroups,
@@ -28,9 +30,7 @@ from bayesasthma.models.outcome_groups import (
     outcome_groups,
     unsuitable,
 )
-from bayesasthma.models.outcome_op import fast_between_outcomes_logp
 from bayesasthma.models.specification import TableSpec
-from bayesasthma.series import Design
 
 #: Scale of an outcome's deviation from its domain, in baseline SDs: log-normal, median and log SD.
 DEVIATION_SCALE, DEVIATION_LOG_SD = 0.4, 0.5

@@ -13,8 +13,8 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesasthma.correlation import pairs
-from bayesasthma.likelihood import (
+from bayesasthma.likelihood.correlation import pairs
+from bayesasthma.likelihood.tables import (
     LOG_2PI,
     draw_table,
     fisher_scale,
@@ -22,8 +22,10 @@ from bayesasthma.likelihood import (
     table_logp,
 )
 from bayesasthma.models.coordinates import Coordinates, offset_normal
+from bayesasthma.models.design import Design, TableBlock
 from bayesasthma.models.distributions import pooled_normal
 from bayesasthma.models.free_parameters import free_parameters, rounding_errors
+from bayesasthma.models.kernels.tables import fast_table_logp
 from bayesasthma.models.mixtures import mixture_data, pooled_mixture
 from bayesasthma.models.moments import (
     Moments,
@@ -34,8 +36,6 @@ from bayesasthma.models.moments import (
 )
 from bayesasthma.models.patients import observe_patients
 from bayesasthma.models.specification import TableSpec
-from bayesasthma.models.table_op import fast_table_logp
-from bayesasthma.series import Design, TableBlock
 
 
 def build(design: Design, spec: TableSpec) -> pm.Model:

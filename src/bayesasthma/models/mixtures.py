@@ -9,9 +9,9 @@ import pymc as pm
 import pytensor.tensor as pt
 from scipy.special import gammaln
 
-from bayesasthma.correlation import Array
+from bayesasthma.likelihood.correlation import Array
 from bayesasthma.models.coordinates import Coordinates
-from bayesasthma.prior_distributions import EffectPrior
+from bayesasthma.priors.distributions import EffectPrior
 
 
 def mixture_data(priors: list[EffectPrior], size: int) -> dict[str, np.ndarray]:

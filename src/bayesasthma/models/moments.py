@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from bayesasthma.correlation import (
+from bayesasthma.errors import UsageError
+from bayesasthma.likelihood.correlation import (
     Array,
     Lower,
     cholesky,
@@ -21,10 +22,9 @@ from bayesasthma.correlation import (
     unpack_lower,
     z_from_cholesky,
 )
-from bayesasthma.errors import UsageError
+from bayesasthma.models.design import Design, TableBlock
 from bayesasthma.models.specification import TableSpec
-from bayesasthma.prior_distributions import FALLBACK_TARGET_SD, EffectPrior
-from bayesasthma.series import Design, TableBlock
+from bayesasthma.priors.distributions import FALLBACK_TARGET_SD, EffectPrior
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def row_moments(
     """Population mean, log SD and partial correlations (Fisher z) of the rows a block prints.
 
     Shapes (..., series, row), (..., series, row) and (..., series, pair): what
-    :func:`bayesasthma.likelihood.table_logp` and ``draw_table`` need.
+    :func:`bayesasthma.likelihood.tables.table_logp` and ``draw_table`` need.
     """
     mean = _by_series(moment.mean, len(design.arms), table, design, xp)
     log_sd = _by_series(moment.log_sd, len(design.arms), table, design, xp)

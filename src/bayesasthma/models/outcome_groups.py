@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from bayesasthma.correlation import Array
-from bayesasthma.series import Design
+from bayesasthma.likelihood.correlation import Array
+from bayesasthma.models.design import Design
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
+from bayesasthma.models.design import Design
+from bayesasthma.models.kernels.patients import fast_patient_logp
 from bayesasthma.models.moments import Moments
-from bayesasthma.models.patient_op import fast_patient_logp
 from bayesasthma.models.specification import TableSpec
-from bayesasthma.series import Design
 
 #: Prior SD of a covariate's coefficient: baseline SDs per SD of the covariate, or for a level.
 COEFFICIENT_SCALE = 1.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from bayesasthma.correlation import CorrelationPrior
-from bayesasthma.prior_distributions import PriorSet
-from bayesasthma.priors import prior_set
+from bayesasthma.likelihood.correlation import CorrelationPrior
+from bayesasthma.priors.distributions import PriorSet
+from bayesasthma.priors.named_sets import prior_set
 
 Variance = Literal["common", "by_arm"]
 

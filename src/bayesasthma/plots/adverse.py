@@ -23,7 +23,7 @@ from bayesasthma.plots.style import (
     reaction_label,
     visit_name,
 )
-from bayesasthma.study import Study
+from bayesasthma.study.study import Study
 
 READING_LABELS = {
     "per_visit": "counts read as new at each visit",

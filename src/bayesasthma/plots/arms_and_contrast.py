@@ -22,8 +22,8 @@ from bayesasthma.plots.style import (
     visit_name,
     wrapped,
 )
-from bayesasthma.study import Study
-from bayesasthma.summaries import format_probability
+from bayesasthma.results.summaries import format_probability
+from bayesasthma.study.study import Study
 
 
 def contrast_rows(

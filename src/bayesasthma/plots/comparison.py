@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bayesasthma.comparison import headline_table
+from bayesasthma.comparison.posterior_beside_p import headline_table
 from bayesasthma.plots.style import (
     ACCENT,
     ARM_COLOURS,
@@ -22,8 +22,8 @@ from bayesasthma.plots.style import (
     visit_name,
     wrapped,
 )
-from bayesasthma.study import Study
-from bayesasthma.summaries import format_probability
+from bayesasthma.results.summaries import format_probability
+from bayesasthma.study.study import Study
 
 #: Smaller p-values are drawn at the end of the axis.
 P_FLOOR = 1e-5

@@ -9,7 +9,7 @@ from scipy import stats
 from scipy.special import expit, logit
 
 from bayesasthma.errors import UsageError
-from bayesasthma.fitting import Fit
+from bayesasthma.inference.fitting import Fit
 from bayesasthma.plots.style import ACCENT, GREY, NARROW, STYLE, blank, outcome_name, wrapped
 
 

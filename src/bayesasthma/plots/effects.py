@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from bayesasthma.fitting import Fit
+from bayesasthma.inference.fitting import Fit
 from bayesasthma.plots.headline import headline, mean_and_interval
 from bayesasthma.plots.style import (
     GREY,
@@ -25,7 +25,7 @@ from bayesasthma.plots.style import (
     visit_name,
     wrapped,
 )
-from bayesasthma.study import Study
+from bayesasthma.study.study import Study
 
 
 def baseline_sd(study: Study, outcomes: list[str]) -> xr.DataArray:

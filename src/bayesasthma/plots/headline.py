@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import xarray as xr
 
-from bayesasthma import estimands as est
-from bayesasthma.effect_table import DESCRIPTIONS, HEADLINE, estimand_draws, outcome_arrays
-from bayesasthma.fitting import Fit
+from bayesasthma.inference.fitting import Fit
+from bayesasthma.results import estimands as est
+from bayesasthma.results.effect_table import DESCRIPTIONS, HEADLINE, estimand_draws, outcome_arrays
 
 SAMPLE = ("chain", "draw")
 

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from bayesasthma.diagnostics import BFMI_MIN, ESS_MIN
-from bayesasthma.fitting import Fit
+from bayesasthma.inference.diagnostics import BFMI_MIN, ESS_MIN
+from bayesasthma.inference.fitting import Fit
 from bayesasthma.plots.headline import SAMPLE, headline
 from bayesasthma.plots.style import ACCENT, GREY, STYLE, outcome_name
 

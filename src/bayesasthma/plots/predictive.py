@@ -9,8 +9,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bayesasthma.adverse_fits import AdverseFit
-from bayesasthma.fitting import Fit
+from bayesasthma.inference.adverse_fits import AdverseFit
+from bayesasthma.inference.fitting import Fit
 from bayesasthma.plots.headline import SAMPLE
 from bayesasthma.plots.style import (
     GREY,

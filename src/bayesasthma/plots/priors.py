@@ -7,6 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
+from bayesasthma.comparison.prior_check import DEFAULT_RHO, estimates, pdf
+from bayesasthma.models.design import design
 from bayesasthma.models.moments import effect_priors
 from bayesasthma.models.specification import TableSpec
 from bayesasthma.plots.style import (
@@ -20,11 +22,9 @@ from bayesasthma.plots.style import (
     visit_name,
     wrapped,
 )
-from bayesasthma.prior_check import DEFAULT_RHO, estimates, pdf
-from bayesasthma.prior_distributions import PriorSet
-from bayesasthma.priors import registry
-from bayesasthma.series import design
-from bayesasthma.study import Study
+from bayesasthma.priors.distributions import PriorSet
+from bayesasthma.priors.named_sets import registry
+from bayesasthma.study.study import Study
 
 #: Colour-blind-safe colours (Okabe and Ito) and line styles of the sets.
 LINES = (
@@ -53,7 +53,7 @@ def prior_densities(
     priors : tuple of PriorSet, optional
         The registry by default; flat sets have no density and are left out.
     rho : float or None
-        As in :func:`bayesasthma.prior_check.prior_check`.
+        As in :func:`bayesasthma.comparison.prior_check.prior_check`.
     narrow : bool
         For a phone.
 

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bayesasthma.comparison import headline_table
+from bayesasthma.comparison.posterior_beside_p import headline_table
+from bayesasthma.models.design import design
 from bayesasthma.models.moments import effect_prior
 from bayesasthma.models.specification import table_spec
 from bayesasthma.plots.effects import baseline_sd
@@ -25,8 +26,7 @@ from bayesasthma.plots.style import (
     visit_name,
     wrapped,
 )
-from bayesasthma.series import design
-from bayesasthma.study import Study
+from bayesasthma.study.study import Study
 
 
 def sceptical_set_sd(study: Study, outcomes: list[str]) -> pd.Series:

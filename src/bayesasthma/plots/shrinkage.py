@@ -20,8 +20,8 @@ from bayesasthma.plots.style import (
     outcome_name,
     wrapped,
 )
-from bayesasthma.study import Study
-from bayesasthma.summaries import format_probability
+from bayesasthma.results.summaries import format_probability
+from bayesasthma.study.study import Study
 
 #: From no pooling to the most; colours from light to dark.
 MODEL_COLOURS = {"independent": "#A0A0A0", "longitudinal": "#9C7CC4", "joint": "#3F1466"}

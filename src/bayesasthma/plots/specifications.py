@@ -29,7 +29,7 @@ from bayesasthma.specification_curve.summary import (
     log_odds,
     rho_rows,
 )
-from bayesasthma.study import Study
+from bayesasthma.study.study import Study
 
 #: Probabilities marked on a log-odds axis.
 TICKS = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999)

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from bayesasthma.study import Study
+from bayesasthma.study.study import Study
 
 #: Okabe and Ito's colour-blind-safe colours (jfly.uni-koeln.de/color), the control arm's first.
 ARM_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")

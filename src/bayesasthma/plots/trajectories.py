@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from bayesasthma.fitting import Fit
+from bayesasthma.inference.fitting import Fit
 from bayesasthma.plots.headline import mean_and_interval
 from bayesasthma.plots.style import (
     STYLE,

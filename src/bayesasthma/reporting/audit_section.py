@@ -19,7 +19,7 @@ from bayesasthma.plots.style import reaction_label
 from bayesasthma.reporting.limitations import finding_text
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.wording import p_value, plural
-from bayesasthma.study import Study
+from bayesasthma.study.study import Study
 
 KINDS = {
     "between": "Between the arms",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bayesasthma.diagnostics import BFMI_MIN, ESS_MIN, R_HAT_MAX
+from bayesasthma.inference.diagnostics import BFMI_MIN, ESS_MIN, R_HAT_MAX
 from bayesasthma.plots.style import arm_name, outcome_name, reaction_label, visit_name
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.tables import headline_rows
 from bayesasthma.reporting.wording import chance, listed, mcid_text, plural
-from bayesasthma.study import Study
-from bayesasthma.summaries import format_probability
+from bayesasthma.results.summaries import format_probability
+from bayesasthma.study.study import Study
 
 
 def introduction(study: Study) -> str:

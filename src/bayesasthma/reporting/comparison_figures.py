@@ -5,7 +5,7 @@ from __future__ import annotations
 from bayesasthma import plots
 from bayesasthma.plots.arms_and_contrast import contrast_rows
 from bayesasthma.plots.style import arm_name
-from bayesasthma.reporting.pictures import Picture, draw
+from bayesasthma.reporting.captioned_figure import Picture, draw
 from bayesasthma.reporting.results import ReanalysisResults
 
 MAIN = "longitudinal"

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bayesasthma.comparison import BETWEEN, headline_table
+from bayesasthma.comparison.posterior_beside_p import BETWEEN, headline_table
+from bayesasthma.comparison.quotes import decimals
+from bayesasthma.models.design import design
 from bayesasthma.plots.arms_and_contrast import contrast_rows
 from bayesasthma.plots.scepticism import sceptical_set_sd
 from bayesasthma.plots.style import arm_name, outcome_name, pretty_unit, visit_name
-from bayesasthma.quotes import decimals
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.wording import interval, listed, number, p_value, plural
-from bayesasthma.series import design
-from bayesasthma.study import Study
-from bayesasthma.summaries import format_probability
+from bayesasthma.results.summaries import format_probability
+from bayesasthma.study.study import Study
 
 #: Level of the paper's tests where its methods name none.
 ALPHA = 0.05

@@ -11,11 +11,11 @@ import pandas as pd
 from bayesasthma import plots
 from bayesasthma.plots.specifications import CHOICE_NAMES, choice_value, quantity_name
 from bayesasthma.plots.style import arm_name, visit_name
-from bayesasthma.reporting.pictures import Picture, draw
+from bayesasthma.reporting.captioned_figure import Picture, draw
 from bayesasthma.reporting.wording import chance, number
 from bayesasthma.specification_curve import Sensitivity
 from bayesasthma.specification_curve.summary import default_choices, differences, rho_rows
-from bayesasthma.study import Study
+from bayesasthma.study.study import Study
 
 #: Curves drawn whole: the conclusions at the last visit that the choices move most.
 CURVES = 3

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bayesasthma import plots
-from bayesasthma.fitting import Fit
+from bayesasthma.inference.fitting import Fit
 from bayesasthma.plots.correlations import has_typical_correlation
 from bayesasthma.plots.predictive import table_predictions
 from bayesasthma.plots.style import arm_name
+from bayesasthma.reporting.captioned_figure import Picture, draw, single
 from bayesasthma.reporting.comparison_figures import comparison_pictures
 from bayesasthma.reporting.joint_section import joint_pictures
-from bayesasthma.reporting.pictures import Picture, draw, single
 from bayesasthma.reporting.prior_section import prior_pictures
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.tables import main_fit

@@ -8,11 +8,11 @@ import pandas as pd
 
 from bayesasthma import plots
 from bayesasthma.plots.style import arm_name, outcome_name, visit_name
-from bayesasthma.reporting.pictures import Picture, draw
+from bayesasthma.reporting.captioned_figure import Picture, draw
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.wording import interval, listed, number
-from bayesasthma.study import Study
-from bayesasthma.summaries import format_probability
+from bayesasthma.results.summaries import format_probability
+from bayesasthma.study.study import Study
 
 SETS = {"primary": "the primary outcomes", "directed": "all outcomes with a direction of benefit"}
 

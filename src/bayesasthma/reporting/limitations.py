@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesasthma.models.design import design
 from bayesasthma.plots.style import arm_name, outcome_name, reaction_label
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.tables import correlation_learning, headline_rows, main_fit
 from bayesasthma.reporting.wording import listed, plural
-from bayesasthma.series import design
-from bayesasthma.study import Study
+from bayesasthma.study.study import Study
 
 Limitation = tuple[str, str]
 

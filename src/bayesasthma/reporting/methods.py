@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bayesasthma.adverse_fits import AdverseFit
 from bayesasthma.errors import UsageError
-from bayesasthma.fitting import Fit
-from bayesasthma.priors import prior_set
+from bayesasthma.inference.adverse_fits import AdverseFit
+from bayesasthma.inference.fitting import Fit
+from bayesasthma.priors.named_sets import prior_set
 from bayesasthma.reporting.results import ReanalysisResults
 
 READINGS = {

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesasthma import plots
+from bayesasthma.comparison.prior_check import DEFAULT_RHO, prior_check
 from bayesasthma.plots.style import arm_name, outcome_name, reaction_label, visit_name
-from bayesasthma.prior_check import DEFAULT_RHO, prior_check
-from bayesasthma.prior_distributions import PriorSet
-from bayesasthma.priors import registry
-from bayesasthma.reporting.pictures import Picture, draw
-from bayesasthma.study import Study
+from bayesasthma.priors.distributions import PriorSet
+from bayesasthma.priors.named_sets import registry
+from bayesasthma.reporting.captioned_figure import Picture, draw
+from bayesasthma.study.study import Study
 
 #: Conflicts below this are set in bold.
 CONFLICT = 0.05

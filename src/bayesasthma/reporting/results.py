@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from bayesasthma.adverse_fits import AdverseFit
-from bayesasthma.fitting import Fit
-from bayesasthma.study import Study
+from bayesasthma.inference.adverse_fits import AdverseFit
+from bayesasthma.inference.fitting import Fit
+from bayesasthma.study.study import Study
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from bayesasthma.adverse_table import FUTURE_PATIENTS
-from bayesasthma.comparison import headline_table
-from bayesasthma.effect_table import DESCRIPTIONS, HEADLINE
-from bayesasthma.fitting import Fit
+from bayesasthma.comparison.posterior_beside_p import headline_table
+from bayesasthma.comparison.quotes import decimals
+from bayesasthma.inference.fitting import Fit
 from bayesasthma.plots.correlations import has_typical_correlation
 from bayesasthma.plots.headline import SAMPLE, headline
 from bayesasthma.plots.style import arm_name, outcome_name, pretty_unit, reaction_label, visit_name
-from bayesasthma.quotes import decimals
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.wording import (
     chance,
@@ -26,7 +24,9 @@ from bayesasthma.reporting.wording import (
     p_value,
     percent,
 )
-from bayesasthma.summaries import format_probability
+from bayesasthma.results.adverse_table import FUTURE_PATIENTS
+from bayesasthma.results.effect_table import DESCRIPTIONS, HEADLINE
+from bayesasthma.results.summaries import format_probability
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from bayesasthma.calibration.reliability import (
     share_true,
 )
 from bayesasthma.calibration.tabulation import size_label
-from bayesasthma.reporting.pictures import Picture, single
+from bayesasthma.reporting.captioned_figure import Picture, single
 
 #: The quantity a reader asks about first, by model.
 HEADLINES = {

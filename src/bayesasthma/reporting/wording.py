@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesasthma.comparison.quotes import decimals
 from bayesasthma.plots.style import pretty_unit
-from bayesasthma.quotes import decimals
-from bayesasthma.summaries import format_probability
+from bayesasthma.results.summaries import format_probability
 
 MINUS = "−"
 

@@ -10,18 +10,17 @@ from typing import Any
 
 import jinja2
 
-from bayesasthma.adverse_table import FUTURE_PATIENTS
 from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.plots.style import arm_name
 from bayesasthma.reporting.audit_section import audit_section
 from bayesasthma.reporting.brief import findings, gate_sentence, introduction
+from bayesasthma.reporting.captioned_figure import Picture
 from bayesasthma.reporting.comparison_section import comparison_section
 from bayesasthma.reporting.curve_section import curve_section
 from bayesasthma.reporting.figures import pictures
 from bayesasthma.reporting.joint_section import joint_section
 from bayesasthma.reporting.limitations import limitations
 from bayesasthma.reporting.methods import command, fit_descriptions
-from bayesasthma.reporting.pictures import Picture
 from bayesasthma.reporting.prior_section import prior_section
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.tables import (
@@ -34,6 +33,7 @@ from bayesasthma.reporting.tables import (
     predicted_rows,
 )
 from bayesasthma.reporting.trust import trust
+from bayesasthma.results.adverse_table import FUTURE_PATIENTS
 from bayesasthma.specification_curve import load_sensitivity
 
 SECTIONS = (

@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
+from bayesasthma._files.output import csv_text, write_text
 from bayesasthma.errors import UsageError
-from bayesasthma.fitting import Fit, silent
-from bayesasthma.output_files import csv_text, write_text
-from bayesasthma.sampling import Progress, SamplerOptions, versions
+from bayesasthma.inference.fitting import Fit, silent
+from bayesasthma.inference.sampling import Progress, SamplerOptions, versions
 from bayesasthma.specification_curve.fingerprints import source
 from bayesasthma.specification_curve.grid import Grid, default_grid, read_grid
 from bayesasthma.specification_curve.power import COLUMNS as POWER_COLUMNS
@@ -28,7 +28,7 @@ from bayesasthma.specification_curve.summary import (
     ranges,
     variance_shares,
 )
-from bayesasthma.study import Study
+from bayesasthma.study.study import Study
 
 #: Files of a curve in a run's folder; the fits themselves are kept in ``posterior/sensitivity``.
 FACTS = "sensitivity.json"

@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import bayesasthma
-from bayesasthma.sampling import source_hash, versions
-from bayesasthma.source_code import file_tokens
+from bayesasthma._files.source_code import file_tokens
+from bayesasthma.inference.sampling import source_hash, versions
 
 #: Source that turns draws into the rows of a curve, beside what `source_hash` covers.
 SUMMARISING = (
-    "adverse_fits.py",
-    "adverse_table.py",
-    "assembly.py",
-    "convergence.py",
-    "diagnostics.py",
-    "effect_table.py",
-    "estimands.py",
-    "graphs.py",
-    "summaries.py",
-    "specification_curve/parts.py",
+    "inference/adverse_fits.py",
+    "results/adverse_table.py",
+    "inference/assembly.py",
+    "inference/convergence.py",
+    "inference/diagnostics.py",
+    "results/effect_table.py",
+    "results/estimands.py",
+    "inference/graphs.py",
+    "results/summaries.py",
+    "specification_curve/repeated_sampling.py",
     "specification_curve/study_grid.py",
     "specification_curve/tasks.py",
 )

@@ -10,9 +10,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from bayesasthma.correlation import CorrelationPrior
 from bayesasthma.errors import UsageError
-from bayesasthma.priors import prior_set
+from bayesasthma.likelihood.correlation import CorrelationPrior
+from bayesasthma.priors.named_sets import prior_set
 
 #: Which estimand each way of treating the baseline reports.
 ADJUSTMENTS = {

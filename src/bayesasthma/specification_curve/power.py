@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesasthma.effect_table import HEADLINE, estimand_draws
 from bayesasthma.errors import UsageError
-from bayesasthma.fitting import Fit
-from bayesasthma.graphs import model_module
+from bayesasthma.inference.fitting import Fit
+from bayesasthma.inference.graphs import model_module
+from bayesasthma.inference.sampling import log_prior
+from bayesasthma.models.design import Design, design
 from bayesasthma.models.specification import TableSpec, table_spec
-from bayesasthma.sampling import log_prior
-from bayesasthma.series import Design, design
+from bayesasthma.results.effect_table import HEADLINE, estimand_draws
 
 COLUMNS = ["outcome", "arm", "visit", "estimand", "prior_sensitivity", "likelihood_sensitivity",
            "diagnosis"]  # fmt: skip

@@ -10,14 +10,14 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from bayesasthma._files.output import write_text
 from bayesasthma.dispatch import Outcome, Task, open_pool
 from bayesasthma.dispatch import run as run_tasks
 from bayesasthma.errors import UsageError
-from bayesasthma.graphs import graph_key
-from bayesasthma.output_files import write_text
-from bayesasthma.priors import prior_set
-from bayesasthma.sampling import PATIENTS_MANY, Progress, SamplerOptions
-from bayesasthma.series import Design
+from bayesasthma.inference.graphs import graph_key
+from bayesasthma.inference.sampling import PATIENTS_MANY, Progress, SamplerOptions
+from bayesasthma.models.design import Design
+from bayesasthma.priors.named_sets import prior_set
 from bayesasthma.specification_curve.fingerprints import digest, environment
 from bayesasthma.specification_curve.grid import (
     ADJUSTMENTS,
@@ -32,7 +32,7 @@ from bayesasthma.specification_curve.tasks import (
     layouts,
     sampled_at_once,
 )
-from bayesasthma.study import Study
+from bayesasthma.study.study import Study
 
 #: Fewer than a single fit's: what is compared are hundreds of fits. Four chains, for two may agree
 #: on one of two modes; one after the other, so that each worker needs one core. Of 500 draws the

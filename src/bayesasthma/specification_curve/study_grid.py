@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from bayesasthma.correlation import CorrelationPrior
 from bayesasthma.errors import UsageError
-from bayesasthma.external_evidence import outcome_evidence, reaction_evidence
+from bayesasthma.likelihood.correlation import CorrelationPrior
+from bayesasthma.models.design import design
 from bayesasthma.models.outcome_groups import unsuitable
 from bayesasthma.models.specification import TableSpec
-from bayesasthma.priors import prior_set
-from bayesasthma.readings import Reading, read_as
-from bayesasthma.series import design
+from bayesasthma.priors.named_sets import prior_set
 from bayesasthma.specification_curve.grid import (
     AdverseChoices,
     Grid,
     Specification,
     TableChoices,
 )
-from bayesasthma.study import Study
+from bayesasthma.study.external_evidence import outcome_evidence, reaction_evidence
+from bayesasthma.study.readings import Reading, read_as
+from bayesasthma.study.study import Study
 
 
 def table_spec_of(choices: TableChoices) -> TableSpec:

@@ -20,7 +20,7 @@ from bayesasthma.specification_curve.study_grid import (
     repeated_outcomes,
     repeated_reactions,
 )
-from bayesasthma.study import Study
+from bayesasthma.study.study import Study
 
 #: The choices of table fits and of adverse fits, in the order that figures show them.
 TABLE_CHOICES = (

@@ -17,29 +17,29 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesasthma.adverse_fits import (
+from bayesasthma.dispatch import Worker
+from bayesasthma.errors import BayesAsthmaError
+from bayesasthma.inference.adverse_fits import (
     AdverseFit,
     accumulate,
     cell_grid,
     conjugate_fit,
 )
-from bayesasthma.adverse_table import adverse_effects
-from bayesasthma.assembly import natural_moments
-from bayesasthma.diagnostics import check, check_outcomes
-from bayesasthma.dispatch import Worker
-from bayesasthma.effect_table import effects
-from bayesasthma.errors import BayesAsthmaError
-from bayesasthma.fitting import Fit
-from bayesasthma.graphs import CompiledGraphs
+from bayesasthma.inference.assembly import natural_moments
+from bayesasthma.inference.diagnostics import check, check_outcomes
+from bayesasthma.inference.fitting import Fit
+from bayesasthma.inference.graphs import CompiledGraphs
+from bayesasthma.inference.sampling import SamplerOptions, sample
+from bayesasthma.models.design import Design, design
 from bayesasthma.models.specification import TableSpec
-from bayesasthma.prior_distributions import PriorSet
-from bayesasthma.sampling import SamplerOptions, sample
-from bayesasthma.series import Design, design
+from bayesasthma.priors.distributions import PriorSet
+from bayesasthma.results.adverse_table import adverse_effects
+from bayesasthma.results.effect_table import effects
 from bayesasthma.specification_curve.fingerprints import environment
 from bayesasthma.specification_curve.grid import AdverseChoices, TableChoices
-from bayesasthma.specification_curve.parts import Drawn, Problem, sample_parts, subject
+from bayesasthma.specification_curve.repeated_sampling import Drawn, Problem, sample_parts, subject
 from bayesasthma.specification_curve.study_grid import fitted_outcomes, read_study
-from bayesasthma.study import Study
+from bayesasthma.study.study import Study
 
 #: Columns of `effects.csv` and `adverse.csv` that a curve keeps.
 KEPT = (

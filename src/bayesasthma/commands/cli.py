@@ -1,0 +1,399 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bayesasthma.commands._options import (
+    JsonOption,
+    QuietOption,
+    SchedulerOption,
+    SeedOption,
+    StudyArg,
+    WorkersOption,
+)
+from bayesasthma.commands.calibration import calibrate
+from bayesasthma.commands.console import Console, effect_text, print_audit
+from bayesasthma.commands.priors import app as prior_app
+from bayesasthma.commands.studies import app as study_app
+from bayesasthma.errors import BayesAsthmaError, GateError, StudyError, UsageError
+
+if TYPE_CHECKING:
+    from bayesasthma.inference.sampling import SamplerOptions
+    from bayesasthma.study.study import Study
+
+FINE, GATE_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="bayesasthma",
+    help="Bayesian re-analysis of published mean ± SD tables of longitudinal trials.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(study_app, name="study")
+app.add_typer(prior_app, name="prior")
+app.command()(calibrate)
+
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="Folder for results.  [default: reports/<study>]")
+]
+DrawsOption = Annotated[int, typer.Option(help="Kept draws per chain.", min=4)]
+TuneOption = Annotated[int, typer.Option(help="Warm-up draws per chain.", min=1)]
+ChainsOption = Annotated[int, typer.Option(help="Chains.", min=1)]
+
+
+def _load(study: str) -> Study:
+    from bayesasthma.study.bundle import load_study
+
+    return load_study(study)
+
+
+def _folder(out: Path | None, study: Study) -> Path:
+    folder = out if out is not None else Path("reports") / study.name
+    if folder.exists() and not folder.is_dir():
+        raise BayesAsthmaError(f"--out {folder} is a file, not a folder")
+    return folder
+
+
+def _options(draws: int, tune: int, chains: int, seed: int, console: Console) -> SamplerOptions:
+    from bayesasthma.inference.sampling import SamplerOptions
+
+    bar = not console.quiet and not console.as_json and sys.stderr.isatty()
+    return SamplerOptions(draws=draws, tune=tune, chains=chains, seed=seed, progress_bar=bar)
+
+
+@app.command()
+def reanalyse(
+    study: StudyArg = "liu2025",
+    out: OutOption = None,
+    draws: DrawsOption = 2000,
+    tune: TuneOption = 1000,
+    chains: ChainsOption = 4,
+    seed: SeedOption = 20250711,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Audit, fit, diagnose, compare and report, in one go; a rerun resumes."""
+    from bayesasthma.reporting.reanalysis import reanalyse as run
+
+    console = Console(quiet, as_json)
+    bundle = _load(study)
+    folder = _folder(out, bundle)
+    options = _options(draws, tune, chains, seed, console)
+    results = run(bundle, folder, options=options, progress=console.progress)
+    failed = results.diagnostics[results.diagnostics["gate"] != "pass"]
+    checked = zip(results.diagnostics["fit"], results.diagnostics["failures"], strict=True)
+    lines = [f"{fit}: {failures or 'gate passed'}" for fit, failures in checked]
+    lines.append(f"report: {folder / 'report.html'}")
+    console.facts(
+        {
+            "study": bundle.name,
+            "out": str(folder),
+            "gate": "pass" if results.passed else "fail",
+            "failed_fits": list(failed["fit"]),
+            "timings": results.run["timings"],
+        },
+        "\n".join(lines),
+    )
+    if not results.passed:
+        raise typer.Exit(GATE_FAILED)
+
+
+@app.command()
+def fit(
+    model: Annotated[str, typer.Argument(help="independent, longitudinal, joint or adverse.")],
+    study: StudyArg = "liu2025",
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            help="Prior set (see 'bayesasthma prior list'), external:WEIGHT, or your own TOML file."
+        ),
+    ] = None,
+    correlation: Annotated[
+        str | None,
+        typer.Option(
+            help="unstructured, exchangeable, ar1, exchangeable_ar1 or fixed:RHO "
+            "(longitudinal and joint)."
+        ),
+    ] = None,
+    variance: Annotated[
+        str | None, typer.Option(help="common (one SD over the arms) or by_arm.")
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            help="identity (default), or log: log-normal patients for inflammation and IgE, or for "
+            "log:OUTCOME,..."
+        ),
+    ] = None,
+    dispersion: Annotated[
+        str | None,
+        typer.Option(help="sd (default), or se: printed SDs are standard errors; se:OUTCOME,..."),
+    ] = None,
+    rounding: Annotated[
+        bool | None,
+        typer.Option("--rounding/--no-rounding", help="Model the rounding of printed numbers."),
+    ] = None,
+    draws: DrawsOption = 2000,
+    tune: TuneOption = 1000,
+    chains: ChainsOption = 4,
+    seed: SeedOption = 20250711,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Fit one model; keep its posterior and print its effects."""
+    from bayesasthma._files.output import write_csv
+    from bayesasthma.inference.named_models import fit as run
+
+    if variance not in (None, "common", "by_arm"):
+        raise UsageError(f"unknown variance {variance!r}; there are common, by_arm")
+    console = Console(quiet, as_json)
+    bundle = _load(study)
+    folder = _folder(out, bundle)
+    fits = run(
+        bundle,
+        model,
+        prior,
+        correlation=correlation,
+        variance=variance,  # type: ignore[arg-type]
+        scale=scale,
+        dispersion=dispersion,
+        rounding=rounding,
+        options=_options(draws, tune, chains, seed, console),
+        folder=folder / "posterior",
+        progress=console.progress,
+    )
+    if isinstance(fits, list):
+        import pandas as pd
+
+        from bayesasthma.results.adverse_table import adverse_effects
+
+        table = pd.concat([adverse_effects(item) for item in fits], ignore_index=True)
+        name = f"adverse-{fits[-1].spec.prior_name.replace(':', '')}.csv"
+        failures = [
+            f"{item.label}: {'; '.join(item.gate.failures)}"
+            for item in fits
+            if not item.gate.passed
+        ]
+    else:
+        from bayesasthma.results.effect_table import effects
+
+        table = effects(fits)
+        name = f"effects-{fits.label}.csv"
+        failures = [f"{fits.label}: {reason}" for reason in fits.gate.failures]
+        if fits.model == "joint" and (bundle.outcomes["direction"] != 0).any():
+            from bayesasthma.results.joint_estimands import joint_effects
+
+            write_csv(joint_effects(fits), folder / f"{fits.label}.csv")
+    write_csv(table, folder / name)
+    console.data(table, effect_text(table, folder / name))
+    for failure in failures:
+        print(f"gate failed: {failure}", file=sys.stderr)
+    if failures or (table["gate"] != "pass").any():
+        raise typer.Exit(GATE_FAILED)
+
+
+@app.command()
+def quote(
+    study: StudyArg = "liu2025",
+    outcome: Annotated[str | None, typer.Option(help="Outcome; all by default.")] = None,
+    visit: Annotated[str | None, typer.Option(help="Visit; the last by default.")] = None,
+    threshold: Annotated[
+        str | None, typer.Option(help="A benefit in the outcome's unit, or 'mcid'.")
+    ] = None,
+    estimand: Annotated[
+        str | None, typer.Option(help="The baseline-adjusted difference by default.")
+    ] = None,
+    prior: Annotated[str | None, typer.Option(help="Prior set.")] = None,
+    correlation: Annotated[str | None, typer.Option(help="Correlation structure.")] = None,
+    despite_gate: Annotated[
+        bool, typer.Option("--despite-gate", help="Quote although the gate fails; says so.")
+    ] = False,
+    draws: DrawsOption = 2000,
+    tune: TuneOption = 1000,
+    chains: ChainsOption = 4,
+    seed: SeedOption = 20250711,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Ready-to-paste statements with interval, probability of benefit, prior and gate."""
+    from bayesasthma.comparison.quotes import quote as statements
+    from bayesasthma.inference.fitting import fit_table
+    from bayesasthma.models.specification import table_spec
+    from bayesasthma.specification_curve import load_sensitivity
+
+    console = Console(quiet, as_json)
+    bundle = _load(study)
+    limit: float | str | None = threshold
+    if threshold is not None and threshold != "mcid":
+        try:
+            limit = float(threshold)
+        except ValueError as error:
+            raise UsageError(f"--threshold {threshold!r}: a number, or 'mcid'") from error
+    result = fit_table(
+        bundle,
+        table_spec("longitudinal", prior, correlation),
+        _options(draws, tune, chains, seed, console),
+        folder=_folder(out, bundle) / "posterior",
+        progress=console.progress,
+    )
+    table = statements(
+        result,
+        outcome,
+        visit,
+        threshold=limit,
+        estimand=estimand,
+        despite_gate=despite_gate,
+        curve=load_sensitivity(bundle, _folder(out, bundle)),
+    )
+    console.data(table, "\n\n".join(table["statement"]))
+    if (table["gate"] != "pass").any():
+        raise typer.Exit(GATE_FAILED)
+
+
+@app.command()
+def audit(
+    study: StudyArg = "liu2025",
+    out: OutOption = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Exit 1 when a p is impossible or changes significance."),
+    ] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Check the printed numbers against each other; no sampling."""
+    from bayesasthma._files.output import write_csv
+    from bayesasthma.auditing import IMPOSSIBLE
+    from bayesasthma.auditing import audit as run
+
+    console = Console(quiet, as_json)
+    bundle = _load(study)
+    folder = _folder(out, bundle)
+    result = run(bundle)
+    write_csv(result.tests, folder / "audit.csv")
+    write_csv(result.findings, folder / "findings.csv")
+    if as_json:
+        facts = {
+            "tests": json.loads(result.tests.to_json(orient="records")),
+            "findings": json.loads(result.findings.to_json(orient="records")),
+        }
+        console.facts(facts, "")
+    else:
+        print_audit(result, bundle)
+        console.progress(f"written to {folder / 'audit.csv'} and {folder / 'findings.csv'}")
+    tests = result.tests
+    serious = (tests["verdict"] == IMPOSSIBLE) | tests["significance_changes"].astype(bool)
+    if strict and serious.any():
+        raise typer.Exit(GATE_FAILED)
+
+
+@app.command()
+def sensitivity(
+    study: StudyArg = "liu2025",
+    grid: Annotated[
+        Path | None, typer.Option(help="Specifications (TOML); the package's own by default.")
+    ] = None,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
+    draws: Annotated[int | None, typer.Option(help="Kept draws per chain.", min=4)] = None,
+    tune: Annotated[int | None, typer.Option(help="Warm-up draws per chain.", min=1)] = None,
+    chains: Annotated[int | None, typer.Option(help="Chains per fit.", min=2)] = None,
+    seed: SeedOption = 20250711,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """The specification curve: every defensible choice, fitted; a rerun resumes."""
+    from bayesasthma.inference.fitting import fit_table
+    from bayesasthma.specification_curve import curve_options, range_text
+    from bayesasthma.specification_curve import sensitivity as run
+
+    console = Console(quiet, as_json)
+    bundle = _load(study)
+    folder = _folder(out, bundle)
+    curve = run(
+        bundle,
+        grid,
+        options=curve_options(draws, tune, chains, seed),
+        workers=workers,
+        scheduler=scheduler,
+        folder=folder / "posterior" / "sensitivity",
+        fit=fit_table(bundle, folder=folder / "posterior", progress=console.progress),
+        progress=console.progress,
+    )
+    curve.write(folder)
+    console.data(curve.ranges, range_text(curve, folder))
+    if not curve.passed:
+        raise typer.Exit(GATE_FAILED)
+
+
+@app.command()
+def report(
+    study: StudyArg = "liu2025",
+    out: OutOption = None,
+    draws: DrawsOption = 2000,
+    tune: TuneOption = 1000,
+    chains: ChainsOption = 4,
+    seed: SeedOption = 20250711,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Rebuild tables, figures and report from the saved fits."""
+    from bayesasthma.reporting.reanalysis import report as rebuild
+
+    console = Console(quiet, as_json)
+    bundle = _load(study)
+    folder = _folder(out, bundle)
+    written = rebuild(bundle, folder, options=_options(draws, tune, chains, seed, console))
+    console.facts(
+        {"study": bundle.name, "out": str(folder), "files": [str(path) for path in written]},
+        f"report: {folder / 'report.html'}",
+    )
+
+
+def _version(show: bool) -> None:
+    if show:
+        from bayesasthma import __version__
+
+        print(f"bayesasthma {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with 0 (fine), 1 (a gate failed) or 2 (bad input or usage)."""
+    try:
+        app(arguments)
+    except StudyError as error:
+        if "--json" in (arguments if arguments is not None else sys.argv):
+            problems = [vars(problem) for problem in error.problems]
+            print(json.dumps({"valid": False, "problems": problems}, indent=1))
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except BayesAsthmaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(GATE_FAILED if isinstance(error, GateError) else BAD_INPUT)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        print("interrupted; finished fits are kept and a rerun resumes from them", file=sys.stderr)
+        sys.exit(INTERRUPTED)

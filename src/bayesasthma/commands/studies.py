@@ -1,0 +1,57 @@
+"""The commands ``study list``, ``study check`` and ``study new``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bayesasthma.commands._options import JsonOption, StudyArg
+from bayesasthma.commands.console import Console
+
+app = typer.Typer(help="List, check and scaffold study bundles.", no_args_is_help=True)
+
+
+@app.command("list")
+def study_list(as_json: JsonOption = False) -> None:
+    """List the bundled studies."""
+    import pandas as pd
+
+    from bayesasthma.study.bundle import bundled_studies, load_study
+
+    rows = []
+    for name in bundled_studies():
+        item = load_study(name)
+        arms = ", ".join(f"{arm.label} (n = {arm.n})" for arm in item.arms.itertuples())
+        rows.append(
+            {
+                "study": name,
+                "arms": arms,
+                "outcomes": len(item.outcomes),
+                "visits": len(item.visits),
+                "citation": item.citation,
+            }
+        )
+    Console(False, as_json).data(pd.DataFrame(rows))
+
+
+@app.command("check")
+def study_check(study: StudyArg, as_json: JsonOption = False) -> None:
+    """Validate a bundle; reports every problem at once."""
+    from bayesasthma.study.bundle import load_study
+
+    item = load_study(study)
+    facts = {"study": item.name, "valid": True, "outcomes": len(item.outcomes)}
+    Console(False, as_json).facts(facts, f"{item}\nno problems found")
+
+
+@app.command("new")
+def study_new(
+    folder: Annotated[Path, typer.Argument(help="A folder to make.")], as_json: JsonOption = False
+) -> None:
+    """Write a commented scaffold of a bundle."""
+    from bayesasthma.study.template import write_template
+
+    written = [str(path) for path in write_template(folder)]
+    Console(False, as_json).facts({"files": written}, "\n".join(written))

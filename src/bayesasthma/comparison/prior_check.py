@@ -1,0 +1,277 @@
+"""What a prior set says of a study before the data, and whether the data contradict it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, special, stats
+
+from bayesasthma.errors import UsageError
+from bayesasthma.likelihood.correlation import CorrelationPrior
+from bayesasthma.models.adverse import counts, log_odds_priors
+from bayesasthma.models.design import Design, design
+from bayesasthma.models.moments import effect_priors
+from bayesasthma.models.specification import TableSpec
+from bayesasthma.priors.distributions import Component, EffectPrior, PriorSet
+from bayesasthma.priors.named_sets import check_names
+from bayesasthma.study.study import Study
+
+#: Within-patient correlation at which estimates are adjusted: the median of its prior.
+DEFAULT_RHO = float(special.expit(CorrelationPrior().location))
+#: Normals that stand for a Student t blurred by an error.
+NODES = 1000
+QUANTILES = (0.025, 0.25, 0.5, 0.75, 0.975)
+
+COLUMNS = [
+    "study", "prior", "outcome", "reaction", "arm", "visit", "estimand", "unit", "formula",
+    "q2_5", "q25", "median", "q75", "q97_5", "p_benefit", "p_benefit_gt_mcid",
+    "rho", "estimate", "se", "conflict_z", "conflict_p",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A frequentist estimate in baseline SDs.
+
+    Attributes
+    ----------
+    outcome, arm, visit : int
+        Positions in the design.
+    value, error : float
+        Of the treatment effect, and its standard error.
+    """
+
+    outcome: int
+    arm: int
+    visit: int
+    value: float
+    error: float
+
+
+def cdf(prior: EffectPrior, x: np.ndarray | float, error: float = 0.0) -> np.ndarray:
+    """Chance of an effect (or, with an ``error``, of its estimate) of at most ``x``."""
+    parts = [p.weight * np.asarray(_part(p, error, x, density=False)) for p in prior.components]
+    total: np.ndarray = np.sum(parts, axis=0)
+    return total
+
+
+def pdf(prior: EffectPrior, x: np.ndarray | float, error: float = 0.0) -> np.ndarray:
+    """Density of an effect, or of its estimate with the standard error ``error``."""
+    parts = [p.weight * np.asarray(_part(p, error, x, density=True)) for p in prior.components]
+    total: np.ndarray = np.sum(parts, axis=0)
+    return total
+
+
+def _part(part: Component, error: float, x: np.ndarray | float, *, density: bool) -> np.ndarray:
+    """One component; a Student t blurred by an error is a mixture of normals over its precision."""
+    if error == 0:
+        family = stats.t(part.df, part.location, part.scale)
+        return np.asarray(family.pdf(x) if density else family.cdf(x))
+    if part.df == np.inf:
+        spread: np.ndarray = np.array([np.hypot(part.scale, error)])
+    else:
+        # a Student t is a mixture of normals over the chi-square's quantiles
+        u = (np.arange(NODES) + 0.5) / NODES
+        spread = np.hypot(part.scale / np.sqrt(stats.chi2(part.df).ppf(u) / part.df), error)
+    z = (np.asarray(x)[..., None] - part.location) / spread
+    each = stats.norm.pdf(z) / spread if density else special.ndtr(z)
+    mixed: np.ndarray = each.mean(axis=-1)
+    return mixed
+
+
+def quantile(prior: EffectPrior, probability: float) -> float:
+    """Quantile of a prior; infinite for a flat one."""
+    if prior.flat:
+        return float("nan")
+    ends = [
+        stats.t(p.df, p.location, p.scale).ppf(probability) for p in prior.components if p.weight
+    ]
+    low, high = min(ends), max(ends)
+    if low == high:
+        return float(low)
+    return float(optimize.brentq(lambda x: float(cdf(prior, x)) - probability, low, high))
+
+
+def conflict(prior: EffectPrior, estimate: float, error: float) -> float:
+    """Prior predictive p-value of an estimate: chance of one at least as surprising.
+
+    ``P(m(D) <= m(d))`` where ``m`` is the prior predictive density of the estimate (Box 1980, J R
+    Stat Soc A 143:383). For a normal prior ``Normal(m, s^2)`` that is ``2 Phi(-|d - m| / sqrt(s^2 +
+    SE^2))``; for one Student t it is the two-sided tail area of its convolution with the error; for
+    a mixture the mass where the density is lower is summed on a grid.
+
+    Returns
+    -------
+    float
+        NaN for a flat prior, which predicts nothing.
+    """
+    if prior.flat:
+        return float("nan")
+    if len(prior.components) == 1:
+        centre = prior.location
+        return float(2 * cdf(prior, centre - abs(estimate - centre), error))
+    centre = prior.location
+    width = max(np.hypot(part.scale, error) for part in prior.components)
+    narrow = min(np.hypot(part.scale, error) for part in prior.components)
+    x = centre + narrow * np.sinh(np.linspace(-1, 1, 20001) * np.arcsinh(1e4 * width / narrow))
+    middle = pdf(prior, (x[1:] + x[:-1]) / 2, error)
+    mass = np.diff(cdf(prior, x, error))
+    return float(mass[middle <= pdf(prior, estimate, error)].sum())
+
+
+def estimates(layout: Design, rho: float | None = DEFAULT_RHO) -> list[Estimate]:
+    """Differences between printed levels at follow-up visits, in baseline SDs.
+
+    With ``rho`` they are adjusted for baseline by the slope ``b = rho s_t s_0 / s_0^2`` pooled over
+    the arms, ``d_t - b d_0``, with the squared standard error ``sum over arms of (s_t^2 + b^2 s_0^2
+    - 2 b rho s_0 s_t) / n``; without, or where the baseline is not printed, it is ``d_t`` with
+    ``sum of s_t^2 / n``.
+    """
+    level: dict[tuple[int, int, int], tuple[float, float, float]] = {}
+    for table in layout.tables:
+        for row, functional in enumerate(table.functional):
+            if functional.min() < 0:
+                continue
+            visit = int(np.flatnonzero(functional)[0])
+            for s, key in enumerate(zip(table.outcome, table.arm, strict=True)):
+                numbers = (table.mean[s, row], table.sd[s, row], table.n[s, row])
+                level[int(key[0]), int(key[1]), visit] = tuple(map(float, numbers))  # type: ignore[assignment]
+    found = []
+    for (k, g, t), own in sorted(level.items()):
+        if g == 0 or t == layout.baseline or (k, 0, t) not in level:
+            continue
+        arms = [level[k, 0, t], own]
+        base = [level.get((k, a, 0)) for a in (0, g)]
+        value = own[0] - arms[0][0]
+        if rho is None or layout.baseline is None or None in base:
+            error = sum(sd**2 / n for _, sd, n in arms)
+        else:
+            first = [item for item in base if item is not None]
+            df = [n - 1 for _, _, n in arms]
+            covariance = sum(f * rho * b[1] * a[1] for f, a, b in zip(df, arms, first, strict=True))
+            slope = covariance / sum(f * b[1] ** 2 for f, b in zip(df, first, strict=True))
+            value -= slope * (first[1][0] - first[0][0])
+            error = sum(
+                (a[1] ** 2 + slope**2 * b[1] ** 2 - 2 * slope * rho * a[1] * b[1]) / a[2]
+                for a, b in zip(arms, first, strict=True)
+            )
+        found.append(Estimate(k, g, t, value, float(np.sqrt(error))))
+    return found
+
+
+def prior_check(
+    study: Study, prior: PriorSet, rho: float | None = DEFAULT_RHO, visit: str | None = None
+) -> pd.DataFrame:
+    """Prior predictive quantiles of every headline effect, and the prior-data conflict check.
+
+    Parameters
+    ----------
+    study : Study
+    prior : PriorSet
+    rho : float or None
+        Within-patient correlation at which the estimates are adjusted for baseline; None for
+        unadjusted differences.
+    visit : str, optional
+        Only this follow-up visit; all by default.
+
+    Returns
+    -------
+    DataFrame
+        One row per outcome, treated arm and follow-up visit at which both arms print a level, and
+        per reaction and treated arm with printed counts; columns as ``docs/columns.md`` gives them.
+
+    Raises
+    ------
+    UsageError
+        If the set names outcomes or reactions that the study does not have.
+    """
+    check_names(prior, study)
+    layout = design(study, as_table=True)
+    priors = effect_priors(layout, TableSpec("longitudinal", prior))
+    rows = []
+    for item in estimates(layout, rho):
+        if visit not in (None, layout.visits[item.visit]):
+            continue
+        k, unit = item.outcome, float(layout.scale[item.outcome])
+        own = priors[k].times(unit)
+        sign = float(layout.direction[k])
+        rows.append(
+            {
+                "outcome": layout.outcomes[k],
+                "arm": layout.arms[item.arm],
+                "visit": layout.visits[item.visit],
+                "estimand": "difference"
+                if rho is None or layout.baseline is None
+                else "adjusted_difference",
+                "unit": study.outcomes.loc[layout.outcomes[k], "unit"],
+                "rho": np.nan if rho is None or layout.baseline is None else rho,
+                **_describe(own, sign, float(layout.target[k]) * unit),
+                **_conflict(own, unit * item.value, unit * item.error),
+            }
+        )
+    rows += _reactions(study, prior)
+    table = pd.DataFrame(rows).assign(study=study.name, prior=prior.name)
+    for column in ("outcome", "reaction", "visit"):
+        table[column] = table[column].fillna("") if column in table else ""
+    return table.reindex(columns=COLUMNS)
+
+
+def _describe(prior: EffectPrior, sign: float, target: float) -> dict[str, object]:
+    names = ("q2_5", "q25", "median", "q75", "q97_5")
+    found: dict[str, object] = {"formula": prior.describe()}
+    found |= {name: quantile(prior, p) for name, p in zip(names, QUANTILES, strict=True)}
+    proper = sign != 0 and not prior.flat
+    benefit = prior.times(sign) if proper else prior
+    found["p_benefit"] = 1 - float(cdf(benefit, 0.0)) if proper else np.nan
+    judged = proper and np.isfinite(target)
+    found["p_benefit_gt_mcid"] = 1 - float(cdf(benefit, target)) if judged else np.nan
+    return found
+
+
+def _conflict(prior: EffectPrior, estimate: float, error: float) -> dict[str, float]:
+    p = conflict(prior, estimate, error)
+    side = np.sign(estimate - prior.location)
+    return {
+        "estimate": estimate,
+        "se": error,
+        "conflict_z": float(side * stats.norm.isf(p / 2)) if np.isfinite(p) else np.nan,
+        "conflict_p": p,
+    }
+
+
+def _reactions(study: Study, prior: PriorSet) -> list[dict[str, object]]:
+    """Log odds ratios of the counts summed over visits, half a patient added to each cell."""
+    if study.adverse.empty:
+        return []
+    try:
+        data = counts(study, "per_visit")
+    except UsageError:
+        return []
+    rows: list[dict[str, object]] = []
+    for i, own in enumerate(log_odds_priors(data, prior)):
+        for g, arm in enumerate(data.arms[1:], start=1):
+            cells = []
+            for a in (0, g):
+                here = (data.reaction == i) & (data.arm == a)
+                events, total = data.events[here].sum(), data.at_risk[here].sum()
+                cells.append((events + 0.5, total - events + 0.5))
+            (x0, y0), (x1, y1) = cells
+            ratio = own.times(-1.0)
+            rows.append(
+                {
+                    "reaction": data.reactions[i],
+                    "arm": arm,
+                    "estimand": "log_odds_ratio",
+                    "unit": "log odds",
+                    "rho": np.nan,
+                    **_describe(ratio, -1.0, np.nan),
+                    **_conflict(
+                        ratio,
+                        float(np.log(x1 / y1) - np.log(x0 / y0)),
+                        float(np.sqrt(1 / x0 + 1 / y0 + 1 / x1 + 1 / y1)),
+                    ),
+                }
+            )
+    return rows

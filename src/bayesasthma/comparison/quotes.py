@@ -1,0 +1,181 @@
+"""Ready-to-paste statements that carry their interval, threshold, model, prior and gate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesasthma.errors import GateError, UsageError
+from bayesasthma.inference.fitting import Fit
+from bayesasthma.results.effect_table import DESCRIPTIONS, HEADLINE, effects
+from bayesasthma.results.summaries import format_probability
+from bayesasthma.specification_curve import Sensitivity
+from bayesasthma.specification_curve.summary import CHOICES_IN_WORDS
+
+
+def quote(
+    fit: Fit,
+    outcome: str | None = None,
+    visit: str | None = None,
+    *,
+    threshold: float | str | None = None,
+    estimand: str | None = None,
+    despite_gate: bool = False,
+    curve: Sensitivity | str = "no specification curve has been run",
+) -> pd.DataFrame:
+    """Statements about treatment effects that a paper or review can take over as they stand.
+
+    Parameters
+    ----------
+    fit : Fit
+    outcome, visit : str, optional
+        Which; all outcomes and the last visit by default.
+    threshold : float or "mcid", optional
+        Also give P(benefit > threshold), in outcome units; ``"mcid"`` uses the outcome's own.
+    estimand : str, optional
+        The model's headline by default.
+    despite_gate : bool
+        Quote even where the diagnostics gate fails; the statement then says so.
+    curve : Sensitivity or str
+        Gives the range over the specifications that a statement ends with, or why there is none
+        (what `bayesasthma.specification_curve.load_sensitivity` returns).
+
+    Returns
+    -------
+    DataFrame
+        ``outcome, arm, visit, estimand, gate, statement``.
+
+    Raises
+    ------
+    UsageError
+        If the outcome, visit or estimand is not in the fit.
+    GateError
+        If a quoted row fails the gate and ``despite_gate`` is false.
+    """
+    study = fit.study
+    estimand = estimand or HEADLINE.get(fit.model, "difference")
+    number = threshold if isinstance(threshold, (int, float)) else None
+    if isinstance(threshold, str) and threshold != "mcid":
+        raise UsageError(f"threshold {threshold!r}: give a number in the outcome's unit, or 'mcid'")
+    table = effects(fit, threshold=number)
+    table = _select(table, "estimand", estimand)
+    if outcome is not None:
+        table = _select(table, "outcome", outcome)
+    if visit is None:
+        last = table["week"].max()
+        table = table[table["week"] == last]
+    else:
+        table = _select(table, "visit", visit)
+    failed = table[table["gate"] != "pass"]
+    if len(failed) and not despite_gate:
+        first = failed.iloc[0]
+        reasons = "; ".join(fit.gate.failures) or (
+            f"bulk ESS {first['ess_bulk']:.0f}, R-hat {first['r_hat']:.3f}"
+        )
+        raise GateError(
+            f"{len(failed)} of {len(table)} quantities fail the diagnostics gate of {fit.label} "
+            f"({reasons}); sample longer, or ask to quote despite the gate by name"
+        )
+    statements = [
+        f"{_statement(row, fit, threshold is not None)} {curve_sentence(row, curve)}"
+        for _, row in table.iterrows()
+    ]
+    columns = ["outcome", "arm", "visit", "estimand", "gate"]
+    result = table[columns].assign(statement=statements)
+    assert set(result["outcome"]) <= set(study.outcomes.index)
+    return result.reset_index(drop=True)
+
+
+def _select(table: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
+    chosen = table[table[column] == value]
+    if chosen.empty:
+        known = ", ".join(dict.fromkeys(table[column]))
+        raise UsageError(f"no {column} {value!r} in this fit; there are {known}")
+    return chosen
+
+
+def decimals(sd: float) -> int:
+    """Decimals that show a posterior SD to two significant digits."""
+    if not np.isfinite(sd) or sd <= 0:
+        return 2
+    return int(np.clip(1 - np.floor(np.log10(sd)), 0, 6))
+
+
+def format_effect(row: pd.Series) -> str:
+    """Estimate and interval with as many decimals as the posterior SD supports."""
+    places = decimals(float(row["sd"]))
+    mean, low, high = (f"{row[name]:.{places}f}" for name in ("mean", "ci_low", "ci_high"))
+    unit = f" {row['unit']}" if row["unit"] else ""
+    return f"{mean}{unit} ({100 * row['ci_prob']:g} % CrI {low} to {high})"
+
+
+def _statement(row: pd.Series, fit: Fit, with_threshold: bool) -> str:
+    study: Any = fit.study
+    label = study.outcomes.loc[row["outcome"], "label"]
+    visit = study.visits.loc[row["visit"], "label"]
+    arm, control = study.arms.loc[row["arm"], "label"], study.arms.loc[study.control, "label"]
+    what = DESCRIPTIONS[row["estimand"]]
+    comparison = f"{arm} against {control}" if "within" not in what else str(arm)
+    parts = [f"{label}, {visit}, {comparison}: {what} {format_effect(row)}"]
+    mcse = float(row["p_benefit_mcse"])
+    if np.isfinite(row["p_benefit"]):
+        parts.append(f"P(benefit) {format_probability(row['p_benefit'], mcse)}")
+        if np.isfinite(row["p_benefit_gt_mcid"]) and (with_threshold or row["mcid_kind"]):
+            limit = (
+                f"{100 * row['mcid']:g} %"
+                if row["mcid_kind"] == "relative"
+                else f"{row['mcid']:g} {row['unit']}"
+            )
+            chance = _probability(row["p_benefit_gt_mcid"], row["ess_bulk"])
+            parts.append(f"P(benefit > {limit}) {chance}")
+        elif row["estimand"] in ("adjusted_difference", "difference", "difference_in_change"):
+            parts.append("no established MCID")
+    else:
+        up = _probability(row["p_positive"], row["ess_bulk"])
+        parts.append(f"no direction is claimed as benefit; P(higher) {up}")
+    text = "; ".join(parts)
+    text += f" (model {fit.model}, prior {fit.prior}; {study.citation.rstrip('.')})."
+    if row["gate"] != "pass":
+        text += " The fit FAILS its diagnostics gate; this number is quoted against advice."
+    return text
+
+
+def curve_sentence(row: Any, curve: Sensitivity | str) -> str:
+    """The sentence on the specification curve that ends a statement."""
+    if isinstance(curve, str):
+        return f"Sensitivity: {curve}."
+    known = curve.ranges
+    found = known[
+        (known["kind"] == "outcome")
+        & (known["outcome"] == row["outcome"])
+        & (known["arm"] == row["arm"])
+        & (known["visit"] == row["visit"])
+    ]
+    if found.empty:
+        return "Sensitivity: the specification curve does not cover this quantity."
+    own = found.iloc[0]
+    draws = float(curve.facts["options"]["chains"] * curve.facts["options"]["draws"])
+    low, high, held_low, held_high = (
+        _probability(float(own[name]), draws)
+        for name in ("p_low", "p_high", "p_low_held", "p_high_held")
+    )
+    text = (
+        f"Sensitivity: over {own['specifications']} specifications "
+        f"P({own['probability']}) runs from {low} to {high}"
+    )
+    if own["moved_most_by"]:
+        text += (
+            f", moved most by {CHOICES_IN_WORDS[own['moved_most_by']]} "
+            f"({100 * own['share']:.0f} % of the variance; {held_low} to {held_high} with "
+            "it at the default)"
+        )
+    if own["failed"]:
+        text += f"; {own['failed']} more failed their diagnostics"
+    return text + "."
+
+
+def _probability(p: float, ess: float) -> str:
+    smoothed = (p * ess + 0.5) / (ess + 1)
+    return format_probability(p, float(np.sqrt(smoothed * (1 - smoothed) / ess)))

@@ -1,0 +1,216 @@
+"""Fit the adverse-reaction models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from bayesasthma.errors import UsageError
+from bayesasthma.inference.diagnostics import Gate, check
+from bayesasthma.inference.fitting import PRIOR_DRAWS, run_or_resume, silent
+from bayesasthma.inference.sampling import (
+    Progress,
+    SamplerOptions,
+    Stopwatch,
+    compile_model,
+    draw_prior,
+    sample,
+)
+from bayesasthma.models.adverse import JEFFREYS, READINGS, AdverseSpec, Counts, counts
+from bayesasthma.priors.named_sets import check_names, prior_set
+from bayesasthma.study.study import Study
+
+
+@dataclass(frozen=True)
+class AdverseFit:
+    """A fitted model of adverse-reaction counts.
+
+    Attributes
+    ----------
+    study : Study
+    spec : AdverseSpec
+    counts : Counts
+    data : DataTree
+        ``posterior`` holds the parameters and ``rate`` (chain, draw, reaction, visit, arm):
+        the chance of a reaction at a visit (per-visit reading) or by it (cumulative reading).
+    seconds : dict
+    resumed : bool
+    """
+
+    study: Study
+    spec: AdverseSpec
+    counts: Counts
+    data: xr.DataTree = field(repr=False)
+    seconds: dict[str, float]
+    resumed: bool = False
+
+    @property
+    def label(self) -> str:
+        """Short name, also of its file."""
+        return self.spec.label
+
+    @cached_property
+    def gate(self) -> Gate:
+        """Diagnostics of every parameter and rate."""
+        return check(self.label, self.data)
+
+
+def fit_adverse(
+    study: Study,
+    prior: str = "weak",
+    options: SamplerOptions | None = None,
+    *,
+    readings: Iterable[str] = READINGS,
+    folder: Path | None = None,
+    progress: Progress = silent,
+) -> list[AdverseFit]:
+    """Fit both models under each reading of the counts; one compilation serves both readings.
+
+    A reading that the counts contradict (a cumulative count that falls) is skipped with a message,
+    unless it is the only one asked for.
+
+    Raises
+    ------
+    UsageError
+        If the study prints no counts, or the only reading asked for is impossible.
+    """
+    options = options or SamplerOptions()
+    readings = tuple(readings)
+    chosen = prior_set(prior)
+    check_names(chosen, study)
+    fits: list[AdverseFit] = []
+    compiled: Any = None
+    for reading in readings:
+        try:
+            data = counts(study, reading)
+        except UsageError as error:
+            if len(readings) == 1 or study.adverse.empty:
+                raise
+            progress(f"adverse, {reading}: skipped, {error}")
+            continue
+        fits.append(conjugate_fit(study, data, reading, options))
+        spec = AdverseSpec("hierarchical", reading, chosen)
+        record = {
+            "spec": spec.label,
+            "prior": asdict(chosen),
+            "options": options.record(),
+            "inputs": study.checksums,
+            "study": study.name,
+        }
+
+        def run(watch: Stopwatch, data: Counts = data, spec: AdverseSpec = spec) -> xr.DataTree:
+            nonlocal compiled
+            from bayesasthma.models.adverse import build
+
+            assert spec.prior is not None
+            model = build(data, spec.prior)
+            if compiled is None:
+                progress(f"{spec.label}: compiling")
+                compiled = watch.time("compile", lambda: compile_model(model))
+            ready = compiled.with_data(events=data.events, at_risk=data.at_risk)
+            progress(
+                f"{spec.label}: sampling {options.chains} x ({options.tune} + {options.draws})"
+            )
+            tree = watch.time("sample", lambda: sample(ready, options))
+            prior_draws = watch.time(
+                "predict", lambda: draw_prior(model, PRIOR_DRAWS, options.seed)
+            )
+            return watch.time(
+                "predict", lambda: _hierarchical_tree(tree, prior_draws, data, spec, options.seed)
+            )
+
+        tree, seconds, resumed = run_or_resume(spec.label, record, run, folder, progress)
+        fits.append(AdverseFit(study, spec, data, tree, seconds, resumed))
+    return fits
+
+
+def _coords(data: Counts) -> dict[str, list[str]]:
+    return {"reaction": list(data.reactions), "visit": list(data.visits), "arm": list(data.arms)}
+
+
+def cell_grid(data: Counts, values: np.ndarray) -> np.ndarray:
+    """Spread values (..., cell) on (..., reaction, visit, arm); NaN where nothing was printed."""
+    shape = (len(data.reactions), len(data.visits), len(data.arms))
+    grid = np.full((*values.shape[:-1], *shape), np.nan)
+    grid[..., data.reaction, data.visit, data.arm] = values
+    return grid
+
+
+def accumulate(hazard: np.ndarray, reading: str) -> np.ndarray:
+    """Chance by each visit from the chance at each visit (..., reaction, visit, arm)."""
+    if reading == "per_visit":
+        return hazard
+    free = np.cumprod(np.where(np.isnan(hazard), 1.0, 1 - hazard), axis=-2)
+    return np.where(np.isnan(hazard), np.nan, 1 - free)
+
+
+def conjugate_fit(study: Study, data: Counts, reading: str, options: SamplerOptions) -> AdverseFit:
+    """Independent draws of the closed-form beta posterior of each cell."""
+    rng = np.random.default_rng(options.seed)
+    size = (options.chains, options.draws, len(data.events))
+    hazard = rng.beta(JEFFREYS + data.events, JEFFREYS + data.at_risk - data.events, size=size)
+    rate = accumulate(cell_grid(data, hazard), reading)
+    dims = ("chain", "draw", "reaction", "visit", "arm")
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": xr.Dataset({"rate": (dims, rate)}, _coords(data)),
+            "observed_data": _observed(data),
+        }
+    )
+    return AdverseFit(study, AdverseSpec("independent", reading), data, tree, {})
+
+
+def _observed(data: Counts) -> xr.Dataset:
+    return xr.Dataset(
+        {
+            "count": ("cell", data.events),
+            "at_risk": ("cell", data.at_risk),
+        },
+        {
+            "reaction_of": ("cell", [data.reactions[i] for i in data.reaction]),
+            "visit_of": ("cell", [data.visits[t] for t in data.visit]),
+            "arm_of": ("cell", [data.arms[g] for g in data.arm]),
+        },
+    )
+
+
+def _hierarchical_tree(
+    tree: xr.DataTree, prior: xr.Dataset, data: Counts, spec: AdverseSpec, seed: int
+) -> xr.DataTree:
+    """Add rates, predictive counts and log-likelihood to sampler output."""
+    from bayesasthma.models import adverse
+
+    assert spec.prior is not None
+    rng = np.random.default_rng(seed)
+    groups: dict[str, xr.Dataset] = {"sample_stats": tree["sample_stats"].to_dataset()}
+    cell = (..., data.reaction, data.arm)
+    for group, source in (("posterior", tree["posterior"].to_dataset()), ("prior", prior)):
+        parameters = {
+            str(k): v.transpose("chain", "draw", ...).to_numpy() for k, v in source.items()
+        }
+        arm_rate = adverse.rates(parameters, spec.prior)
+        total = adverse.concentration(parameters)[..., None]
+        alpha, beta = arm_rate[cell] * total, (1 - arm_rate[cell]) * total
+        learned = group == "posterior"
+        events = data.events if learned else 0 * data.events
+        at_risk = data.at_risk if learned else 0 * data.at_risk
+        hazard = rng.beta(alpha + events, beta + at_risk - events)
+        dims = ("chain", "draw", "reaction", "visit", "arm")
+        groups[group] = source.assign(
+            rate=(dims, accumulate(cell_grid(data, hazard), spec.reading)),
+            arm_rate=(("chain", "draw", "reaction", "arm"), arm_rate),
+        ).assign_coords(_coords(data))
+        new = rng.binomial(data.at_risk, rng.beta(alpha, beta))
+        groups[f"{group}_predictive"] = xr.Dataset({"count": (("chain", "draw", "cell"), new)})
+        if learned:
+            density = stats.betabinom.logpmf(data.events, data.at_risk, alpha, beta)
+            groups["log_likelihood"] = xr.Dataset({"count": (("chain", "draw", "cell"), density)})
+    groups["observed_data"] = _observed(data)
+    return xr.DataTree.from_dict(groups)

@@ -1,0 +1,180 @@
+"""Fit a model to a study: study and specification in, a `Fit` with its DataTree out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from bayesasthma.inference.assembly import assemble
+from bayesasthma.inference.diagnostics import Gate, check
+from bayesasthma.inference.graphs import model_module
+from bayesasthma.inference.sampling import (
+    Progress,
+    SamplerOptions,
+    Stopwatch,
+    compile_model,
+    draw_prior,
+    fit_key,
+    load_if_current,
+    sample,
+    save,
+    versions,
+)
+from bayesasthma.models.design import design
+from bayesasthma.models.specification import TableSpec, table_spec
+from bayesasthma.priors.named_sets import check_names
+from bayesasthma.study.study import Study
+
+PRIOR_DRAWS = 1000
+
+
+def silent(_message: str) -> None:
+    """Progress that goes nowhere."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model: what was asked, and the draws.
+
+    Attributes
+    ----------
+    study : Study
+    label : str
+        Short name, also of its file.
+    model, prior : str
+        As tables print them.
+    data : DataTree
+        ``posterior``: the parameters (standardised), and for models of tables ``mean``, ``sd``
+        (outcome, arm, visit) and ``correlation`` (outcome, visit, visit_b) in outcome units.
+        ``prior``, ``prior_predictive``, ``posterior_predictive``, ``log_likelihood``,
+        ``observed_data``, ``constant_data``, ``sample_stats``.
+    seconds : dict
+        Wall seconds of compiling, sampling and the rest; empty for a resumed fit.
+    resumed : bool
+        Whether the draws came from a saved file.
+    """
+
+    study: Study
+    label: str
+    model: str
+    prior: str
+    data: xr.DataTree = field(repr=False)
+    seconds: dict[str, float]
+    resumed: bool = False
+
+    @cached_property
+    def gate(self) -> Gate:
+        """Diagnostics of every parameter."""
+        return check(self.label, self.data)
+
+    @property
+    def moments(self) -> xr.Dataset:
+        """Posterior draws of the population moments, in outcome units."""
+        names = [n for n in ("mean", "sd", "correlation") if n in self.data["posterior"]]
+        return self.data["posterior"].to_dataset()[names]
+
+    def save_as(self, path: str | Path) -> None:
+        """Write the DataTree as netCDF, atomically."""
+        save(self.data, Path(path))
+
+
+def fit_table(
+    study: Study,
+    spec: TableSpec | str = "longitudinal",
+    options: SamplerOptions | None = None,
+    *,
+    outcomes: list[str] | None = None,
+    folder: Path | None = None,
+    kept: dict[str, Any] | None = None,
+    progress: Progress = silent,
+) -> Fit:
+    """Fit a model of the printed means and SDs (or of the patients, if the study has them).
+
+    Parameters
+    ----------
+    study : Study
+    spec : TableSpec or str
+        A specification, or a model's name for its defaults.
+    options : SamplerOptions, optional
+    outcomes : list of str, optional
+        Which outcomes; all by default.
+    folder : Path, optional
+        Where fits are kept: an unchanged one is read instead of sampled, a new one is saved.
+    kept : dict, optional
+        Receives the compiled model under the fit's label, for refits with other data or
+        prior scales; nothing if the fit is read from a file.
+    progress : callable
+        Receives one line per stage.
+
+    Returns
+    -------
+    Fit
+    """
+    spec = table_spec(spec) if isinstance(spec, str) else spec
+    check_names(spec.prior, study)
+    options = options or SamplerOptions()
+    label = "-".join(filter(None, [spec.label, study.reading]))
+    layout = design(study, outcomes, as_table=spec.model == "independent")
+    record = {
+        "spec": spec.record(),
+        "options": options.record(),
+        "study": study.name,
+        "inputs": study.checksums,
+        "outcomes": layout.outcomes,
+    }
+
+    def run(watch: Stopwatch) -> xr.DataTree:
+        model = model_module(spec.model).build(layout, spec)
+        progress(f"{label}: compiling (the first time on a machine takes a minute or two)")
+        compiled = watch.time("compile", lambda: compile_model(model))
+        if kept is not None:
+            kept[label] = compiled
+        most = float(layout.n_arm.max())
+        progress(f"{label}: sampling {options.chains} x ({options.tune} + {options.draws})")
+        tree = watch.time("sample", lambda: sample(compiled, options, most))
+        progress(f"{label}: predictive draws and log-likelihood")
+        prior = watch.time("predict", lambda: draw_prior(model, PRIOR_DRAWS, options.seed))
+        return watch.time("predict", lambda: assemble(tree, prior, layout, spec, options.seed))
+
+    tree, seconds, resumed = run_or_resume(label, record, run, folder, progress)
+    return Fit(study, label, spec.model, spec.prior.name, tree, seconds, resumed)
+
+
+def run_or_resume(
+    label: str,
+    record: dict[str, Any],
+    run: Callable[[Stopwatch], xr.DataTree],
+    folder: Path | None,
+    progress: Progress,
+) -> tuple[xr.DataTree, dict[str, float], bool]:
+    """Read the saved fit if its fingerprint is current; else run, stamp and save.
+
+    Returns
+    -------
+    tree : DataTree
+    seconds : dict
+        Wall seconds by stage; empty if resumed.
+    resumed : bool
+    """
+    key = fit_key(record)
+    path = folder / f"{label}.nc" if folder is not None else None
+    if path is not None and (saved := load_if_current(path, key)) is not None:
+        progress(f"{label}: inputs, options and versions unchanged, using the saved fit")
+        return saved, {}, True
+    watch = Stopwatch()
+    tree = run(watch)
+    tree.attrs = {
+        "key": key,
+        "record": json.dumps(record, default=str),
+        "versions": json.dumps(versions()),
+        "seconds": json.dumps(watch.seconds),
+    }
+    if path is not None:
+        save(tree, path)
+    return tree, watch.seconds, False

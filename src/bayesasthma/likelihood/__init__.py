@@ -1,0 +1,3 @@
+"""Densities of a printed table, of patients and between outcomes; correlations. No study."""
+
+from __future__ import annotations

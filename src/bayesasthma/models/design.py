@@ -1,0 +1,343 @@
+"""Printed rows of each outcome and arm, standardised and grouped into blocks for the likelihood."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesasthma.errors import UsageError
+from bayesasthma.likelihood.correlation import pairs
+from bayesasthma.models.patient_series import (
+    Covariates,
+    PatientBlock,
+    code_covariates,
+    patient_block,
+)
+from bayesasthma.study.external_evidence import outcome_evidence
+from bayesasthma.study.study import Study
+
+FloatArray = np.ndarray
+
+
+@dataclass(frozen=True)
+class TableBlock:
+    """Series (one outcome in one arm) that print the same rows.
+
+    Attributes
+    ----------
+    outcome, arm : ndarray of int, shape (series,)
+        Positions in :class:`Design`.
+    functional : ndarray, shape (row, visit)
+        What each row measures, as a linear function of a patient's visits: a level (a one), or a
+        change from baseline (a one and a minus one).
+    mean, sd, mean_step, sd_step, n : ndarray, shape (series, row)
+        As printed, in standardised units (``n`` in patients); steps are rounding units.
+    pinned : ndarray of bool, shape (pair,)
+        Which sample partial correlations are published (or implied by a published SD of change).
+    pinned_z : ndarray, shape (series, pair)
+        Their values on Fisher's z scale; zero where latent.
+    """
+
+    outcome: np.ndarray
+    arm: np.ndarray
+    functional: FloatArray
+    mean: FloatArray
+    sd: FloatArray
+    mean_step: FloatArray
+    sd_step: FloatArray
+    n: FloatArray
+    pinned: np.ndarray
+    pinned_z: FloatArray
+
+    @property
+    def rows(self) -> int:
+        """Number of printed rows of each series."""
+        return int(self.functional.shape[0])
+
+    @property
+    def levels_only(self) -> bool:
+        """Whether every visit of the design is printed, as a level, in order."""
+        return bool(
+            self.functional.shape[0] == self.functional.shape[1]
+            and np.array_equal(self.functional, np.eye(self.rows))
+        )
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every series has the same number of patients in all its rows."""
+        return bool(np.all(self.n == self.n[:, :1]))
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a model needs to know of a study: labels, units, and blocks of data.
+
+    Attributes
+    ----------
+    outcomes, arms, visits : tuple of str
+        Labels; the control arm first, visits by week.
+    weeks : ndarray, shape (visit,)
+    baseline : int or None
+        Position of the baseline visit (always 0 if there is one).
+    centre, scale : ndarray, shape (outcome,)
+        Standardised = (value - centre) / scale: the mean over arms and the pooled SD at the first
+        visit printed, which is the baseline where there is one.
+    direction : ndarray of int, shape (outcome,)
+        +1 if higher is better, -1 if lower is, 0 if neither is claimed.
+    domain : tuple of str
+        Domain of each outcome, blank where none is given.
+    target : ndarray, shape (outcome,)
+        MCID in baseline SDs (relative ones times the control arm's baseline mean); NaN if none.
+    n_arm : ndarray, shape (arm,)
+    tables : tuple of TableBlock
+    patients : tuple of PatientBlock
+        One at most, of all outcomes; then there are no tables.
+    covariates : Covariates
+        Adjusted for, if there are patients.
+    external : ndarray, shape (outcome, 2)
+        External estimate of the treatment effect and its standard error, in baseline SDs; NaN if
+        there is none.
+    """
+
+    outcomes: tuple[str, ...]
+    arms: tuple[str, ...]
+    visits: tuple[str, ...]
+    weeks: FloatArray
+    baseline: int | None
+    centre: FloatArray
+    scale: FloatArray
+    direction: np.ndarray
+    domain: tuple[str, ...]
+    target: FloatArray
+    n_arm: FloatArray
+    tables: tuple[TableBlock, ...]
+    patients: tuple[PatientBlock, ...] = ()
+    covariates: Covariates | None = None
+    external: FloatArray | None = None
+
+    @property
+    def follow_up(self) -> tuple[str, ...]:
+        """Visits at which a treatment effect is estimated."""
+        return self.visits if self.baseline is None else self.visits[1:]
+
+
+def design(study: Study, outcomes: list[str] | None = None, *, as_table: bool = False) -> Design:
+    """Standardise a study's tables (or patients) and group them into blocks.
+
+    Parameters
+    ----------
+    study : Study
+    outcomes : list of str, optional
+        The outcomes to model, in this order; all by default.
+    as_table : bool
+        Of patients keep the means and SDs of the available cases of each visit alone.
+
+    Raises
+    ------
+    UsageError
+        If an outcome is unknown, the control arm prints nothing for one, or published correlations
+        cannot be used (see :func:`_pins`).
+    """
+    known = list(study.outcomes.index)
+    names = known if outcomes is None else list(outcomes)
+    for name in names:
+        if name not in known:
+            raise UsageError(f"unknown outcome {name!r}; the study has {', '.join(known)}")
+    arms, visits = list(study.arms.index), list(study.visits.index)
+    baseline = visits.index(study.baseline_visit) if study.baseline_visit is not None else None
+    if baseline not in (None, 0):
+        raise UsageError("the baseline visit must be the first one")
+    units = [_unit(study, name) for name in names]
+    centre, scale = (np.array(values) for values in zip(*units, strict=True))
+    meta = study.outcomes.loc[names]
+    target = meta["mcid"].to_numpy(dtype=float)
+    relative = (meta["mcid_kind"] == "relative").to_numpy()
+    reference = np.array([control_level(study, name) for name in names])
+    target = np.where(relative, target * np.abs(reference), target) / scale
+    log = np.isin(names, study.log_outcomes)
+    if log.any():
+        ratio = np.where(relative, meta["mcid"], meta["mcid"] / np.exp(reference))
+        own = log_threshold(ratio, meta["direction"].to_numpy(dtype=float))
+        target = np.where(log, own / scale, target)
+    evidence = [outcome_evidence(study, name) or (np.nan, np.nan) for name in names]
+    with_patients = study.patients is not None and not as_table
+    covariates = code_covariates(study) if with_patients else None
+    return Design(
+        outcomes=tuple(names),
+        arms=tuple(arms),
+        visits=tuple(visits),
+        weeks=study.visits["week"].to_numpy(dtype=float),
+        baseline=baseline,
+        centre=centre,
+        scale=scale,
+        direction=meta["direction"].to_numpy(dtype=int),
+        domain=tuple(str(name) for name in meta["domain"].fillna("")),
+        target=target,
+        n_arm=study.arms["n"].to_numpy(dtype=float),
+        tables=() if with_patients else _table_blocks(study, names, centre, scale),
+        patients=()
+        if covariates is None
+        else (patient_block(study, names, centre, scale, covariates),),
+        covariates=covariates,
+        external=np.array(evidence).reshape(-1, 2) / scale[:, None],
+    )
+
+
+def log_threshold(fraction: FloatArray, direction: FloatArray) -> FloatArray:
+    """A relative benefit of ``fraction`` of the control arm's level, as a difference of logs.
+
+    ``log(1 + fraction)`` where higher is better and ``-log(1 - fraction)`` where lower is, that is
+    a ratio of geometric means of ``1 + fraction`` or ``1 - fraction``.
+    """
+    falls = np.asarray(direction) < 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(falls, -np.log1p(-np.asarray(fraction)), np.log1p(fraction))
+
+
+def _unit(study: Study, outcome: str) -> tuple[float, float]:
+    """Centre and scale of an outcome: mean over arms and pooled SD at the first visit printed."""
+    for statistic in ("level", "change"):
+        table = study.table.sel(outcome=outcome, statistic=statistic)
+        for visit in study.visits.index:
+            cell = table.sel(visit=visit)
+            mean, sd, n = (cell[name].to_numpy() for name in ("mean", "sd", "n"))
+            seen = np.isfinite(mean)
+            if seen.any():
+                pooled = np.sum((n[seen] - 1) * sd[seen] ** 2) / np.sum(n[seen] - 1)
+                centre = float(mean[seen].mean()) if statistic == "level" else 0.0
+                return centre, float(np.sqrt(pooled))
+    raise UsageError(f"outcome {outcome!r} has no printed mean and SD")
+
+
+def control_level(study: Study, outcome: str) -> float:
+    """First printed level of the control arm, in the outcome's unit; NaN if none."""
+    levels = study.table["mean"].sel(outcome=outcome, arm=study.control, statistic="level")
+    finite = levels.to_numpy()[np.isfinite(levels.to_numpy())]
+    return float(finite[0]) if len(finite) else float("nan")
+
+
+def _table_blocks(
+    study: Study, names: list[str], centre: FloatArray, scale: FloatArray
+) -> tuple[TableBlock, ...]:
+    """Group the series by the rows they print and the correlations published for them."""
+    visits = list(study.visits.index)
+    groups: dict[tuple[object, ...], list[tuple[int, int, dict[str, FloatArray]]]] = defaultdict(
+        list
+    )
+    for k, name in enumerate(names):
+        for g, arm in enumerate(study.arms.index):
+            table = study.table.sel(outcome=name, arm=arm)
+            level = np.isfinite(table["mean"].sel(statistic="level").to_numpy())
+            change = np.isfinite(table["mean"].sel(statistic="change").to_numpy())
+            rows = [
+                (t, "level" if level[t] else "change")
+                for t in range(len(visits))
+                if level[t] or change[t]
+            ]
+            if not rows:
+                continue
+            cells = [table.isel(visit=t).sel(statistic=statistic) for t, statistic in rows]
+            values = {
+                field: np.array([float(cell[field]) for cell in cells])
+                for field in ("mean", "sd", "mean_step", "sd_step", "n")
+            }
+            if np.any(values["n"] - 1 < len(rows)):
+                raise UsageError(
+                    f"{name}, {arm}: {len(rows)} visits need at least {len(rows) + 1} patients at "
+                    f"each, found {int(values['n'].min())}"
+                )
+            pinned, pinned_z = _pins(study, name, str(arm), rows)
+            values["pinned_z"] = pinned_z
+            levels = np.array([statistic == "level" for _, statistic in rows])
+            values["mean"] = (values["mean"] - np.where(levels, centre[k], 0.0)) / scale[k]
+            for field in ("sd", "mean_step", "sd_step"):
+                values[field] = values[field] / scale[k]
+            groups[(tuple(rows), tuple(pinned))].append((k, g, values))
+    return tuple(
+        _stack(rows, pinned, members, len(visits))  # type: ignore[arg-type]
+        for (rows, pinned), members in groups.items()
+    )
+
+
+def _stack(
+    rows: tuple[tuple[int, str], ...],
+    pinned: tuple[bool, ...],
+    members: list[tuple[int, int, dict[str, FloatArray]]],
+    visit_count: int,
+) -> TableBlock:
+    functional = np.zeros((len(rows), visit_count))
+    for row, (visit, statistic) in enumerate(rows):
+        functional[row, visit] = 1.0
+        if statistic == "change":
+            functional[row, 0] = -1.0
+
+    def field(name: str) -> FloatArray:
+        return np.stack([values[name] for _, _, values in members])
+
+    return TableBlock(
+        outcome=np.array([k for k, _, _ in members]),
+        arm=np.array([g for _, g, _ in members]),
+        functional=functional,
+        mean=field("mean"),
+        sd=field("sd"),
+        mean_step=field("mean_step"),
+        sd_step=field("sd_step"),
+        n=field("n"),
+        pinned=np.array(pinned, dtype=bool),
+        pinned_z=field("pinned_z"),
+    )
+
+
+def _pins(
+    study: Study, outcome: str, arm: str, rows: list[tuple[int, str]]
+) -> tuple[list[bool], FloatArray]:
+    """Sample partial correlations that are published, on Fisher's z scale.
+
+    A printed SD of change beside both levels gives the sample correlation with baseline,
+    ``(s0^2 + st^2 - sd^2) / (2 s0 st)`` (Cochrane Handbook, 16.1.3.2); ``correlations.csv`` gives
+    others. The partial correlation of rows ``i`` and ``j`` given the rows before ``j`` follows when
+    all correlations among those rows are known; else the published number cannot be used exactly.
+    """
+    visits = list(study.visits.index)
+    known = np.full((len(rows), len(rows)), np.nan)
+    np.fill_diagonal(known, 1.0)
+    position = {visits[t]: i for i, (t, statistic) in enumerate(rows) if statistic == "level"}
+    table = study.table.sel(outcome=outcome, arm=arm)
+    base = study.baseline_visit
+    if base in position:
+        first = float(table["sd"].sel(visit=base, statistic="level"))
+        for visit, i in position.items():
+            change = float(table["sd"].sel(visit=visit, statistic="change"))
+            if visit != base and np.isfinite(change):
+                last = float(table["sd"].sel(visit=visit, statistic="level"))
+                known[i, position[base]] = (first**2 + last**2 - change**2) / (2 * first * last)
+    published = study.correlations
+    published = published[(published["outcome"] == outcome) & (published["arm"] == arm)]
+    records: Any = published.itertuples(index=False)
+    for record in records:
+        if record.visit_1 in position and record.visit_2 in position:
+            i, j = sorted((position[record.visit_1], position[record.visit_2]), reverse=True)
+            known[i, j] = float(record.correlation)
+    known = np.where(np.isnan(known), known.T, known)
+    pinned, z = [], []
+    for i, j in pairs(len(rows)):
+        block = known[np.ix_([*range(j + 1), i], [*range(j + 1), i])]
+        usable = bool(np.isfinite(block).all())
+        if np.isfinite(known[i, j]) and not usable:
+            raise UsageError(
+                f"correlations.csv, {outcome}, {arm}: the correlation of {visits[rows[i][0]]} and "
+                f"{visits[rows[j][0]]} can be used only together with those of both with every "
+                "earlier visit"
+            )
+        pinned.append(usable)
+        z.append(float(np.arctanh(_partial(block))) if usable else 0.0)
+    return pinned, np.array(z)
+
+
+def _partial(block: FloatArray) -> float:
+    """Correlation of the last two variables given the others."""
+    precision = np.linalg.inv(block)
+    return float(-precision[-1, -2] / np.sqrt(precision[-1, -1] * precision[-2, -2]))

@@ -1,0 +1,215 @@
+"""The main job as functions: run everything, rebuild a report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bayesasthma._files.output import write_csv, write_text
+from bayesasthma.comparison.posterior_beside_p import compare
+from bayesasthma.comparison.scepticism import refitter, scepticism
+from bayesasthma.errors import BayesAsthmaError
+from bayesasthma.inference.adverse_fits import AdverseFit, fit_adverse
+from bayesasthma.inference.diagnostics import diagnostics_frame
+from bayesasthma.inference.fitting import Fit, fit_table, silent
+from bayesasthma.inference.sampling import Progress, SamplerOptions, Stopwatch, versions
+from bayesasthma.models.design import design
+from bayesasthma.models.outcome_groups import unsuitable
+from bayesasthma.models.specification import TABLE_DEFAULTS, table_spec
+from bayesasthma.reporting.results import ReanalysisResults
+from bayesasthma.results.adverse_table import COLUMNS as ADVERSE_COLUMNS
+from bayesasthma.results.adverse_table import adverse_effects
+from bayesasthma.results.effect_table import effects
+from bayesasthma.results.joint_estimands import COLUMNS as JOINT_COLUMNS
+from bayesasthma.results.joint_estimands import joint_effects
+from bayesasthma.study.study import Study
+
+
+def reanalyse(
+    study: Study,
+    out: str | Path,
+    *,
+    options: SamplerOptions | None = None,
+    progress: Progress = silent,
+) -> ReanalysisResults:
+    """The main job: audit, fit, diagnose, compare and report, in one go; resumable.
+
+    Parameters
+    ----------
+    study : Study
+    out : path
+        Folder for tables, figures, fits and the report.
+    options : SamplerOptions, optional
+    progress : callable
+        Receives a line per stage.
+
+    Returns
+    -------
+    ReanalysisResults
+        Everything the report shows. ``results.passed`` says whether every gate was passed.
+    """
+    folder = Path(out)
+    options = options or SamplerOptions()
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    watch = Stopwatch()
+    from bayesasthma.auditing import audit
+
+    findings = watch.time("audit", lambda: audit(study))
+    progress("audit: done")
+
+    def fit_one(model: str) -> Fit:
+        return fit_table(
+            study, model, options, folder=folder / "posterior", kept=compiled, progress=progress
+        )
+
+    compiled: dict[str, Any] = {}
+    models = list(TABLE_DEFAULTS)
+    if (reason := unsuitable(design(study))) is not None:
+        models.remove("joint")
+        progress(f"joint: left out, for {reason}")
+    table_fits = [watch.time(f"fit {model}", partial(fit_one, model)) for model in models]
+    adverse_fits: list[AdverseFit] = []
+    if not study.adverse.empty:
+        adverse_fits = watch.time(
+            "fit adverse",
+            lambda: fit_adverse(
+                study, options=options, folder=folder / "posterior", progress=progress
+            ),
+        )
+    sceptical = watch.time(
+        "reverse Bayes", lambda: _scepticism(table_fits, options, folder, compiled, progress)
+    )
+    progress("effects, comparison and diagnostics")
+    results: ReanalysisResults = watch.time(
+        "summarise",
+        lambda: _results(study, table_fits, adverse_fits, findings, sceptical, options, started),
+    )
+    progress("figures and report")
+    write(results, folder, watch)
+    return results
+
+
+def report(study: Study, out: str | Path, *, options: SamplerOptions | None = None) -> list[Path]:
+    """Rebuild tables, figures and report from the saved fits of an earlier run, without sampling.
+
+    Raises
+    ------
+    BayesAsthmaError
+        If a fit is missing or was made from other inputs, options or versions.
+    """
+    folder = Path(out)
+
+    def refuse(message: str) -> None:
+        if "compiling" in message or "sampling" in message:
+            label = message.partition(":")[0]
+            raise BayesAsthmaError(
+                f"no current saved fit {label} in {folder / 'posterior'}; run "
+                f"'bayesasthma reanalyse {study.name} --out {folder}' first"
+            )
+
+    reanalyse(study, folder, options=options, progress=refuse)
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _scepticism(
+    table_fits: Sequence[Fit],
+    options: SamplerOptions,
+    folder: Path,
+    compiled: dict[str, Any],
+    progress: Progress,
+) -> pd.DataFrame | None:
+    """Reverse Bayes of the longitudinal fit, refitting where reweighting does not reach."""
+    for fit in table_fits:
+        if fit.model == "longitudinal":
+            spec = table_spec(fit.model, fit.prior)
+            refit = refitter(
+                fit,
+                spec,
+                options,
+                folder=folder / "posterior",
+                compiled=compiled.get(fit.label),
+                progress=progress,
+            )
+            return scepticism(fit, refit)
+    return None
+
+
+def _results(
+    study: Study,
+    table_fits: Sequence[Fit],
+    adverse_fits: Sequence[AdverseFit],
+    findings: Any,
+    sceptical: pd.DataFrame | None,
+    options: SamplerOptions,
+    started: str,
+) -> ReanalysisResults:
+    adverse = (
+        pd.concat([adverse_effects(item) for item in adverse_fits], ignore_index=True)
+        if adverse_fits
+        else pd.DataFrame(columns=ADVERSE_COLUMNS)
+    )
+    every: list[Fit | AdverseFit] = [*table_fits, *adverse_fits]
+    table = pd.concat([effects(item) for item in table_fits], ignore_index=True)
+    compared = compare(list(table_fits), audit=findings, sceptical=sceptical, summaries=table)
+    return ReanalysisResults(
+        study=study,
+        table_fits=list(table_fits),
+        adverse_fits=list(adverse_fits),
+        effects=table,
+        adverse=adverse,
+        comparison=compared,
+        diagnostics=diagnostics_frame([item.gate for item in every]),
+        joint=_joint(table_fits),
+        audit=findings,
+        run={
+            "study": study.name,
+            "started": started,
+            "seed": options.seed,
+            "options": options.record(),
+            "versions": {"bayesasthma": _own_version(), **versions()},
+            "checksums": study.checksums,
+            "timings": {},
+            "fits": {
+                item.label: {"seconds": item.seconds, "resumed": item.resumed} for item in every
+            },
+        },
+    )
+
+
+def _joint(table_fits: Sequence[Fit]) -> pd.DataFrame:
+    """Statements about several outcomes, of the joint fit if there is one."""
+    for fit in table_fits:
+        if fit.model == "joint" and (fit.study.outcomes["direction"] != 0).any():
+            return joint_effects(fit)
+    return pd.DataFrame(columns=JOINT_COLUMNS)
+
+
+def _own_version() -> str:
+    import bayesasthma
+
+    return bayesasthma.__version__
+
+
+def write(results: ReanalysisResults, folder: Path, watch: Stopwatch) -> None:
+    """Write the tables, the report and ``run.json`` of a run."""
+    write_csv(results.effects, folder / "effects.csv")
+    if results.adverse_fits:
+        write_csv(results.adverse, folder / "adverse.csv")
+    write_csv(results.comparison, folder / "comparison.csv")
+    write_csv(results.diagnostics, folder / "diagnostics.csv")
+    if len(results.joint):
+        write_csv(results.joint, folder / "joint.csv")
+    if results.audit is not None:
+        write_csv(results.audit.tests, folder / "audit.csv")
+    results.run["timings"] = {k: round(v, 2) for k, v in watch.seconds.items()}
+    from bayesasthma.reporting import write_report
+
+    watch.time("report", lambda: write_report(results, folder))
+    results.run["timings"] = {k: round(v, 2) for k, v in watch.seconds.items()}
+    write_text(json.dumps(results.run, indent=2, default=str) + "\n", folder / "run.json")

@@ -1,0 +1,376 @@
+"""The numbers of a bundle: summaries, correlations and patients, checked and put on arrays."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from contextlib import suppress
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import special
+
+from bayesasthma.study._bundle_records import check_interval, frame
+from bayesasthma.study._sheets import Number, Row, Sheet, value_of
+
+STATISTICS = ("level", "change")
+FIELDS = ("mean", "sd", "n", "mean_step", "sd_step")
+#: Confidence level of ``ci_low`` and ``ci_high``.
+CI_LEVEL = 0.95
+#: What a patient's missing value may be written as, in any case.
+MISSING = ("", "NA", "NAN")
+CORRELATIONS = {
+    "outcome": "str",
+    "arm": "str",
+    "visit_1": "str",
+    "visit_2": "str",
+    "correlation": "float64",
+    "note": "str",
+    "source": "str",
+}
+
+
+def _empty(outcomes: pd.DataFrame, arms: pd.DataFrame, visits: pd.DataFrame) -> xr.Dataset:
+    dims = ("outcome", "arm", "visit", "statistic")
+    coords: dict[str, Any] = {
+        "outcome": list(outcomes.index),
+        "arm": list(arms.index),
+        "visit": list(visits.index),
+        "statistic": list(STATISTICS),
+    }
+    shape = tuple(len(coords[dim]) for dim in dims)
+    table = xr.Dataset({name: (dims, np.full(shape, np.nan)) for name in FIELDS}, coords)
+    return table.assign_coords(week=("visit", visits["week"].to_numpy(dtype=float)))
+
+
+def summary_table(
+    sheet: Sheet,
+    outcomes: pd.DataFrame,
+    arms: pd.DataFrame,
+    visits: pd.DataFrame,
+    baseline_visit: str | None,
+) -> tuple[xr.Dataset, dict[tuple[str, str, str], int]]:
+    """Means, SDs, sizes and rounding steps of ``summaries.csv``; problems go to the collector.
+
+    A standard error is turned into an SD by ``sqrt(n)``; a 95 % interval by Student's t on
+    ``n - 1`` (Cochrane Handbook 6.5.2.2). Their rounding steps follow.
+
+    Returns
+    -------
+    Dataset
+        As in `Study`.
+    dict of (str, str, str) to int
+        Outcome, arm and visit whose correlation with baseline an SD of change gives, with its line.
+    """
+    table = _empty(outcomes, arms, visits)
+    lines: dict[tuple[str, str, str, str], Row] = {}
+    sizes = {str(arm): float(n) for arm, n in arms["n"].items()}
+    for row in sheet:
+        outcome = row.choice("outcome", list(outcomes.index))
+        arm = row.choice("arm", list(arms.index))
+        visit = row.choice("visit", list(visits.index))
+        statistic = row.choice("statistic", STATISTICS, blank=True)
+        row.required("mean")
+        mean = row.number("mean")
+        n = row.number("n", low=2, whole=True)
+        size = n.value if n is not None else sizes.get(arm or "", float("nan"))
+        sd = _dispersion(row, mean, size)
+        if outcome is None or arm is None or visit is None or statistic is None:
+            continue
+        statistic = statistic or "level"
+        if statistic == "change" and baseline_visit is None:
+            row.bad("statistic", "level, since no visit is the baseline")
+        elif statistic == "change" and visit == baseline_visit:
+            row.bad("visit", "a visit after the baseline, for a change from baseline")
+        key = (outcome, arm, visit, statistic)
+        if key in lines:
+            row.bad("outcome", f"each cell once; row {lines[key].line} has it too")
+            continue
+        lines[key] = row
+        ends = _missed_range(mean.value, outcomes, outcome) if mean and statistic == "level" else ""
+        if ends and not row.text("note"):
+            row.bad(
+                "mean", f"a mean in the instrument's range, {ends}, or a note that it is printed so"
+            )
+        if mean is None or sd is None:
+            continue
+        where = {"outcome": outcome, "arm": arm, "visit": visit, "statistic": statistic}
+        for name, value in zip(
+            FIELDS, (mean.value, sd.value, size, mean.step, sd.step), strict=True
+        ):
+            table[name].loc[where] = value
+    return table, _check_changes(table, lines, baseline_visit)
+
+
+def _missed_range(value: float, outcomes: pd.DataFrame, outcome: str) -> str:
+    """The instrument's range if the value is outside of it, else empty."""
+    low, high = (float(outcomes[name][outcome]) for name in ("minimum", "maximum"))
+    if not (value < low or value > high):
+        return ""
+    if np.isnan(low) or np.isnan(high):
+        return f"at least {low:g}" if value < low else f"at most {high:g}"
+    return f"{low:g} to {high:g}"
+
+
+def _dispersion(row: Row, mean: Number | None, n: float) -> Number | None:
+    """The SD of a row, from whichever of sd, se and a 95 % interval is given."""
+    given = [name for name in ("sd", "se") if row.text(name)]
+    interval = [name for name in ("ci_low", "ci_high") if row.text(name)]
+    if len(interval) == 1:
+        row.bad("ci_high" if interval == ["ci_low"] else "ci_low", "both ends of the interval")
+        return None
+    if len(given) + bool(interval) != 1:
+        row.bad("sd", "one of sd, se, or ci_low with ci_high")
+        return None
+    if given:
+        number = row.number(given[0], above=0)
+        if number is None or given == ["sd"]:
+            return number
+        factor = float(np.sqrt(n))
+        return Number(number.value * factor, number.step * factor)
+    low, high = row.number("ci_low"), row.number("ci_high")
+    if low is None or high is None or not check_interval(row, low, mean, high, "mean"):
+        return None
+    factor = float(np.sqrt(n) / (2 * special.stdtrit(n - 1, 0.5 + CI_LEVEL / 2)))
+    return Number((high.value - low.value) * factor, (high.step + low.step) * factor)
+
+
+def _check_changes(
+    table: xr.Dataset, lines: dict[tuple[str, str, str, str], Row], baseline: str | None
+) -> dict[tuple[str, str, str], int]:
+    """Lines whose SD of change gives a correlation with baseline; it must lie inside -1 and 1.
+
+    ``s_d^2 = s_0^2 + s_t^2 - 2 r s_0 s_t`` (Cochrane Handbook 6.5.2.8), so that with both levels
+    printed an SD of change lies between ``|s_0 - s_t|`` and ``s_0 + s_t``.
+    """
+    pinned = {}
+    for (outcome, arm, visit, statistic), row in lines.items():
+        levels = ((outcome, arm, baseline, "level"), (outcome, arm, visit, "level"))
+        if statistic != "change" or any(key not in lines for key in levels):
+            continue
+        sds = table["sd"].sel(outcome=outcome, arm=arm)
+        first, last = (float(sds.sel(visit=v, statistic="level")) for v in (baseline, visit))
+        change = float(sds.sel(visit=visit, statistic="change"))
+        if not np.isfinite([first, last, change]).all():
+            continue
+        low, high = abs(first - last), first + last
+        if low < change < high:
+            pinned[(outcome, arm, visit)] = row.line
+            continue
+        column = next((c for c in ("sd", "se", "ci_high") if row.text(c)), "sd")
+        found = "" if column == "sd" else f", not {change:.4g}"
+        row.bad(
+            column,
+            f"an SD of change above {low:.4g} and below {high:.4g}{found}, given both levels",
+        )
+    return pinned
+
+
+def read_correlations(
+    sheet: Sheet | None,
+    outcomes: list[str],
+    arms: list[str],
+    visits: list[str],
+    table: xr.Dataset | None,
+    baseline: str | None,
+    pinned: dict[tuple[str, str, str], int],
+) -> pd.DataFrame:
+    """Published within-patient correlations, one row each; problems go to the collector.
+
+    Parameters
+    ----------
+    sheet : Sheet or None
+    outcomes, arms, visits : list of str
+    table : Dataset or None
+        With the SDs of change, whose correlations have to go together with the published ones.
+    baseline : str or None
+    pinned : dict
+        Of `summary_table`.
+    """
+    records = []
+    seen: dict[tuple[str, str, frozenset[str]], Row] = {}
+    for row in sheet or ():
+        outcome, arm = row.choice("outcome", outcomes), row.choice("arm", arms)
+        first, second = row.choice("visit_1", visits), row.choice("visit_2", visits)
+        row.required("correlation")
+        value = row.number("correlation", low=-1, high=1)
+        if value is not None and abs(value.value) == 1:
+            row.bad("correlation", "a correlation strictly between -1 and 1")
+            value = None
+        if outcome is None or arm is None or first is None or second is None:
+            continue
+        if first == second:
+            row.bad("visit_2", "another visit than visit_1")
+            continue
+        key = (outcome, arm, frozenset((first, second)))
+        if key in seen:
+            row.bad("outcome", f"each pair of visits once; row {seen[key].line} has it too")
+            continue
+        seen[key] = row
+        other = second if first == baseline else first
+        if baseline in key[2] and (line := pinned.get((outcome, arm, other))) is not None:
+            row.bad(
+                "correlation",
+                f"no row for this pair: the SD of change in summaries.csv, row {line} gives it",
+            )
+        if value is not None:
+            names = ("outcome", "arm", "visit_1", "visit_2", "note", "source")
+            texts = {name: row.text(name) for name in names}
+            records.append(texts | {"correlation": value.value})
+    correlations = frame(records, CORRELATIONS)
+    _check_possible(correlations, visits, table, baseline, pinned, seen)
+    return correlations
+
+
+def _check_possible(
+    correlations: pd.DataFrame,
+    visits: list[str],
+    table: xr.Dataset | None,
+    baseline: str | None,
+    pinned: dict[tuple[str, str, str], int],
+    rows: dict[tuple[str, str, frozenset[str]], Row],
+) -> None:
+    """Correlations of the same patients must form a positive definite matrix."""
+    known: defaultdict[tuple[str, str], dict[frozenset[str], float]] = defaultdict(dict)
+    for outcome, arm, visit in pinned if table is not None and baseline is not None else ():
+        assert table is not None
+        assert baseline is not None
+        sds = table["sd"].sel(outcome=outcome, arm=arm)
+        first, last = (float(sds.sel(visit=v, statistic="level")) for v in (baseline, visit))
+        change = float(sds.sel(visit=visit, statistic="change"))
+        pair = frozenset((baseline, visit))
+        known[outcome, arm][pair] = (first**2 + last**2 - change**2) / (2 * first * last)
+    for record in correlations.to_dict("records"):
+        pair = frozenset((record["visit_1"], record["visit_2"]))
+        known[record["outcome"], record["arm"]][pair] = record["correlation"]
+    for (outcome, arm), pairs in known.items():
+        for names in [*combinations(visits, 3), *([tuple(visits)] if len(visits) > 3 else [])]:
+            inside = [frozenset(pair) for pair in combinations(names, 2)]
+            if any(pair not in pairs for pair in inside):
+                continue
+            matrix = np.eye(len(names))
+            upper = np.triu_indices(len(names), 1)
+            matrix[upper] = matrix.T[upper] = [pairs[pair] for pair in inside]
+            lines = [rows[outcome, arm, pair] for pair in inside if (outcome, arm, pair) in rows]
+            if np.linalg.eigvalsh(matrix)[0] <= 0 and lines:
+                expected = f"correlations of {', '.join(names)} that are possible together"
+                lines[-1].bad("correlation", f"{expected} (a positive definite matrix)")
+                break
+
+
+def read_patients(
+    sheet: Sheet,
+    outcomes: pd.DataFrame,
+    arms: pd.DataFrame,
+    visits: pd.DataFrame,
+    covariates: tuple[str, ...] = (),
+) -> pd.DataFrame:
+    """Patient-level data: one row per patient and visit, NaN where a value is missing.
+
+    A covariate is a column of numbers if all its values are, else of texts.
+    """
+    covariates = _known_covariates(sheet, covariates, outcomes)
+    present = [name for name in outcomes.index if name in sheet.columns]
+    for name in outcomes.index:
+        if name not in sheet.columns:
+            sheet.collector.add(sheet.file, 1, name, "", "a column for this outcome")
+    covariate_of: dict[tuple[str, str], str] = {}
+    records: list[dict[str, Any]] = []
+    arm_of: dict[str, str] = {}
+    seen: dict[tuple[str, str], int] = {}
+    for row in sheet:
+        patient = row.required("patient") or ""
+        arm = row.choice("arm", list(arms.index)) or ""
+        visit = row.choice("visit", list(visits.index)) or ""
+        first = seen.setdefault((patient, visit), row.line)
+        if first != row.line and patient and visit:
+            row.bad("patient", f"each patient and visit once; row {first} has it too")
+        if patient and arm and arm_of.setdefault(patient, arm) != arm:
+            row.bad("arm", f"the arm this patient has elsewhere, {arm_of[patient]}")
+        texts = {name: _covariate(row, name, patient, covariate_of) for name in covariates}
+        values = {name: _patient_value(row, name, outcomes) for name in present}
+        if arm and visit:  # else there is no cell to put it in, and that has been reported
+            records.append({"patient": patient, "arm": arm, "visit": visit} | values | texts)
+    members = pd.Series(arm_of, dtype="str").value_counts()
+    for arm_id, size in arms["n"].items():
+        if (found := int(members.get(arm_id, 0))) > size:
+            expected = f"no more patients than the arm's n in study.toml, {size:g}"
+            sheet.collector.add(sheet.file, None, "arm", f"{found} in {arm_id}", expected)
+    texts_of = ("patient", "arm", "visit", *covariates)
+    types = dict.fromkeys(texts_of, "str") | dict.fromkeys(present, "float64")
+    patients = frame(records, types)
+    _type_covariates(patients, covariates, sheet)
+    _check_spread(patients, present, sheet)
+    return patients
+
+
+def _known_covariates(
+    sheet: Sheet, covariates: tuple[str, ...], outcomes: pd.DataFrame
+) -> tuple[str, ...]:
+    """Covariates that are columns, and not outcomes."""
+    known = []
+    for name in covariates:
+        if name in outcomes.index:
+            sheet.collector.add("study.toml", None, "covariates", name, "no outcome among them")
+        elif name not in sheet.columns:
+            expected = "a column for this covariate of study.toml"
+            sheet.collector.add(sheet.file, 1, name, "", expected)
+        else:
+            known.append(name)
+    return tuple(known)
+
+
+def _covariate(row: Row, name: str, patient: str, known: dict[tuple[str, str], str]) -> str:
+    """A patient's value, the same in every row."""
+    text = row.required(name) or ""
+    if text and text.upper() in MISSING:
+        row.bad(name, "a value, since models adjust for it")
+    if patient and text and known.setdefault((patient, name), text) != text:
+        row.bad(name, f"what this patient has elsewhere, {known[patient, name]}")
+    return text
+
+
+def _type_covariates(patients: pd.DataFrame, covariates: tuple[str, ...], sheet: Sheet) -> None:
+    """Turn covariates whose values all are numbers into numbers."""
+    for name in covariates:
+        if patients[name].nunique() < 2:
+            sheet.collector.add(sheet.file, None, name, "", "a covariate that differs by patient")
+        with suppress(ValueError):
+            patients[name] = patients[name].astype("float64")
+
+
+def _check_spread(patients: pd.DataFrame, outcomes: list[str], sheet: Sheet) -> None:
+    """Patients who all have the same value have no SD to model."""
+    for (arm, visit), cell in patients.groupby(["arm", "visit"], sort=False):
+        for name in outcomes:
+            values = cell[name].dropna()
+            if len(values) > 1 and (values == values.iloc[0]).all():
+                found = f"{values.iloc[0]:g} for all {len(values)} in {arm} at {visit}"
+                sheet.collector.add(sheet.file, None, name, found, "values that differ")
+
+
+def _patient_value(row: Row, outcome: str, outcomes: pd.DataFrame) -> float:
+    number = None if row.text(outcome).upper() in MISSING else row.number(outcome)
+    if number is not None and (ends := _missed_range(number.value, outcomes, outcome)):
+        row.bad(outcome, f"a value in the instrument's range, {ends}")
+    return value_of(number)
+
+
+def patient_table(
+    patients: pd.DataFrame, outcomes: pd.DataFrame, arms: pd.DataFrame, visits: pd.DataFrame
+) -> xr.Dataset:
+    """Means, SDs and sizes per cell of patient-level data (available cases)."""
+    table = _empty(outcomes, arms, visits)
+    names = [name for name in outcomes.index if name in patients]
+    for (arm, visit), cell in patients.groupby(["arm", "visit"]):
+        for name in names:
+            values = cell[name].dropna()
+            where = {"outcome": name, "arm": arm, "visit": visit, "statistic": "level"}
+            if len(values) < 2:
+                continue
+            numbers = (values.mean(), values.std(ddof=1), len(values), 0.0, 0.0)
+            for field, value in zip(FIELDS, numbers, strict=True):
+                table[field].loc[where] = value
+    return table

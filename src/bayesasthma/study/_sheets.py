@@ -1,0 +1,283 @@
+"""Read one file of a bundle as text, cell by cell, and collect everything wrong with it."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import hashlib
+import io
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bayesasthma.errors import Problem
+from bayesasthma.study._printed_numbers import (
+    Number,
+    PrintedP,
+    parse_number,
+    parse_p,
+    why_not_a_number,
+)
+
+__all__ = [
+    "FREE_COLUMNS",
+    "Collector",
+    "Number",
+    "PrintedP",
+    "Row",
+    "Sheet",
+    "parse_number",
+    "parse_p",
+    "read_sheet",
+    "read_text",
+    "step_of",
+    "suggest",
+    "value_of",
+]
+
+FREE_COLUMNS = frozenset({"note", "source"})
+
+
+@dataclass
+class Collector:
+    """Gathers problems, so that all are reported at once."""
+
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, file: str, row: int | None, column: str, value: str, expected: str) -> None:
+        """Note one problem."""
+        self.problems.append(Problem(file, row, column, value, expected))
+
+
+def suggest(value: str, known: Collection[str]) -> str:
+    """`` (did you mean ...?)`` where a known word is close; else empty."""
+    close = difflib.get_close_matches(value, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def value_of(number: Number | None) -> float:
+    """Value of a number; NaN if there is none."""
+    return math.nan if number is None else number.value
+
+
+def step_of(number: Number | None) -> float:
+    """Unit of a number's last printed place; 0 if there is none."""
+    return 0.0 if number is None else number.step
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a sheet; reading a cell that is wrong notes a problem and returns None.
+
+    A column that the header lacks is reported once, for the header, and not again on every line.
+    """
+
+    file: str
+    line: int
+    cells: dict[str, str]
+    collector: Collector
+    absent: frozenset[str] = frozenset()
+
+    def bad(self, column: str, expected: str) -> None:
+        """Note that a cell is not what was expected."""
+        if column not in self.absent:
+            self.collector.add(self.file, self.line, column, self.cells.get(column, ""), expected)
+
+    def text(self, column: str) -> str:
+        """The cell without surrounding blanks; empty if the column is absent."""
+        return self.cells.get(column, "")
+
+    def required(self, column: str) -> str | None:
+        """A cell that must not be blank."""
+        if not self.text(column):
+            self.bad(column, "a value, not a blank")
+            return None
+        return self.text(column)
+
+    def choice(
+        self, column: str, allowed: Collection[str] | None, *, blank: bool = False
+    ) -> str | None:
+        """One of ``allowed``, with a suggestion where a known one is close.
+
+        ``allowed`` is None where what is known could not be read; then anything but a blank goes.
+        """
+        value = self.text(column)
+        if blank and not value:
+            return value
+        if allowed is None:
+            return self.required(column)
+        if value in allowed:
+            return value
+        self.bad(column, f"one of {', '.join(allowed)}{suggest(value, allowed)}")
+        return None
+
+    def number(
+        self,
+        column: str,
+        *,
+        low: float = -math.inf,
+        high: float = math.inf,
+        above: float = -math.inf,
+        whole: bool = False,
+    ) -> Number | None:
+        """A number in ``[low, high]`` and greater than ``above``; None (silently) if blank."""
+        text = self.text(column)
+        if not text:
+            return None
+        parsed = parse_number(text)
+        if parsed is None:
+            self.bad(column, why_not_a_number(text))
+            return None
+        if whole and parsed.value != math.floor(parsed.value):
+            self.bad(column, _range(low, high, above, "a whole number"))
+            return None
+        if not low <= parsed.value <= high or parsed.value <= above:
+            self.bad(column, _range(low, high, above, "a whole number" if whole else "a number"))
+            return None
+        return parsed
+
+
+def _range(low: float, high: float, above: float, kind: str) -> str:
+    if above > -math.inf:
+        return f"{kind} above {above:g}" + (f" and up to {high:g}" if high < math.inf else "")
+    if low > -math.inf and high < math.inf:
+        return f"{kind} from {low:g} to {high:g}"
+    if low > -math.inf:
+        return f"{kind} of at least {low:g}"
+    return f"{kind} of at most {high:g}" if high < math.inf else kind
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A file's lines, header checked.
+
+    Attributes
+    ----------
+    file : str
+    columns : tuple of str
+    rows : tuple of Row
+    collector : Collector
+    """
+
+    file: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    collector: Collector
+
+    def __iter__(self) -> Iterator[Row]:
+        """Iterate over the lines below the header."""
+        return iter(self.rows)
+
+
+def read_text(path: Path, collector: Collector, checksums: dict[str, str]) -> str | None:
+    """Decode a file as UTF-8 (a byte-order mark is dropped) and keep its SHA-256."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        collector.add(path.name, None, "", "", f"a readable file ({error.strerror})")
+        return None
+    checksums[path.name] = hashlib.sha256(raw).hexdigest()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        byte = f"byte 0x{raw[error.start]:02x}"
+        collector.add(path.name, line, "", byte, "UTF-8 text (save the file as UTF-8)")
+        return None
+
+
+def read_sheet(
+    path: Path,
+    required: tuple[str, ...],
+    optional: tuple[str, ...],
+    collector: Collector,
+    checksums: dict[str, str],
+    *,
+    open_ended: bool = False,
+) -> Sheet | None:
+    """Read a CSV file and check its header and the width of its lines.
+
+    Parameters
+    ----------
+    path : Path
+    required, optional : tuple of str
+        Columns; ``note`` and ``source`` are always free.
+    collector, checksums
+        Filled in place.
+    open_ended : bool
+        Allow any further column.
+
+    Returns
+    -------
+    Sheet or None
+        None if there is no header to go by. A sheet that lacks a column is returned all the same,
+        so that its other columns are checked.
+    """
+    text = read_text(path, collector, checksums)
+    if text is None:
+        return None
+    lines = _lines(path.name, text, collector)
+    if not lines:
+        if not any(problem.file == path.name for problem in collector.problems):
+            collector.add(path.name, None, "", "", "a header line, the file is empty")
+        return None
+    first, cells = lines[0]
+    while cells and not cells[-1]:  # spreadsheets leave empty columns behind
+        cells = cells[:-1]
+    header = tuple(cells)
+    if len(header) == 1 and (separator := next((s for s in ";\t" if s in header[0]), "")):
+        collector.add(path.name, first, "", header[0], f"commas between cells, not {separator!r}")
+        return None
+    known = header if open_ended else (*required, *optional)
+    absent = _check_header(path.name, first, header, (required, known), collector)
+    rows = []
+    for line, cells in lines[1:]:
+        while len(cells) > len(header) and not cells[-1]:
+            cells = cells[:-1]  # noqa: PLW2901
+        if len(cells) != len(header):
+            hint = " (a decimal comma makes two cells of one)" if len(cells) > len(header) else ""
+            expected = f"{len(header)} cells, as in the header, not {len(cells)}{hint}"
+            collector.add(path.name, line, "", ",".join(cells), expected)
+            continue
+        named = dict(zip(reversed(header), reversed(cells), strict=True))
+        rows.append(Row(path.name, line, named, collector, absent))
+    return Sheet(path.name, header, tuple(rows), collector)
+
+
+def _lines(file: str, text: str, collector: Collector) -> list[tuple[int, list[str]]]:
+    """Split into cells; the number is that of the first line of each record."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines = []
+    start = 1
+    try:
+        for cells in reader:
+            stripped = [cell.strip() for cell in cells]
+            if any(stripped):
+                lines.append((start, stripped))
+            start = reader.line_num + 1
+    except csv.Error as error:
+        collector.add(file, start, "", "", f"well-formed CSV ({error})")
+    return lines
+
+
+def _check_header(
+    file: str,
+    line: int,
+    header: tuple[str, ...],
+    columns: tuple[tuple[str, ...], tuple[str, ...]],
+    collector: Collector,
+) -> frozenset[str]:
+    """Report missing, unknown and repeated columns; return the missing ones."""
+    required, known = columns
+    absent = frozenset(required) - frozenset(header)
+    for name in required:
+        if name in absent:
+            collector.add(file, line, name, "", "this column in the header")
+    for name in dict.fromkeys(header):
+        if header.count(name) > 1:
+            collector.add(file, line, name, name, "each column once")
+        if name not in known and name not in FREE_COLUMNS:
+            hint = suggest(name, known)
+            collector.add(file, line, name, name, f"a column among {', '.join(known)}{hint}")
+    return absent

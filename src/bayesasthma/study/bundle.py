@@ -1,0 +1,237 @@
+"""Read a study bundle: check everything, report every problem at once, return one `Study`."""
+
+from __future__ import annotations
+
+import difflib
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesasthma.errors import StudyError, UsageError
+from bayesasthma.study._bundle_header import Header, read_header, read_outcomes
+from bayesasthma.study._bundle_records import (
+    Ids,
+    read_adverse,
+    read_baseline,
+    read_claims,
+    read_external,
+    read_tests,
+    subjects,
+)
+from bayesasthma.study._bundle_table import (
+    patient_table,
+    read_correlations,
+    read_patients,
+    summary_table,
+)
+from bayesasthma.study._sheets import Collector, Sheet, read_sheet
+from bayesasthma.study.study import Study
+
+#: Required and optional columns of every file; ``note`` and ``source`` are free everywhere.
+COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "outcomes.csv": (
+        ("outcome", "label", "unit", "direction"),
+        ("domain", "mcid", "mcid_kind", "mcid_source", "minimum", "maximum", "items"),
+    ),
+    "summaries.csv": (
+        ("outcome", "arm", "visit", "mean"),
+        ("statistic", "n", "sd", "se", "ci_low", "ci_high"),
+    ),
+    "correlations.csv": (("outcome", "arm", "visit_1", "visit_2", "correlation"), ()),
+    "tests.csv": (("table", "kind", "outcome", "p"), ("arm", "visit", "test")),
+    "baseline.csv": (("variable", "arm"), ("level", "mean", "sd", "count", "percent", "n")),
+    "adverse.csv": (("visit", "reaction", "arm", "events"), ("severity", "n", "percent")),
+    "claims.csv": (
+        ("where", "refers_to", "value"),
+        ("outcome", "arm", "visit", "statistic", "quote"),
+    ),
+    "external.csv": (
+        ("estimate", "scale", "citation"),
+        ("outcome", "reaction", "se", "ci_low", "ci_high"),
+    ),
+    "patients.csv": (("patient", "arm", "visit"), ()),
+}
+
+
+def bundled_studies() -> dict[str, Path]:
+    """Folders of the bundled studies by name: in the wheel, or ``data/`` of a source checkout."""
+    found: dict[str, Path] = {}
+    packaged = Path(str(files("bayesasthma"))) / "bundles"
+    checkout = Path(__file__).resolve().parents[3] / "data"
+    for root in (packaged, checkout):
+        if root.is_dir():
+            for folder in sorted(root.iterdir()):
+                if (folder / "study.toml").is_file():
+                    found.setdefault(folder.name, folder)
+    return found
+
+
+def load_study(path_or_name: str | Path = "liu2025") -> Study:
+    """Read and check a bundle.
+
+    Parameters
+    ----------
+    path_or_name : str or Path
+        A bundle's folder, or the name of a bundled study. A folder comes first, unless it has no
+        ``study.toml`` and a bundled study has its name.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    UsageError
+        If there is no such folder or bundled study.
+    StudyError
+        If the bundle has problems; the error lists all of them.
+    """
+    folder = _find(path_or_name)
+    collector = Collector()
+    checksums: dict[str, str] = {}
+    study = _read(folder, collector, checksums)
+    if collector.problems or study is None:
+        raise StudyError(folder.resolve().name, collector.problems)
+    return study
+
+
+def _find(path_or_name: str | Path) -> Path:
+    name, folder, bundled = str(path_or_name), Path(path_or_name), bundled_studies()
+    if name in bundled and not (folder / "study.toml").is_file():
+        return bundled[name]
+    if name and folder.is_dir():
+        return folder
+    if folder.exists() and name:
+        raise UsageError(f"{name!r} is a file; a bundle is a folder with study.toml in it")
+    close = difflib.get_close_matches(name, bundled, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    raise UsageError(
+        f"no folder and no bundled study {name!r}{hint}; bundled: {', '.join(bundled) or 'none'}"
+    )
+
+
+def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Study | None:
+    header = read_header(folder, collector, checksums)
+    sheets = _sheets(folder, collector, checksums)
+    outcomes = _declared(sheets)
+    if header is None:
+        return None
+    arms, visits, base = header.arms, header.visits, header.baseline_visit
+    sizes = {str(arm): float(n) for arm, n in arms["n"].items()}
+    ids = Ids(list(outcomes.index), list(arms.index), list(visits.index), sizes)
+    baseline = read_baseline(sheets["baseline.csv"], ids)
+    reactions, variables = subjects(ids.outcomes, baseline, sheets["adverse.csv"])
+    ids = Ids(ids.outcomes, ids.arms, ids.visits, ids.sizes, reactions, variables)
+    _check_methods(header, ids, collector)
+    if header.covariates and sheets["patients.csv"] is None:
+        found = ", ".join(header.covariates)
+        collector.add("study.toml", None, "covariates", found, "patients.csv, which has them")
+    patients = None
+    table: xr.Dataset | None = None
+    pinned: dict[tuple[str, str, str], int] = {}
+    if (sheet := sheets["summaries.csv"]) is not None:
+        table, pinned = summary_table(sheet, outcomes, arms, visits, base)
+    if (sheet := sheets["patients.csv"]) is not None:
+        patients = read_patients(sheet, outcomes, arms, visits, header.covariates)
+        if table is None:
+            table = patient_table(patients, outcomes, arms, visits)
+    correlations = read_correlations(
+        sheets["correlations.csv"], ids.outcomes, ids.arms, ids.visits, table, base, pinned
+    )
+    tests = read_tests(sheets["tests.csv"], ids)
+    adverse = read_adverse(sheets["adverse.csv"], ids)
+    claims = read_claims(sheets["claims.csv"], ids)
+    external = read_external(sheets["external.csv"], ids)
+    if table is None or (sheet := sheets["outcomes.csv"]) is None:
+        return None
+    _require_data(table, sheet, sheets["summaries.csv"])
+    return Study(
+        name=folder.resolve().name,
+        title=header.title,
+        citation=header.citation,
+        design=header.design,
+        randomised=header.randomised,
+        arms=arms,
+        visits=visits,
+        baseline_visit=base,
+        outcomes=outcomes,
+        table=table,
+        correlations=correlations,
+        tests=tests,
+        baseline=baseline,
+        adverse=adverse,
+        claims=claims,
+        external=external,
+        patients=patients,
+        checksums=checksums,
+        methods=header.methods,
+        exclusions=header.exclusions,
+        covariates=header.covariates,
+    )
+
+
+def _sheets(
+    folder: Path, collector: Collector, checksums: dict[str, str]
+) -> dict[str, Sheet | None]:
+    """Every CSV file of the bundle, None if absent or unusable."""
+    there = [name for name in COLUMNS if (folder / name).exists()]
+    if "outcomes.csv" not in there:
+        collector.add("outcomes.csv", None, "", "", "this file in the bundle")
+    data = [name for name in ("summaries.csv", "patients.csv") if name in there]
+    if not data:
+        collector.add("summaries.csv", None, "", "", "this file (or patients.csv) in the bundle")
+    if len(data) == 2:
+        collector.add(
+            "summaries.csv", None, "", "", "either summaries.csv or patients.csv, not both"
+        )
+    sheets: dict[str, Sheet | None] = dict.fromkeys(COLUMNS)
+    for name in there:
+        open_ended = name == "patients.csv"
+        columns = COLUMNS[name]
+        sheets[name] = read_sheet(
+            folder / name, *columns, collector, checksums, open_ended=open_ended
+        )
+    return sheets
+
+
+def _declared(sheets: dict[str, Sheet | None]) -> pd.DataFrame:
+    """The outcomes; without a usable ``outcomes.csv``, those that the summaries name.
+
+    The stand-in lets the other files be checked too: all problems come in one report.
+    """
+    if (sheet := sheets["outcomes.csv"]) is not None:
+        return read_outcomes(sheet)
+    names = dict.fromkeys(row.text("outcome") for row in sheets["summaries.csv"] or ())
+    index = pd.Index([name for name in names if name], name="outcome", dtype="str")
+    return pd.DataFrame({"minimum": np.nan, "maximum": np.nan}, index=index)
+
+
+def _check_methods(header: Header, ids: Ids, collector: Collector) -> None:
+    """What ``study.toml`` says of outcomes and baseline variables must be in the other files."""
+    primary = header.methods.get("primary", [])
+    for name in primary if isinstance(primary, list) else [primary]:
+        if name not in ids.outcomes:
+            expected = f"ids among {', '.join(ids.outcomes)}"
+            collector.add("study.toml", None, "methods.primary", str(name), expected)
+    for i, row in enumerate(header.exclusions.itertuples(), 1):
+        if f"{row.variable}:{row.level}" not in ids.variables:
+            collector.add(
+                "study.toml",
+                None,
+                f"exclusions[{i}]",
+                f"{row.variable}:{row.level}",
+                "a variable and level of baseline.csv",
+            )
+
+
+def _require_data(table: xr.Dataset, sheet: Sheet, summaries: Sheet | None) -> None:
+    """Every outcome needs data; a row that names it but is wrong has been reported already."""
+    named = {row.text("outcome") for row in summaries or ()}
+    printed = table["mean"].count(("arm", "visit", "statistic")) > 0
+    for row in sheet:
+        outcome = row.text("outcome")
+        if outcome and outcome not in named and not printed.sel(outcome=outcome):
+            row.bad("outcome", "data for this outcome")
