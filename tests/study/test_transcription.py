@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-FIRST = Path(__file__).parents[1] / "data" / "liu2025"
+FIRST = Path(__file__).parents[2] / "data" / "liu2025"
 SECOND = Path(__file__).parent / "second_transcription"
 
 #: File: the columns that name a cell, and the columns that hold what is printed.

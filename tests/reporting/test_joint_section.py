@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from tests import bundles
-from tests.test_joint_estimands import made_up
+from tests.results.test_joint_estimands import made_up
 
 from bayesasthma.comparison.posterior_beside_p import compare
 from bayesasthma.inference.diagnostics import diagnostics_frame

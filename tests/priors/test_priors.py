@@ -199,7 +199,7 @@ def test_a_fault_is_named_with_file_key_value_and_expectation(
 
 
 def test_the_documented_file_is_valid(study: ba.Study, tmp_path: Path) -> None:
-    docs = (Path(__file__).parents[1] / "docs" / "priors.md").read_text(encoding="utf-8")
+    docs = (Path(__file__).parents[2] / "docs" / "priors.md").read_text(encoding="utf-8")
     example = docs.split("```toml\n")[1].split("```")[0]
     prior = prior_set(_file(tmp_path, example))
     check_names(prior, study)
