@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesasthma.calibration.proof import read_record, sections
+from bayesasthma.calibration.proof import read_record, sections, stale
 from bayesasthma.reporting.trust import proof_folder, trust
 
 
@@ -50,7 +50,7 @@ def test_ranks_alone_are_told_and_drawn(folder: Path) -> None:
     assert not found.sizes
     assert not found.claims
     assert set(found.missing) == set(sections()) - set(read_record(folder)["sections"])
-    assert not found.stale
+    assert found.stale == any(why != "missing" for why in stale(folder).values())
 
 
 def test_sizes_are_those_of_the_default_model_in_its_own_unit(folder: Path) -> None:
