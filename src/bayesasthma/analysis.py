@@ -22,7 +22,7 @@ from bayesasthma.fitting import Fit, fit_table, silent
 from bayesasthma.joint_estimands import COLUMNS as JOINT_COLUMNS
 from bayesasthma.joint_estimands import joint_effects
 from bayesasthma.models.outcome_groups import unsuitable
-from bayesasthma.models.specification import TABLE_DEFAULTS, Variance, table_spec
+from bayesasthma.models.specification import TABLE_DEFAULTS, Baseline, Variance, table_spec
 from bayesasthma.output_files import write_csv, write_text
 from bayesasthma.readings import Reading, read_as
 from bayesasthma.reporting.results import ReanalysisResults
@@ -44,6 +44,7 @@ def fit(
     scale: str | None = None,
     dispersion: str | None = None,
     rounding: bool | None = None,
+    baseline: Baseline | None = None,
     options: SamplerOptions | None = None,
     outcomes: list[str] | None = None,
     folder: str | Path | None = None,
@@ -67,6 +68,9 @@ def fit(
         Outcomes whose printed SDs to take as standard errors.
     rounding : bool, optional
         Whether printed numbers carry their rounding error.
+    baseline : {"common", "free"}, optional
+        One population mean of all arms at baseline, or one per arm; by default ``common`` where the
+        study was randomised.
     options : SamplerOptions, optional
     outcomes : list of str, optional
     folder : path, optional
@@ -89,7 +93,7 @@ def fit(
     where = Path(folder) if folder is not None else None
     if model == "adverse":
         return fit_adverse(study, prior or "weak", options, folder=where, progress=progress)
-    spec = table_spec(model, prior, correlation, variance, rounding)
+    spec = table_spec(model, prior, correlation, variance, rounding, baseline)
     study = read_as(study, Reading.parse(scale, dispersion))
     return fit_table(study, spec, options, outcomes=outcomes, folder=where, progress=progress)
 
@@ -133,6 +137,9 @@ def reanalyse(
 
     compiled: dict[str, Any] = {}
     models = list(TABLE_DEFAULTS)
+    if not prints_levels(study):
+        models.remove("independent")
+        progress("independent: left out, for the study prints changes from baseline alone")
     if (reason := unsuitable(design(study))) is not None:
         models.remove("joint")
         progress(f"joint: left out, for {reason}")
@@ -156,6 +163,11 @@ def reanalyse(
     progress("figures and report")
     write(results, folder, watch)
     return results
+
+
+def prints_levels(study: Study) -> bool:
+    """Whether any level is printed, which the model ``independent`` needs."""
+    return bool(study.table["mean"].sel(statistic="level").notnull().any())
 
 
 def report(study: Study, out: str | Path, *, options: SamplerOptions | None = None) -> list[Path]:

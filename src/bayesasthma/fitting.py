@@ -149,10 +149,15 @@ def fit_table(
         return watch.time("predict", lambda: assemble(tree, prior, layout, spec, options.seed))
 
     tree, seconds, resumed = run_or_resume(label, record, run, folder, progress)
-    baseline = ""
-    if spec.model != "independent" and layout.baseline is not None:
-        baseline = "common" if constrained(layout, spec) else "free"
+    baseline = baseline_of(spec, layout)
     return Fit(study, label, spec.model, spec.prior.name, tree, seconds, resumed, baseline)
+
+
+def baseline_of(spec: TableSpec, layout: Design) -> str:
+    """What a fit takes the arms' population means at baseline for: ``Fit.baseline``."""
+    if spec.model == "independent" or layout.baseline is None:
+        return ""
+    return "common" if constrained(layout, spec) else "free"
 
 
 def _with_plain_baseline(spec: TableSpec, layout: Design) -> TableSpec:

@@ -9,8 +9,8 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesasthma.errors import UsageError
 from bayesasthma.models.coordinates import Coordinates, centred_normal, offset_flat, offset_normal
+from bayesasthma.models.identification import prints_levels, require_identified
 from bayesasthma.models.moments import carried_forward, constrained, spread_and_correlation
 from bayesasthma.models.specification import TableSpec
 from bayesasthma.series import Design
@@ -147,27 +147,16 @@ def _means(
     def declare(name: str, scale: float, *dims: str, flat: bool = spec.prior.flat) -> Any:
         if flat:
             return offset_flat(name, offsets[name], dims, coordinates)
-        return offset_normal(
-            name, np.zeros(1), np.full(1, scale), offsets[name], dims, coordinates
-        )
+        return offset_normal(name, np.zeros(1), np.full(1, scale), offsets[name], dims, coordinates)
 
     # changes from baseline alone leave the level open, which no contrast depends on
-    flat = spec.prior.flat and _prints_levels(design)
+    flat = spec.prior.flat and prints_levels(design)
     parameters = {"baseline_level": declare("baseline_level", PATH_SCALE, "outcome", flat=flat)}
     if len(design.visits) > 1:
         parameters["visit_step"] = declare("visit_step", PATH_SCALE, "outcome", "step")
     if design.baseline is not None and not constrained(design, spec):
         parameters["imbalance"] = declare("imbalance", IMBALANCE_SCALE, "outcome", "treated")
     return parameters
-
-
-def _prints_levels(design: Design) -> bool:
-    """Whether every outcome has a printed level (or patients)."""
-    found = {int(k) for patients in design.patients for k in patients.outcome}
-    for table in design.tables:
-        if table.functional.min(axis=1).max() >= 0:
-            found |= {int(k) for k in table.outcome}
-    return len(found) == len(design.outcomes)
 
 
 def _sds(design: Design, spec: TableSpec, error: Any) -> dict[str, Any]:
@@ -216,50 +205,3 @@ def _correlation_parameters(spec: TableSpec) -> dict[str, Any]:
     if prior.structure == "exchangeable_ar1":
         parameters["constant_share"] = pm.Beta("constant_share", 2, 2, dims="outcome")
     return parameters
-
-
-def require_identified(design: Design, spec: TableSpec) -> None:
-    """Refuse a flat prior where the table leaves a mean open.
-
-    Raises
-    ------
-    UsageError
-        Names the first mean that no printed level or change tells.
-    """
-    arms, visits = len(design.arms), len(design.visits)
-    common = constrained(design, spec)
-    for k, outcome in enumerate(design.outcomes):
-        rows = []
-        for table in design.tables:
-            for s in np.flatnonzero(table.outcome == k):
-                block = np.zeros((table.rows, arms, visits))
-                block[:, table.arm[s]] = table.functional
-                rows.append(block)
-        for patients in design.patients:
-            for s in np.flatnonzero(patients.outcome == k):
-                seen = np.flatnonzero(patients.seen[s])
-                block = np.zeros((len(seen), arms, visits))
-                block[np.arange(len(seen)), patients.arm[s], seen] = 1.0
-                rows.append(block)
-        known = np.concatenate(rows) if rows else np.zeros((0, arms, visits))
-        if not _prints_levels(design):
-            level = np.zeros((1, arms, visits))
-            level[0, :, 0] = 1 / arms
-            known = np.concatenate([known, level])
-        if common:
-            known[:, 0, 0] = known[..., 0].sum(axis=1)
-            known[:, 1:, 0] = 0.0
-        known = known.reshape(len(known), -1)
-        rank = np.linalg.matrix_rank(known)
-        for g in range(arms):
-            for t in range(visits):
-                if common and g > 0 and t == 0:
-                    continue
-                cell = np.zeros((arms, visits))
-                cell[g, t] = 1.0
-                if np.linalg.matrix_rank(np.vstack([known, cell.reshape(1, -1)])) > rank:
-                    raise UsageError(
-                        f"the prior set {spec.prior.name!r} is flat and no printed level or change "
-                        f"tells the mean of {outcome}, {design.arms[g]}, {design.visits[t]}: use a "
-                        "proper prior set such as 'weak'"
-                    )
