@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from bayesasthma.adverse_table import FUTURE_PATIENTS
 from bayesasthma.comparison import headline_table
-from bayesasthma.effect_table import DESCRIPTIONS, HEADLINE
+from bayesasthma.effect_table import DESCRIPTIONS, headlines
 from bayesasthma.fitting import Fit
 from bayesasthma.plots.correlations import has_typical_correlation
 from bayesasthma.plots.headline import SAMPLE, headline
@@ -81,7 +81,7 @@ def headline_rows(results: ReanalysisResults) -> pd.DataFrame:
     table = results.effects
     table = table[(table["model"] == fit.model) & (table["prior"] == fit.prior)]
     table = table[table["visit"].isin(results.study.follow_up)]
-    main = table[table["estimand"] == HEADLINE.get(fit.model, "difference")]
+    main = table[table["estimand"] == table["outcome"].map(headlines(fit))]
     return main if len(main) else table[table["estimand"] == "difference"]
 
 

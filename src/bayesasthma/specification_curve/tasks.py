@@ -29,7 +29,7 @@ from bayesasthma.diagnostics import check, check_outcomes
 from bayesasthma.dispatch import Worker
 from bayesasthma.effect_table import effects
 from bayesasthma.errors import BayesAsthmaError
-from bayesasthma.fitting import Fit
+from bayesasthma.fitting import Fit, baseline_of
 from bayesasthma.graphs import CompiledGraphs
 from bayesasthma.models.specification import TableSpec
 from bayesasthma.prior_distributions import PriorSet
@@ -187,6 +187,7 @@ def _table_problem(payload: Payload, choices: TableChoices, graphs: CompiledGrap
                 {"posterior": moments.drop_vars("n"), "constant_data": moments[["n"]]}
             ),
             {},
+            baseline=baseline_of(spec, design(read)),
         )
         gates = {name: gate for part in drawn for name, gate in part.gates.items()}
         own = effects(fit, estimands=payload.estimands, gates=gates)
