@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from bayesasthma.auditing.findings import NOTE, UNUSUAL, Finding
 from bayesasthma.auditing.labels import text_of
@@ -86,10 +87,28 @@ def balance_findings(study: Study, cells: Cells, balance: pd.DataFrame) -> Itera
             "imbalance",
             UNUSUAL if abs(row["standardised"]) > 2 * IMBALANCE else NOTE,
             f"The arms differ at baseline by {row['standardised']:+.2f} SD in {name}"
-            + ("." if study.randomised else "; the study was not randomised."),
+            + _reading(study, row["arm"], float(row["standardised"])),
             outcome=row["variable"],
             arm=row["arm"],
             visit=study.baseline_visit or "",
             printed=f"{row['control_value']:.3g} against {row['arm_value']:.3g}",
             expected=f"within ± {IMBALANCE:g} SD",
         )
+
+
+def _reading(study: Study, arm: str, standardised: float) -> str:
+    """What such a difference says: of patients not allocated at random, or of chance.
+
+    The chance is that of a standard normal beyond ``d / sqrt(1/n0 + 1/n1)``, the large-sample
+    distribution of a standardised difference between arms that are alike.
+    """
+    if not study.randomised:
+        return "; the study was not randomised."
+    n = study.arms["n"].astype(float)
+    error = float(np.sqrt(1 / n[study.control] + 1 / n[arm]))
+    share = float(special.erfc(abs(standardised) / error / np.sqrt(2)))
+    percent = f"{100 * share:.0f} %" if share >= 0.01 else "fewer than 1 %"
+    return (
+        "; between randomised arms it is sampling error, and arms of this size differ by as much "
+        f"in {percent} of studies."
+    )

@@ -69,6 +69,11 @@ def _options(draws: int, tune: int, chains: int, seed: int, console: Console) ->
     return SamplerOptions(draws=draws, tune=tune, chains=chains, seed=seed, progress_bar=bar)
 
 
+def _check_baseline(baseline: str | None) -> None:
+    if baseline not in (None, "common", "free"):
+        raise UsageError(f"unknown baseline {baseline!r}; there are common, free")
+
+
 @app.command()
 def reanalyse(
     study: StudyArg = "liu2025",
@@ -141,6 +146,13 @@ def fit(
         bool | None,
         typer.Option("--rounding/--no-rounding", help="Model the rounding of printed numbers."),
     ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="common (the arms' population means at baseline are equal; the default where the "
+            "study was randomised) or free."
+        ),
+    ] = None,
     draws: DrawsOption = 2000,
     tune: TuneOption = 1000,
     chains: ChainsOption = 4,
@@ -155,6 +167,7 @@ def fit(
 
     if variance not in (None, "common", "by_arm"):
         raise UsageError(f"unknown variance {variance!r}; there are common, by_arm")
+    _check_baseline(baseline)
     console = Console(quiet, as_json)
     bundle = _load(study)
     folder = _folder(out, bundle)
@@ -167,6 +180,7 @@ def fit(
         scale=scale,
         dispersion=dispersion,
         rounding=rounding,
+        baseline=baseline,  # type: ignore[arg-type]
         options=_options(draws, tune, chains, seed, console),
         folder=folder / "posterior",
         progress=console.progress,
@@ -214,6 +228,13 @@ def quote(
     ] = None,
     prior: Annotated[str | None, typer.Option(help="Prior set.")] = None,
     correlation: Annotated[str | None, typer.Option(help="Correlation structure.")] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="common (the arms' population means at baseline are equal; the default where the "
+            "study was randomised) or free."
+        ),
+    ] = None,
     despite_gate: Annotated[
         bool, typer.Option("--despite-gate", help="Quote although the gate fails; says so.")
     ] = False,
@@ -231,6 +252,7 @@ def quote(
     from bayesasthma.models.specification import table_spec
     from bayesasthma.specification_curve import load_sensitivity
 
+    _check_baseline(baseline)
     console = Console(quiet, as_json)
     bundle = _load(study)
     limit: float | str | None = threshold
@@ -241,7 +263,7 @@ def quote(
             raise UsageError(f"--threshold {threshold!r}: a number, or 'mcid'") from error
     result = fit_table(
         bundle,
-        table_spec("longitudinal", prior, correlation),
+        table_spec("longitudinal", prior, correlation, baseline=baseline),  # type: ignore[arg-type]
         _options(draws, tune, chains, seed, console),
         folder=_folder(out, bundle) / "posterior",
         progress=console.progress,

@@ -11,7 +11,7 @@ from bayesasthma.comparison.reverse_bayes import LEVELS, NOT_REACHED, intrinsic_
 from bayesasthma.comparison.scepticism import scepticism
 from bayesasthma.frequentist import benjamini_hochberg
 from bayesasthma.inference.fitting import Fit
-from bayesasthma.results.effect_table import HEADLINE, effects
+from bayesasthma.results.effect_table import effects, headlines
 from bayesasthma.study.study import Study
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ POSTERIOR = {
 }
 REVERSE = [f"sceptical_sd_{str(level)[2:]}" for level in LEVELS]
 COLUMNS = [
-    "study", *KEYS, "week", "estimand", "unit", *TEST_COLUMNS, "model", "prior",
+    "study", *KEYS, "week", "estimand", "headline", "unit", *TEST_COLUMNS, "model", "prior",
     *POSTERIOR.values(), "mean_ratio", "sd_ratio",
     *REVERSE, "pareto_k", "sceptical_method", "sceptical_limit", "intrinsic_p",
 ]  # fmt: skip
@@ -86,6 +86,13 @@ def compare(
     table = summaries[summaries["estimand"].isin([*BETWEEN, WITHIN])]
     table = table[[*KEYS, "estimand", "model", "prior", *POSTERIOR]].rename(columns=POSTERIOR)
     table = table.merge(tests, on=[*KEYS, "estimand"], how="outer")
+    leading = {fit.model: headlines(fit) for fit in fits}
+    table["headline"] = [
+        leading.get(model, {}).get(outcome) == estimand
+        for model, outcome, estimand in zip(
+            table["model"], table["outcome"], table["estimand"], strict=True
+        )
+    ]
     table = _ratios(table)
     table = _reverse_bayes(table, study, fits, sceptical)
     table["study"] = study.name
@@ -124,18 +131,16 @@ def headline_table(comparison: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         The columns of tests, then by model ``<model>_posterior_mean``, ``<model>_p_benefit`` and
-        so on: of the baseline-adjusted difference where the model has one at that visit, else of
+        so on: of the estimand that the model leads with where it has one at that visit, else of
         the difference in means.
     """
-    between = comparison[comparison["estimand"].isin(BETWEEN[:2])]
+    between = comparison[comparison["headline"] | (comparison["estimand"] == "difference")]
     extra = [*REVERSE, "pareto_k", "sceptical_method", "mean_ratio", "sd_ratio"]
     lead = ["study", *KEYS, "week", "unit", *TEST_COLUMNS, "sceptical_limit", "intrinsic_p"]
     table = between[lead].drop_duplicates(KEYS)
     for model in between["model"].dropna().unique():
         own = between[between["model"] == model]
-        own = own.sort_values(
-            "estimand", key=lambda names, m=model: names != HEADLINE.get(m, "adjusted_difference")
-        ).drop_duplicates(KEYS)
+        own = own.sort_values("headline", ascending=False, kind="stable").drop_duplicates(KEYS)
         own = own[[*KEYS, "estimand", *POSTERIOR.values(), *extra]]
         renamed = {name: f"{model}_{name}" for name in own.columns if name not in KEYS}
         table = table.merge(own.rename(columns=renamed), on=KEYS, how="left")

@@ -9,7 +9,13 @@ import pandas as pd
 
 from bayesasthma.errors import GateError, UsageError
 from bayesasthma.inference.fitting import Fit
-from bayesasthma.results.effect_table import DESCRIPTIONS, HEADLINE, effects
+from bayesasthma.results.effect_table import (
+    DESCRIPTIONS,
+    JUDGED,
+    effects,
+    headlines,
+    without_baseline_levels,
+)
 from bayesasthma.results.summaries import format_probability
 from bayesasthma.specification_curve import Sensitivity
 from bayesasthma.specification_curve.summary import CHOICES_IN_WORDS
@@ -35,7 +41,7 @@ def quote(
     threshold : float or "mcid", optional
         Also give P(benefit > threshold), in outcome units; ``"mcid"`` uses the outcome's own.
     estimand : str, optional
-        The model's headline by default.
+        Each outcome's headline by default: :func:`bayesasthma.results.effect_table.headlines`.
     despite_gate : bool
         Quote even where the diagnostics gate fails; the statement then says so.
     curve : Sensitivity or str
@@ -55,12 +61,14 @@ def quote(
         If a quoted row fails the gate and ``despite_gate`` is false.
     """
     study = fit.study
-    estimand = estimand or HEADLINE.get(fit.model, "difference")
     number = threshold if isinstance(threshold, (int, float)) else None
     if isinstance(threshold, str) and threshold != "mcid":
         raise UsageError(f"threshold {threshold!r}: give a number in the outcome's unit, or 'mcid'")
     table = effects(fit, threshold=number)
-    table = _select(table, "estimand", estimand)
+    if estimand is None:
+        table = table[table["estimand"] == table["outcome"].map(headlines(fit))]
+    else:
+        table = _select(table, "estimand", estimand)
     if outcome is not None:
         table = _select(table, "outcome", outcome)
     if visit is None:
@@ -136,9 +144,30 @@ def _statement(row: pd.Series, fit: Fit, with_threshold: bool) -> str:
         up = _probability(row["p_positive"], row["ess_bulk"])
         parts.append(f"no direction is claimed as benefit; P(higher) {up}")
     text = "; ".join(parts)
-    text += f" (model {fit.model}, prior {fit.prior}; {study.citation.rstrip('.')})."
+    text += f" (model {fit.model}, prior {fit.prior}{_baseline(row, fit)}; "
+    text += f"{study.citation.rstrip('.')})."
     if row["gate"] != "pass":
         text += " The fit FAILS its diagnostics gate; this number is quoted against advice."
+    return text
+
+
+#: What a quote says of the arms' population means at baseline.
+BASELINES = {
+    "common": ", baseline means of the arms equal, as randomised",
+    "free": ", baseline means of the arms free",
+}
+
+
+def _baseline(row: pd.Series, fit: Fit) -> str:
+    """How the arms' baseline enters a difference between them; blank where it does not."""
+    if row["estimand"] not in JUDGED or row["estimand"] == "difference":
+        return ""
+    text = BASELINES.get(fit.baseline, "")
+    if fit.baseline == "common" and not fit.study.randomised:
+        text = ", baseline means of the arms taken as equal, though the study was not randomised"
+    rests = row["estimand"] == "adjusted_difference" and fit.baseline == "free"
+    if rests and row["outcome"] in without_baseline_levels(fit.study):
+        text += " and not printed, so that the adjustment rests on their prior"
     return text
 
 

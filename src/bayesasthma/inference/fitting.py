@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
+from bayesasthma.errors import UsageError
 from bayesasthma.inference.assembly import assemble
 from bayesasthma.inference.diagnostics import Gate, check
 from bayesasthma.inference.graphs import model_module
@@ -26,7 +27,8 @@ from bayesasthma.inference.sampling import (
     save,
     versions,
 )
-from bayesasthma.models.design import design
+from bayesasthma.models.design import Design, design
+from bayesasthma.models.moments import constrained
 from bayesasthma.models.specification import TableSpec, table_spec
 from bayesasthma.priors.named_sets import check_names
 from bayesasthma.study.study import Study
@@ -58,6 +60,8 @@ class Fit:
         Wall seconds of compiling, sampling and the rest; empty for a resumed fit.
     resumed : bool
         Whether the draws came from a saved file.
+    baseline : {"common", "free", ""}
+        Whether the arms have one population mean at baseline; blank where the model has none.
     """
 
     study: Study
@@ -67,6 +71,7 @@ class Fit:
     data: xr.DataTree = field(repr=False)
     seconds: dict[str, float]
     resumed: bool = False
+    baseline: str = ""
 
     @cached_property
     def gate(self) -> Gate:
@@ -119,8 +124,9 @@ def fit_table(
     spec = table_spec(spec) if isinstance(spec, str) else spec
     check_names(spec.prior, study)
     options = options or SamplerOptions()
-    label = "-".join(filter(None, [spec.label, study.reading]))
     layout = design(study, outcomes, as_table=spec.model == "independent")
+    spec = _with_plain_baseline(spec, layout)
+    label = "-".join(filter(None, [spec.label, study.reading]))
     record = {
         "spec": spec.record(),
         "options": options.record(),
@@ -143,7 +149,38 @@ def fit_table(
         return watch.time("predict", lambda: assemble(tree, prior, layout, spec, options.seed))
 
     tree, seconds, resumed = run_or_resume(label, record, run, folder, progress)
-    return Fit(study, label, spec.model, spec.prior.name, tree, seconds, resumed)
+    baseline = baseline_of(spec, layout)
+    return Fit(study, label, spec.model, spec.prior.name, tree, seconds, resumed, baseline)
+
+
+def baseline_of(spec: TableSpec, layout: Design) -> str:
+    """What a fit takes the arms' population means at baseline for: ``Fit.baseline``."""
+    if spec.model == "independent" or layout.baseline is None:
+        return ""
+    return "common" if constrained(layout, spec) else "free"
+
+
+def _with_plain_baseline(spec: TableSpec, layout: Design) -> TableSpec:
+    """The specification without a choice of baseline that says what the study's design says.
+
+    Raises
+    ------
+    UsageError
+        If there is no baseline to choose for.
+    """
+    if spec.baseline is None:
+        return spec
+    if spec.model == "independent" or layout.baseline is None:
+        raise UsageError(
+            f"baseline {spec.baseline!r}: "
+            + (
+                "the model 'independent' looks at each visit by itself"
+                if spec.model == "independent"
+                else "the study has no baseline visit"
+            )
+        )
+    plain = replace(spec, baseline=None)
+    return plain if constrained(layout, plain) == constrained(layout, spec) else spec
 
 
 def run_or_resume(

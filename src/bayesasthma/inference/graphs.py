@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesasthma.models.design import Design, TableBlock
+from bayesasthma.models.moments import constrained
 from bayesasthma.models.specification import TableSpec
 from bayesasthma.priors.distributions import PriorSet
 
@@ -58,6 +59,7 @@ def graph_key(layout: Design, spec: TableSpec) -> str:
         "labels": [layout.arms, layout.visits],
         "weeks": layout.weeks.tolist(),
         "baseline": layout.baseline,
+        "constrained": spec.model != "independent" and constrained(layout, spec),
         "correlation": correlation if uses_correlation else None,
         "variance": spec.variance,
         "prior": spec.prior.family,

@@ -9,7 +9,7 @@ from bayesasthma.inference.adverse_fits import AdverseFit, fit_adverse
 from bayesasthma.inference.fitting import Fit, fit_table, silent
 from bayesasthma.inference.sampling import Progress, SamplerOptions
 from bayesasthma.likelihood.correlation import CorrelationPrior
-from bayesasthma.models.specification import Variance, table_spec
+from bayesasthma.models.specification import Baseline, Variance, table_spec
 from bayesasthma.study.readings import Reading, read_as
 from bayesasthma.study.study import Study
 
@@ -26,6 +26,7 @@ def fit(
     scale: str | None = None,
     dispersion: str | None = None,
     rounding: bool | None = None,
+    baseline: Baseline | None = None,
     options: SamplerOptions | None = None,
     outcomes: list[str] | None = None,
     folder: str | Path | None = None,
@@ -49,6 +50,9 @@ def fit(
         Outcomes whose printed SDs to take as standard errors.
     rounding : bool, optional
         Whether printed numbers carry their rounding error.
+    baseline : {"common", "free"}, optional
+        One population mean of all arms at baseline, or one per arm; by default ``common`` where the
+        study was randomised.
     options : SamplerOptions, optional
     outcomes : list of str, optional
     folder : path, optional
@@ -71,6 +75,6 @@ def fit(
     where = Path(folder) if folder is not None else None
     if model == "adverse":
         return fit_adverse(study, prior or "weak", options, folder=where, progress=progress)
-    spec = table_spec(model, prior, correlation, variance, rounding)
+    spec = table_spec(model, prior, correlation, variance, rounding, baseline)
     study = read_as(study, Reading.parse(scale, dispersion))
     return fit_table(study, spec, options, outcomes=outcomes, folder=where, progress=progress)

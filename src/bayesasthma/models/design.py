@@ -100,6 +100,8 @@ class Design:
     external : ndarray, shape (outcome, 2)
         External estimate of the treatment effect and its standard error, in baseline SDs; NaN if
         there is none.
+    randomised : bool
+        Whether patients were allocated to the arms at random.
     """
 
     outcomes: tuple[str, ...]
@@ -117,6 +119,7 @@ class Design:
     patients: tuple[PatientBlock, ...] = ()
     covariates: Covariates | None = None
     external: FloatArray | None = None
+    randomised: bool = False
 
     @property
     def follow_up(self) -> tuple[str, ...]:
@@ -183,6 +186,7 @@ def design(study: Study, outcomes: list[str] | None = None, *, as_table: bool = 
         else (patient_block(study, names, centre, scale, covariates),),
         covariates=covariates,
         external=np.array(evidence).reshape(-1, 2) / scale[:, None],
+        randomised=study.randomised,
     )
 
 

@@ -9,22 +9,22 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesasthma.errors import UsageError
 from bayesasthma.models.coordinates import Coordinates, centred_normal, offset_flat, offset_normal
 from bayesasthma.models.design import Design
-from bayesasthma.models.moments import carried_imbalance, spread_and_correlation
+from bayesasthma.models.identification import prints_levels, require_identified
+from bayesasthma.models.moments import carried_forward, constrained, spread_and_correlation
 from bayesasthma.models.specification import TableSpec
 
 # Prior scales in baseline SDs, or on the log scale for SDs; docs/models.md gives the reasons.
-LEVEL_SCALE = 2.0
-STEP_SCALE = 0.5  # of the step between visits 24 weeks apart
+# Of the path that the arms have in common, at baseline and from visit to visit: so wide that it
+# shrinks nothing, for how all arms change together says nothing about a treatment.
+PATH_SCALE = 20.0
 IMBALANCE_SCALE = 1.0
 LOG_SD_SCALE = 0.5
 LOG_SD_VISIT_SCALE = 0.25
 LOG_SD_CELL_SCALE = 0.15
-# STEP_SCALE and the last two are medians; each outcome learns its own, log-normal about them.
+# The last two are medians; each outcome learns its own, log-normal about them.
 LOG_SCALE_SD = 0.4
-STEP_WEEKS = 24.0
 
 
 def rounding_errors(design: Design, spec: TableSpec) -> list[Any]:
@@ -65,21 +65,23 @@ def free_parameters(
         :class:`bayesasthma.models.coordinates.Coordinates`.
     """
     if spec.prior.flat:
-        _require_complete(design)
-    mean_error, log_sd_error = _cell_errors(design, errors)
+        require_identified(design, spec)
+    cells = _whole_table(design)
+    mean_error, log_sd_error = _cell_errors(design, errors, cells)
     offsets = _mean_offsets(design, mean_error)
     parameters = _sds(design, spec, log_sd_error)
     if len(design.visits) > 1:
         parameters |= _correlation_parameters(spec)
     parameters |= _means(design, spec, offsets, factor)
-    if design.baseline is not None:
+    if design.baseline is not None and (cells or not constrained(design, spec)):
         # many patients pin the difference between the arms: sample that, effect and carried
-        # imbalance together
+        # imbalance together; of arms that are alike at baseline it is the sample's that carries
+        imbalance = parameters.get("imbalance")
+        if imbalance is None:
+            imbalance = _contrasts(_printed_means(design) + mean_error)[..., 0]
         log_sd, z = spread_and_correlation(parameters, design, spec, pt)
         n_arm = pm.modelcontext(None)["n_arm"]
-        offsets["effect"] -= carried_imbalance(
-            parameters["imbalance"], log_sd, z, design, pt, n_arm
-        )
+        offsets["effect"] -= carried_forward(imbalance, log_sd, z, design, pt, n_arm)
     if spec.prior.flat:
         dims = ("outcome", "treated", "follow_up")
         parameters["effect"] = offset_flat("effect", offsets["effect"], dims, Coordinates(factor))
@@ -88,54 +90,71 @@ def free_parameters(
     return parameters
 
 
-def _cell_errors(design: Design, errors: list[Any]) -> tuple[Any, Any]:
+def _whole_table(design: Design) -> bool:
+    """Whether one block prints every cell of the design, as a level and in order."""
+    if len(design.tables) != 1 or design.patients:
+        return False
+    (table,) = design.tables
+    series = table.outcome * len(design.arms) + table.arm
+    count = len(design.outcomes) * len(design.arms)
+    return table.levels_only and np.array_equal(series, np.arange(count))
+
+
+def _cell_errors(design: Design, errors: list[Any], whole: bool) -> tuple[Any, Any]:
     """Of every cell (outcome, arm, visit): unrounded less printed mean, and the same of log SDs.
 
     Beside many patients' standard errors, rounding is wide: what they pin is the mean less this.
     Zeros where the table is not complete, which costs nothing but speed.
     """
     shape = (len(design.outcomes), len(design.arms), len(design.visits))
-    if len(design.tables) != 1 or design.patients:
+    if not whole:
         return pt.zeros(shape), pt.zeros(shape)
-    (table,), (error,) = design.tables, errors
-    series = table.outcome * shape[1] + table.arm
-    if not table.levels_only or not np.array_equal(series, np.arange(shape[0] * shape[1])):
-        return pt.zeros(shape), pt.zeros(shape)
+    (error,) = errors
     relative = pt.log1p(error[..., 1] / pm.modelcontext(None)["printed_0"][..., 1])
     return error[..., 0].reshape(shape), relative.reshape(shape)
 
 
+def _printed_means(design: Design) -> Any:
+    """Printed means (outcome, arm, visit) of a whole table."""
+    shape = (len(design.outcomes), len(design.arms), len(design.visits))
+    return pm.modelcontext(None)["printed_0"][..., 0].reshape(shape)
+
+
+def _contrasts(cells: Any) -> Any:
+    """Treated arms less the control, of cells (outcome, arm, visit)."""
+    return cells[:, 1:] - cells[:, :1]
+
+
 def _mean_offsets(design: Design, error: Any) -> dict[str, Any]:
     """How errors of the cells' means move the parameters of the means."""
-    control = error[:, 0]
-    difference = error[:, 1:] - control[:, None]
+    n_arm = pm.modelcontext(None)["n_arm"]
+    path = ((n_arm / n_arm.sum())[:, None] * error).sum(axis=1)
+    contrast = _contrasts(error)
     first = len(design.visits) - len(design.follow_up)
     return {
-        "baseline_level": control[:, 0],
-        "visit_step": control[..., 1:] - control[..., :-1],
-        "imbalance": difference[..., 0],
-        "effect": difference[..., first:],
+        "baseline_level": path[:, 0],
+        "visit_step": path[:, 1:] - path[:, :-1],
+        "imbalance": contrast[..., 0],
+        "effect": contrast[..., first:],
     }
 
 
 def _means(
     design: Design, spec: TableSpec, offsets: dict[str, Any], factor: np.ndarray | None
 ) -> dict[str, Any]:
-    own = Coordinates(factor)
+    coordinates = Coordinates(factor)
 
-    def declare(name: str, scale: Any, *dims: str) -> Any:
-        if spec.prior.flat:
-            return offset_flat(name, offsets[name], dims, own)
-        return offset_normal(name, np.zeros(1), scale, offsets[name], dims, own)
+    def declare(name: str, scale: float, *dims: str, flat: bool = spec.prior.flat) -> Any:
+        if flat:
+            return offset_flat(name, offsets[name], dims, coordinates)
+        return offset_normal(name, np.zeros(1), np.full(1, scale), offsets[name], dims, coordinates)
 
-    parameters = {"baseline_level": declare("baseline_level", LEVEL_SCALE, "outcome")}
+    # changes from baseline alone leave the level open, which no contrast depends on
+    flat = spec.prior.flat and prints_levels(design)
+    parameters = {"baseline_level": declare("baseline_level", PATH_SCALE, "outcome", flat=flat)}
     if len(design.visits) > 1:
-        spread: Any = None
-        if not spec.prior.flat:
-            walk = np.sqrt(np.diff(design.weeks) / STEP_WEEKS)
-            spread = _learned_scale("step_scale", STEP_SCALE)[:, None] * walk
-        parameters["visit_step"] = declare("visit_step", spread, "outcome", "step")
-    if design.baseline is not None:
+        parameters["visit_step"] = declare("visit_step", PATH_SCALE, "outcome", "step")
+    if design.baseline is not None and not constrained(design, spec):
         parameters["imbalance"] = declare("imbalance", IMBALANCE_SCALE, "outcome", "treated")
     return parameters
 
@@ -186,19 +205,3 @@ def _correlation_parameters(spec: TableSpec) -> dict[str, Any]:
     if prior.structure == "exchangeable_ar1":
         parameters["constant_share"] = pm.Beta("constant_share", 2, 2, dims="outcome")
     return parameters
-
-
-def _require_complete(design: Design) -> None:
-    printed = np.zeros((len(design.outcomes), len(design.arms), len(design.visits)), dtype=bool)
-    for table in design.tables:
-        seen = (table.functional == 1).any(axis=0)
-        if np.linalg.matrix_rank(table.functional) == seen.sum() and table.functional.min() >= 0:
-            printed[table.outcome[:, None], table.arm[:, None], np.flatnonzero(seen)] = True
-    for patients in design.patients:
-        np.logical_or.at(printed, (patients.outcome, patients.arm), patients.seen)
-    if not printed.all():
-        k, g, t = np.argwhere(~printed)[0]
-        raise UsageError(
-            f"the prior set 'reference' is flat and {design.outcomes[k]}, {design.arms[g]}, "
-            f"{design.visits[t]} is not printed as a level: use a proper prior set such as 'weak'"
-        )

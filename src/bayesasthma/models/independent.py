@@ -17,7 +17,7 @@ from bayesasthma.errors import UsageError
 from bayesasthma.likelihood.correlation import Array
 from bayesasthma.likelihood.tables import log_constant, table_logp
 from bayesasthma.models.design import Design
-from bayesasthma.models.free_parameters import IMBALANCE_SCALE, LEVEL_SCALE, LOG_SD_SCALE
+from bayesasthma.models.free_parameters import IMBALANCE_SCALE, LOG_SD_SCALE, PATH_SCALE
 from bayesasthma.models.mixtures import mixture_data, single_mixture
 from bayesasthma.models.moments import effect_prior, effect_priors
 from bayesasthma.models.specification import TableSpec
@@ -133,7 +133,7 @@ def _priors(design: Design, spec: TableSpec, printed: Cells) -> list[tuple[str, 
     """Hyperparameters of each cell's mean or difference, by name."""
     contrast = printed.reference >= 0
     follow_up = contrast & (printed.visit != design.baseline)
-    spread = np.where(contrast, IMBALANCE_SCALE, LEVEL_SCALE)
+    spread = np.where(contrast, IMBALANCE_SCALE, PATH_SCALE)
     if spec.prior.family == "mixture":
         effects = effect_priors(design, spec)
         priors = [

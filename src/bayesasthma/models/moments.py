@@ -115,18 +115,36 @@ def moments(
     -------
     Moments
     """
-    level = parameters["baseline_level"][..., None]
-    control = level
+    n_arm = design.n_arm if n_arm is None else n_arm
+    path = parameters["baseline_level"][..., None]
     if len(design.visits) > 1:
-        path = level + xp.cumsum(parameters["visit_step"], axis=-1)
-        control = xp.concatenate([level, path], axis=-1)
+        later = path + xp.cumsum(parameters["visit_step"], axis=-1)
+        path = xp.concatenate([path, later], axis=-1)
     log_sd, z = spread_and_correlation(parameters, design, spec, xp)
-    treated = parameters["effect"]
-    if design.baseline is not None:
-        carried = carried_imbalance(parameters["imbalance"], log_sd, z, design, xp, n_arm)
-        treated = xp.concatenate([parameters["imbalance"][..., None], carried + treated], axis=-1)
-    control = control[..., None, :]
-    return Moments(xp.concatenate([control, control + treated], axis=-2), log_sd, z)
+    contrast = parameters["effect"]
+    if constrained(design, spec):
+        contrast = xp.concatenate([0.0 * contrast[..., :1], contrast], axis=-1)
+    elif design.baseline is not None:
+        imbalance = parameters["imbalance"]
+        carried = carried_forward(imbalance, log_sd, z, design, xp, n_arm)
+        contrast = xp.concatenate([imbalance[..., None], carried + contrast], axis=-1)
+    # the path is of the mean over all patients, so that its prior speaks of no arm alone
+    share = (n_arm / n_arm.sum())[1:, None]
+    control = (path - (share * contrast).sum(axis=-2))[..., None, :]
+    return Moments(xp.concatenate([control, control + contrast], axis=-2), log_sd, z)
+
+
+def constrained(design: Design, spec: TableSpec) -> bool:
+    """Whether the arms have one population mean at baseline, as randomisation gives them.
+
+    By the specification, or where it leaves that to the study by its design (Liang and Zeger 2000,
+    Sankhya B 62:134; Lu 2010, Biometrics 66:891).
+    """
+    if design.baseline is None:
+        return False
+    if spec.baseline is None:
+        return design.randomised
+    return spec.baseline == "common"
 
 
 def spread_and_correlation(
@@ -137,7 +155,7 @@ def spread_and_correlation(
     return log_sd, _partial_correlations(parameters, design, spec, log_sd, xp)
 
 
-def carried_imbalance(
+def carried_forward(
     imbalance: Array,
     log_sd: Array,
     z: Array,
@@ -148,6 +166,7 @@ def carried_imbalance(
     """What the arms' difference at baseline leads to expect later (..., outcome, treated, visit).
 
     Patients who start higher stay higher, by the regression of each follow-up visit on baseline.
+    ``imbalance`` has shape (..., outcome, treated).
     """
     n_arm = design.n_arm if n_arm is None else n_arm
     slope = _slope(log_sd, z, n_arm, len(design.visits), xp)

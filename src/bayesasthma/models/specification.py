@@ -10,6 +10,7 @@ from bayesasthma.priors.distributions import PriorSet
 from bayesasthma.priors.named_sets import prior_set
 
 Variance = Literal["common", "by_arm"]
+Baseline = Literal["common", "free"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class TableSpec:
         One SD over all arms at each visit (as Student's t test has it), or one per arm.
     rounding : bool
         Treat each printed number as its unrounded value plus a uniform error.
+    baseline : {"common", "free"} or None
+        One population mean of all arms at baseline, as randomisation gives them, or one per arm.
+        None leaves it to the study: ``common`` where it was randomised. Ignored by ``independent``,
+        which looks at each visit by itself.
     """
 
     model: str
@@ -33,6 +38,7 @@ class TableSpec:
     correlation: CorrelationPrior = field(default_factory=CorrelationPrior)
     variance: Variance = "by_arm"
     rounding: bool = True
+    baseline: Baseline | None = None
 
     @property
     def label(self) -> str:
@@ -45,6 +51,8 @@ class TableSpec:
             parts.append(self.variance)
         if self.rounding != default["rounding"]:
             parts.append("rounded" if self.rounding else "unrounded")
+        if self.baseline is not None and self.model != "independent":
+            parts.append(f"{self.baseline}_baseline")
         return "-".join(parts)
 
     def record(self) -> dict[str, Any]:
@@ -67,6 +75,7 @@ def table_spec(
     correlation: str | CorrelationPrior | None = None,
     variance: Variance | None = None,
     rounding: bool | None = None,
+    baseline: Baseline | None = None,
 ) -> TableSpec:
     """Specification of ``model`` with its defaults filled in.
 
@@ -86,4 +95,5 @@ def table_spec(
         correlation=correlation,
         variance=variance or defaults["variance"],
         rounding=defaults["rounding"] if rounding is None else rounding,
+        baseline=baseline,
     )

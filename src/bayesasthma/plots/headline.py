@@ -8,7 +8,7 @@ import xarray as xr
 
 from bayesasthma.inference.fitting import Fit
 from bayesasthma.results import estimands as est
-from bayesasthma.results.effect_table import DESCRIPTIONS, HEADLINE, estimand_draws, outcome_arrays
+from bayesasthma.results.effect_table import DESCRIPTIONS, estimand_draws, headlines, outcome_arrays
 
 SAMPLE = ("chain", "draw")
 
@@ -57,10 +57,16 @@ def headline(fit: Fit) -> Headline:
     """The headline effect of a fit at its follow-up visits."""
     study = fit.study
     available = estimand_draws(fit)
-    estimand = HEADLINE.get(fit.model, "difference")
-    if estimand not in available:
-        estimand = "difference"
+    leading = headlines(fit)
+    estimand = next(iter(leading.values()))
     draws = available[estimand]
+    for other in set(leading.values()) - {estimand}:
+        own = xr.DataArray(
+            [leading[str(k)] != other for k in draws["outcome"].to_numpy()],
+            {"outcome": draws["outcome"]},
+            "outcome",
+        )
+        draws = draws.where(own, available[other])
     visits = [str(v) for v in draws["visit"].to_numpy() if v in study.follow_up]
     draws = draws.sel(visit=visits).transpose(*SAMPLE, "outcome", "arm", "visit")
     sign, mcid, relative = outcome_arrays(study, draws["outcome"].to_numpy())

@@ -140,6 +140,8 @@ PHRASES = {
     "variance common": "one SD for all arms",
     "variance by_arm": "an SD for each arm",
     "rounding no": "rounding not modelled",
+    "baseline common": "equal baseline means",
+    "baseline free": "an own baseline mean for each arm",
     "adjustment change": "difference in change",
     "adjustment difference": "difference, baseline ignored",
 }

@@ -12,6 +12,7 @@ from bayesasthma.plots.style import arm_name, outcome_name, reaction_label
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.tables import correlation_learning, headline_rows, main_fit
 from bayesasthma.reporting.wording import listed, plural
+from bayesasthma.results.effect_table import without_baseline_levels
 from bayesasthma.study.study import Study
 
 Limitation = tuple[str, str]
@@ -27,6 +28,7 @@ def limitations(results: ReanalysisResults) -> list[Limitation]:
     study = results.study
     found = [
         _allocation(study),
+        _changes_alone(study),
         _blinding(study),
         _correlations(results),
         _size(study),
@@ -79,6 +81,21 @@ def _allocation(study: Study) -> Limitation | None:
             "and of nothing else."
         )
     return "Not randomised", text
+
+
+def _changes_alone(study: Study) -> Limitation | None:
+    names = without_baseline_levels(study)
+    if study.randomised or not names:
+        return None
+    return (
+        "Changes without their baseline",
+        (
+            f"The baseline level of {listed([outcome_name(study, name) for name in names])} is "
+            "not printed, and patients were not allocated at random. How far the arms were apart "
+            "at the start is unknown, and an adjusted difference rests on the prior of that. The "
+            "headline is the difference in change, which adjusts for nothing."
+        ),
+    )
 
 
 def _blinding(study: Study) -> Limitation | None:

@@ -17,6 +17,15 @@ READINGS = {
 }
 
 
+BASELINES = {
+    "common": (
+        " The arms have one population mean at baseline: what they differ by there is sampling "
+        "error (constrained longitudinal data analysis, Liang and Zeger 2000)."
+    ),
+    "free": " Each arm has its own population mean at baseline.",
+}
+
+
 def fit_descriptions(results: ReanalysisResults) -> list[tuple[str, str]]:
     """Label and one paragraph per fit: model, prior, and the choices that matter."""
     described = [(fit.label, _table_fit(fit)) for fit in results.table_fits]
@@ -47,6 +56,7 @@ def _table_fit(fit: Fit) -> str:
         if "rounding" in spec:
             exact = "carry their rounding error" if spec["rounding"] else "are taken at face value"
             text += f" Printed numbers {exact}."
+        text += BASELINES.get(fit.baseline, "")
         correlation = spec.get("correlation")
         if fit.model != "independent" and isinstance(correlation, dict):
             text += " " + _correlation(correlation)

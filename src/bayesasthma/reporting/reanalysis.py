@@ -70,6 +70,9 @@ def reanalyse(
 
     compiled: dict[str, Any] = {}
     models = list(TABLE_DEFAULTS)
+    if not prints_levels(study):
+        models.remove("independent")
+        progress("independent: left out, for the study prints changes from baseline alone")
     if (reason := unsuitable(design(study))) is not None:
         models.remove("joint")
         progress(f"joint: left out, for {reason}")
@@ -93,6 +96,11 @@ def reanalyse(
     progress("figures and report")
     write(results, folder, watch)
     return results
+
+
+def prints_levels(study: Study) -> bool:
+    """Whether any level is printed, which the model ``independent`` needs."""
+    return bool(study.table["mean"].sel(statistic="level").notnull().any())
 
 
 def report(study: Study, out: str | Path, *, options: SamplerOptions | None = None) -> list[Path]:

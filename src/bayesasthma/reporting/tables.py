@@ -25,7 +25,7 @@ from bayesasthma.reporting.wording import (
     percent,
 )
 from bayesasthma.results.adverse_table import FUTURE_PATIENTS
-from bayesasthma.results.effect_table import DESCRIPTIONS, HEADLINE
+from bayesasthma.results.effect_table import DESCRIPTIONS, headlines
 from bayesasthma.results.summaries import format_probability
 
 
@@ -81,7 +81,7 @@ def headline_rows(results: ReanalysisResults) -> pd.DataFrame:
     table = results.effects
     table = table[(table["model"] == fit.model) & (table["prior"] == fit.prior)]
     table = table[table["visit"].isin(results.study.follow_up)]
-    main = table[table["estimand"] == HEADLINE.get(fit.model, "difference")]
+    main = table[table["estimand"] == table["outcome"].map(headlines(fit))]
     return main if len(main) else table[table["estimand"] == "difference"]
 
 

@@ -16,13 +16,6 @@ from bayesasthma.results import estimands as est
 from bayesasthma.results.summaries import summarise
 from bayesasthma.study.study import Study
 
-#: The estimand that reports lead with, by model.
-HEADLINE = {
-    "longitudinal": "adjusted_difference",
-    "joint": "adjusted_difference",
-    "independent": "difference",
-}
-
 #: Contrasts in outcome units, which an MCID can be held against.
 JUDGED = ("difference", "adjusted_difference", "difference_in_change", "area_under_follow_up")
 
@@ -84,6 +77,37 @@ def outcome_arrays(study: Study, outcomes: np.ndarray) -> tuple[xr.DataArray, ..
         xr.DataArray(mcid, coords, "outcome"),
         xr.DataArray(relative, coords, "outcome"),
     )
+
+
+def headlines(fit: Fit) -> dict[str, str]:
+    """The estimand that reports lead with, by outcome.
+
+    The baseline-adjusted difference; under ``independent``, or without a baseline, the difference
+    in means. Where only changes from baseline are printed and the arms' baseline means may differ,
+    the table does not tell how much of a difference in change is due to that: the adjusted
+    difference rests on the prior of the imbalance, and the difference in change leads.
+    """
+    base = fit.study.baseline_visit
+    names = [str(name) for name in fit.moments["outcome"].to_numpy()]
+    if "correlation" not in fit.moments or base is None or fit.moments.sizes["visit"] < 2:
+        return dict.fromkeys(names, "difference")
+    if fit.baseline == "common":
+        return dict.fromkeys(names, "adjusted_difference")
+    open_to_prior = without_baseline_levels(fit.study)
+    return {
+        name: "difference_in_change" if name in open_to_prior else "adjusted_difference"
+        for name in names
+    }
+
+
+def without_baseline_levels(study: Study) -> list[str]:
+    """Outcomes whose level at baseline is printed for no two arms that are compared."""
+    if study.baseline_visit is None:
+        return []
+    level = study.table["mean"].sel(statistic="level", visit=study.baseline_visit)
+    seen = level.notnull()
+    both = (seen.sel(arm=study.treatments) & seen.sel(arm=study.control, drop=True)).any("arm")
+    return [str(name) for name in both["outcome"].to_numpy()[~both.to_numpy()]]
 
 
 def estimand_draws(fit: Fit, estimands: Collection[str] | None = None) -> dict[str, xr.DataArray]:
@@ -305,7 +329,7 @@ def select_draws(
     UsageError
         If the outcome, visit, estimand or arm is not in the fit; the message lists those that are.
     """
-    estimand = estimand or HEADLINE.get(fit.model, "difference")
+    estimand = estimand or headlines(fit).get(outcome, "difference")
     draws = estimand_draws(fit, [estimand])[estimand]
     arm = arm or str(fit.study.treatments[0])
     for dim, label in (("outcome", outcome), ("visit", visit), ("arm", arm)):

@@ -17,7 +17,7 @@ from bayesasthma.errors import UsageError
 from bayesasthma.inference.diagnostics import mark
 from bayesasthma.inference.fitting import Fit
 from bayesasthma.results import estimands as est
-from bayesasthma.results.effect_table import HEADLINE, estimand_draws, outcome_arrays
+from bayesasthma.results.effect_table import estimand_draws, outcome_arrays
 from bayesasthma.results.summaries import SAMPLE, probability_mcse, summarise
 from bayesasthma.study.study import Study
 
@@ -66,7 +66,7 @@ def benefits(fit: Fit) -> Benefits:
         If no outcome of the fit has a direction of benefit.
     """
     available = estimand_draws(fit)
-    draws = available.get(HEADLINE.get(fit.model, "difference"), available["difference"])
+    draws = available.get("adjusted_difference", available["difference"])
     sign, mcid, relative = outcome_arrays(fit.study, draws["outcome"].to_numpy())
     directed = [str(k) for k in draws["outcome"].to_numpy()[sign.to_numpy() != 0]]
     if not directed:

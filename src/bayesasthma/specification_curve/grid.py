@@ -41,6 +41,9 @@ class TableChoices:
         Log: log-normal patients and ratios of geometric means, for outcomes that suit it.
     dispersion : {"sd", "se"}
         Printed dispersions taken as SDs, or as standard errors.
+    baseline : {"design", "common", "free"}
+        One population mean of all arms at baseline, or one per arm; ``design`` is common where the
+        study was randomised.
     """
 
     model: str = "longitudinal"
@@ -50,6 +53,7 @@ class TableChoices:
     rounding: bool = True
     scale: str = "identity"
     dispersion: str = "sd"
+    baseline: str = "design"
 
     def choices(self) -> dict[str, str]:
         """Every choice by name, as text."""
@@ -234,6 +238,7 @@ CHECKS: dict[str, dict[str, Callable[[object], object]]] = {
         "rounding": _flag,
         "scale": _one_of("identity", "log"),
         "dispersion": _one_of("sd", "se"),
+        "baseline": _one_of("design", "common", "free"),
         "adjustment": _one_of(*ADJUSTMENTS),
     },
     "adverse": {
@@ -275,9 +280,10 @@ def parse_grid(text: str, name: str = "grid", where: str = "grid") -> Grid:
     """Specifications of a grid.
 
     Each ``[[block]]`` names values, one or a list, of any of ``model``, ``prior``,
-    ``correlation``, ``variance``, ``rounding``, ``scale``, ``dispersion`` and ``adjustment``, and
-    stands for all their combinations; a choice it leaves out keeps the default. ``[[adverse]]``
-    does the same with ``model``, ``prior`` and ``reading``. ``name`` and ``note`` are free text.
+    ``correlation``, ``variance``, ``rounding``, ``scale``, ``dispersion``, ``baseline`` and
+    ``adjustment``, and stands for all their combinations; a choice that it leaves out keeps the
+    default. ``[[adverse]]`` does the same with ``model``, ``prior`` and ``reading``. ``name`` and
+    ``note`` are free text.
 
     Parameters
     ----------
@@ -373,7 +379,7 @@ def _table(combination: dict[str, Any]) -> Specification | str:
     if fit.model == "independent":
         if adjustment != "difference":
             return NO_CORRELATIONS
-        fit = replace(fit, correlation="none")
+        fit = replace(fit, correlation="none", baseline="design")
     return Specification(fit, adjustment)
 
 

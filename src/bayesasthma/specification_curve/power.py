@@ -12,7 +12,7 @@ from bayesasthma.inference.graphs import model_module
 from bayesasthma.inference.sampling import log_prior
 from bayesasthma.models.design import Design, design
 from bayesasthma.models.specification import TableSpec, table_spec
-from bayesasthma.results.effect_table import HEADLINE, estimand_draws
+from bayesasthma.results.effect_table import estimand_draws, headlines
 
 COLUMNS = ["outcome", "arm", "visit", "estimand", "prior_sensitivity", "likelihood_sensitivity",
            "diagnosis"]  # fmt: skip
@@ -59,12 +59,11 @@ def power_scaling(fit: Fit, spec: TableSpec | None = None) -> pd.DataFrame:
     posterior = fit.data["posterior"].to_dataset()
     names = [name for name in TOP_LEVEL if name in posterior]
     priors = log_prior(model_module(spec.model).build(layout, spec), posterior, names)
-    estimand = HEADLINE[fit.model]
-    draws = estimand_draws(fit)
-    estimand = estimand if estimand in draws else "difference"
-    effect = draws[estimand]
+    draws, leading = estimand_draws(fit), headlines(fit)
     frames = []
     for k, outcome in enumerate(layout.outcomes):
+        estimand = leading[outcome]
+        effect = draws[estimand]
         tree = xr.DataTree.from_dict(
             {
                 "posterior": effect.sel(outcome=outcome, drop=True).to_dataset(name="effect"),

@@ -11,6 +11,7 @@ from bayesasthma.models.design import design
 from bayesasthma.models.outcome_groups import unsuitable
 from bayesasthma.models.specification import TableSpec
 from bayesasthma.priors.named_sets import prior_set
+from bayesasthma.results.effect_table import without_baseline_levels
 from bayesasthma.specification_curve.grid import (
     AdverseChoices,
     Grid,
@@ -35,6 +36,7 @@ def table_spec_of(choices: TableChoices) -> TableSpec:
         correlation=correlation,
         variance=choices.variance,  # type: ignore[arg-type]
         rounding=choices.rounding,
+        baseline=None if choices.baseline == "design" else choices.baseline,  # type: ignore[arg-type]
     )
 
 
@@ -50,11 +52,20 @@ def read_study(study: Study, choices: TableChoices) -> Study:
 
 
 def default_for(study: Study) -> Specification:
-    """The package's default as this study has it: without a baseline, the plain difference."""
+    """The package's default as this study has it.
+
+    Without a baseline it is the plain difference, and of changes alone whose arms were not
+    allocated at random the difference in change.
+    """
     default = Specification()
     if len(study.visits) == 1:
         return Specification(replace(default.fit, correlation="none"), "difference")
-    return default if study.baseline_visit is not None else Specification(default.fit, "difference")
+    if study.baseline_visit is None:
+        return Specification(default.fit, "difference")
+    changes_alone = len(without_baseline_levels(study)) == len(study.outcomes)
+    if changes_alone and not study.randomised:
+        return replace(default, adjustment="change")
+    return default
 
 
 def repeated_outcomes(study: Study, choices: TableChoices) -> set[str]:
@@ -129,12 +140,33 @@ class _StudyChoices:
         reason = self._table_reading(fit.scale, fit.dispersion) or self._joint(fit)
         if reason := reason or self._nothing_left(fit.model, fit.prior, fit.scale, fit.dispersion):
             return reason
+        item, reason = self._baseline(item)
+        if reason:
+            return reason
+        fit = item.fit
         if len(study.visits) == 1:
             # no correlation to choose: one of them stands for all
             fit = replace(fit, correlation="none")
         if study.patients is not None:
             fit = replace(fit, rounding=True)
         return replace(item, fit=fit)
+
+    def _baseline(self, item: Specification) -> tuple[Specification, str]:
+        """The specification with the study's own word for its baseline, or why it has none."""
+        study, fit = self.study, item.fit
+        if fit.model == "independent" or study.baseline_visit is None or len(study.visits) == 1:
+            return replace(item, fit=replace(fit, baseline="design")), ""
+        if fit.baseline == "common" and not study.randomised:
+            return item, (
+                "patients were not allocated at random: nothing makes the arms' population means "
+                "equal at baseline"
+            )
+        if fit.baseline == ("common" if study.randomised else "free"):
+            fit = replace(fit, baseline="design")
+        if study.randomised and fit.baseline == "design":
+            # the difference, the difference in change and the adjusted difference are one
+            item = replace(item, adjustment="adjusted")
+        return replace(item, fit=fit), ""
 
     def adverse(self, item: AdverseChoices) -> str:
         """Why the study cannot have it; empty if it can."""

@@ -24,7 +24,8 @@ from bayesasthma.study.study import Study
 
 #: The choices of table fits and of adverse fits, in the order that figures show them.
 TABLE_CHOICES = (
-    "model", "prior", "correlation", "variance", "rounding", "scale", "dispersion", "adjustment",
+    "model", "prior", "correlation", "variance", "rounding", "scale", "dispersion", "baseline",
+    "adjustment",
 )  # fmt: skip
 ADVERSE_CHOICES = ("model", "prior", "reading")
 CHOICES = (*TABLE_CHOICES, "reading")
@@ -37,6 +38,7 @@ CHOICES_IN_WORDS = {
     "rounding": "whether rounding is modelled",
     "scale": "the scale",
     "dispersion": "reading the dispersions as SD or SE",
+    "baseline": "whether the arms' baseline means are taken as equal",
     "adjustment": "the baseline adjustment",
     "reading": "the reading of the counts",
 }

@@ -27,7 +27,7 @@ from bayesasthma.inference.adverse_fits import (
 )
 from bayesasthma.inference.assembly import natural_moments
 from bayesasthma.inference.diagnostics import check, check_outcomes
-from bayesasthma.inference.fitting import Fit
+from bayesasthma.inference.fitting import Fit, baseline_of
 from bayesasthma.inference.graphs import CompiledGraphs
 from bayesasthma.inference.sampling import SamplerOptions, sample
 from bayesasthma.models.design import Design, design
@@ -187,6 +187,7 @@ def _table_problem(payload: Payload, choices: TableChoices, graphs: CompiledGrap
                 {"posterior": moments.drop_vars("n"), "constant_data": moments[["n"]]}
             ),
             {},
+            baseline=baseline_of(spec, design(read)),
         )
         gates = {name: gate for part in drawn for name, gate in part.gates.items()}
         own = effects(fit, estimands=payload.estimands, gates=gates)
