@@ -90,7 +90,8 @@ class AdverseProblem:
             str(name): value.transpose("chain", "draw", ...).to_numpy()
             for name, value in draws.items()
         }
-        rate = adverse.rates(parameters, self.spec)[..., self.layout.reaction, self.layout.arm]
+        rate = adverse.rates(parameters, self.spec, self.layout.arm_share)
+        rate = rate[..., self.layout.reaction, self.layout.arm]
         total = adverse.concentration(parameters)[..., None]
         return rate * total, (1 - rate) * total
 

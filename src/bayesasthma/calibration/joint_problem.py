@@ -11,6 +11,7 @@ from bayesasthma.calibration.quantities import Quantities, labelled
 from bayesasthma.calibration.table_problem import TableProblem, arrays_of, thresholds
 from bayesasthma.errors import UsageError
 from bayesasthma.inference.joint_assembly import domain_effects
+from bayesasthma.models.arm_contrasts import correlate
 from bayesasthma.models.design import Design
 from bayesasthma.models.moments import effect_prior
 from bayesasthma.models.outcome_groups import (
@@ -118,10 +119,10 @@ class JointProblem(TableProblem):
         pooling = truth["pooling"].to_numpy()
 
         def over_visits(share: np.ndarray) -> np.ndarray:
-            noise = rng.standard_normal((*share.shape, effect.sizes["follow_up"], 1))
+            noise = rng.standard_normal((*share.shape, *effect.shape[1:]))
             equal = share[..., None, None]
-            factor = np.linalg.cholesky(equal + (1 - equal) * np.eye(noise.shape[-2]))
-            drawn: np.ndarray = (factor @ noise)[..., 0]
+            factor = np.linalg.cholesky(equal + (1 - equal) * np.eye(noise.shape[-1]))
+            drawn: np.ndarray = correlate(noise @ np.swapaxes(factor, -1, -2), noise.shape[-2])
             return drawn
 
         shared = loading[..., None] * over_visits(pooling)[groups.index]

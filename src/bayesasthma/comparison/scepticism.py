@@ -221,10 +221,10 @@ def _extract(
 
     effect = posterior["effect"].transpose("chain", "draw", "outcome", "treated", "follow_up")
     values = effect.to_numpy().reshape(-1, *effect.shape[2:])
-    share = np.zeros(values.shape[:3])
+    share = np.zeros(values.shape[:2])
     if "pooling" in posterior:
-        share = posterior["pooling"].transpose("chain", "draw", "outcome", "treated").to_numpy()
-        share = share.reshape(-1, *share.shape[2:])
+        share = posterior["pooling"].transpose("chain", "draw", "outcome").to_numpy()
+        share = share.reshape(-1, share.shape[-1])
     scales = np.broadcast_to(scales.reshape(len(scales), -1), values.shape[1:3])
     worth = az.ess(posterior["effect"]).min("follow_up").transpose("outcome", "treated")
     efficiency = np.minimum(worth.to_numpy() / len(values), 1.0)
@@ -236,7 +236,7 @@ def _extract(
         for g, arm in enumerate(layout.arms[1:]):
             found[outcome, arm] = EffectDraws(
                 benefit=direction * unit * values[:, k, g],
-                share=share[:, k, g],
+                share=share[:, k],
                 location=unit * float(locations[k]),
                 scale=unit * float(scales[k, g]),
                 visits=layout.follow_up,

@@ -195,7 +195,7 @@ def _hierarchical_tree(
         parameters = {
             str(k): v.transpose("chain", "draw", ...).to_numpy() for k, v in source.items()
         }
-        arm_rate = adverse.rates(parameters, spec.prior)
+        arm_rate = adverse.rates(parameters, spec.prior, data.arm_share)
         total = adverse.concentration(parameters)[..., None]
         alpha, beta = arm_rate[cell] * total, (1 - arm_rate[cell]) * total
         learned = group == "posterior"

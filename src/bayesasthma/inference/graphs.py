@@ -185,6 +185,7 @@ def adverse_key(counts: Counts, prior: PriorSet) -> str:
         counts.reaction.tolist(),
         counts.visit.tolist(),
         counts.arm.tolist(),
+        counts.arm_share.tolist(),
         prior.log_odds_family,
     ]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from pytensor.tensor.shape import specify_shape
 
 from bayesasthma.errors import UsageError
 from bayesasthma.likelihood.correlation import Array
+from bayesasthma.models.arm_contrasts import correlate
 from bayesasthma.models.mixtures import mixture_data, pooled_mixture
 from bayesasthma.priors.distributions import EffectPrior, PriorSet
 from bayesasthma.study.external_evidence import reaction_evidence
@@ -20,7 +21,7 @@ from bayesasthma.study.study import Study
 READINGS = ("per_visit", "cumulative")
 #: Jeffreys prior of a binomial rate, Beta(1/2, 1/2).
 JEFFREYS = 0.5
-# Prior of the control arm's log odds of a reaction per visit: median 12 %, 95 % from 0.7 % to 72 %.
+# Prior of the mean log odds of a reaction per visit: median 12 %, 95 % from 0.7 % to 72 %.
 LEVEL_LOCATION, LEVEL_SCALE = -2.0, 1.5
 # Prior of the intraclass correlation of patients within a visit, Beta(1, 4): mean 0.2.
 OVERDISPERSION = (1.0, 4.0)
@@ -70,6 +71,8 @@ class Counts:
         New events, and patients who could have had one.
     external : ndarray, shape (reaction, 2)
         External estimate of minus the log odds ratio and its standard error; NaN if there is none.
+    arm_share : ndarray, shape (arm,)
+        Share of the patients in each arm.
     """
 
     reactions: tuple[str, ...]
@@ -81,6 +84,7 @@ class Counts:
     events: np.ndarray
     at_risk: np.ndarray
     external: np.ndarray | None = None
+    arm_share: np.ndarray = field(default_factory=lambda: np.array([0.5, 0.5]))
 
 
 def counts(study: Study, reading: str) -> Counts:
@@ -125,8 +129,18 @@ def counts(study: Study, reading: str) -> Counts:
     array = np.array(sorted(rows))
     evidence = [reaction_evidence(study, reaction) or (np.nan, np.nan) for reaction in reactions]
     reaction, visit, arm, events, at_risk = array.T
+    n_arm = study.arms["n"].to_numpy(dtype=float)
     return Counts(
-        reactions, visits, arms, reaction, visit, arm, events, at_risk, np.array(evidence)
+        reactions,
+        visits,
+        arms,
+        reaction,
+        visit,
+        arm,
+        events,
+        at_risk,
+        np.array(evidence),
+        n_arm / n_arm.sum(),
     )
 
 
@@ -147,8 +161,8 @@ def prior_data(data: Counts, prior: PriorSet) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of ndarray
-        ``fewer_location``, ``fewer_scale`` (); of a mixture (treated, component, reaction), with
-        ``fewer_tail``, ``fewer_weight``, ``fewer_constant`` (treated, component).
+        ``fewer_location``, ``fewer_scale`` (); of a mixture (component, treated, reaction), with
+        ``fewer_tail``, ``fewer_weight``, ``fewer_constant`` (component,).
 
     Raises
     ------
@@ -170,13 +184,11 @@ def prior_data(data: Counts, prior: PriorSet) -> dict[str, np.ndarray]:
             f"the prior set {prior.name!r}: reactions need log odds ratio priors of the same "
             "weights and degrees of freedom"
         )
-    values = mixture_data(aligned, len(priors))
-    groups = len(data.arms) - 1
+    values = mixture_data(aligned, len(priors) * (len(data.arms) - 1))
+    treated = len(data.arms) - 1
     shared = {
-        name: np.repeat(values[name].T[None], groups, axis=0) for name in ("location", "scale")
-    } | {
-        name: np.repeat(values[name][:1], groups, axis=0) for name in ("tail", "weight", "constant")
-    }
+        name: np.repeat(values[name].T[:, None], treated, axis=1) for name in ("location", "scale")
+    } | {name: values[name][0] for name in ("tail", "weight", "constant")}
     return {f"fewer_{name}": value for name, value in shared.items()}
 
 
@@ -188,26 +200,32 @@ def _like(pattern: EffectPrior, prior: EffectPrior) -> EffectPrior:
     return EffectPrior(tuple(replace(only, weight=part.weight) for part in pattern.components))
 
 
-def rates(parameters: dict[str, Array], prior: PriorSet, xp: Any = np) -> Array:
+def rates(
+    parameters: dict[str, Array], prior: PriorSet, arm_share: np.ndarray, xp: Any = np
+) -> Array:
     """Control arm's and treated arms' event rates (..., reaction, arm), from the parameters.
 
-    ``parameters`` hold ``fewer`` (..., treated, reaction), minus the log odds ratios; or under a
-    normal prior ``effect_common`` (..., treated), ``effect_own`` (..., reaction, treated) and
-    ``pooling`` (..., treated), with ``fewer_location`` and ``fewer_scale`` unless they are the
-    set's own.
+    ``level`` (..., reaction) is the mean log odds over all patients, ``arm_share`` (arm,) the share
+    of them in each arm: a prior of the control arm's rate would hold that arm alone. ``parameters``
+    have ``fewer`` (..., treated, reaction), minus the log odds ratios; or under a normal prior
+    ``effect_common`` (..., treated), ``effect_own`` (..., reaction, treated) and ``pooling`` (...),
+    with ``fewer_location`` and ``fewer_scale`` unless they are the set's own.
     """
     if "fewer" in parameters:
         fewer = parameters["fewer"]
         log_odds_ratio = -(fewer.mT if xp is pt else np.swapaxes(fewer, -1, -2))
     else:
-        own_prior = prior.log_odds()
-        location = parameters.get("fewer_location", own_prior.location)
-        scale = parameters.get("fewer_scale", own_prior.scale)
-        share = parameters["pooling"][..., None, :]
-        common, own = parameters["effect_common"][..., None, :], parameters["effect_own"]
-        log_odds_ratio = -(location + scale * (xp.sqrt(share) * common + xp.sqrt(1 - share) * own))
+        ratio = prior.log_odds()
+        location = parameters.get("fewer_location", ratio.location)
+        scale = parameters.get("fewer_scale", ratio.scale)
+        share = parameters["pooling"][..., None, None]
+        common, apart = parameters["effect_common"][..., None, :], parameters["effect_own"]
+        mixed = xp.sqrt(share) * common + xp.sqrt(1 - share) * apart
+        turn = xp.matrix_transpose
+        log_odds_ratio = -(location + scale * turn(correlate(turn(mixed), len(arm_share) - 1, xp)))
     level = parameters["level"][..., :, None]
-    logit = xp.concatenate([level, level + log_odds_ratio], axis=-1)
+    control = level - (arm_share[1:] * log_odds_ratio).sum(axis=-1)[..., None]
+    logit = xp.concatenate([control, control + log_odds_ratio], axis=-1)
     return 1 / (1 + xp.exp(-logit))
 
 
@@ -255,11 +273,11 @@ def build(data: Counts, prior: PriorSet) -> pm.Model:
             pm.Data(name, value, shape=value.shape)
         parameters = {
             "level": pm.Normal("level", LEVEL_LOCATION, LEVEL_SCALE, dims="reaction"),
-            "pooling": pm.Beta("pooling", 2, 2, dims="treated"),
+            "pooling": pm.Beta("pooling", 2, 2),
             "overdispersion": pm.Beta("overdispersion", *OVERDISPERSION),
         }
         parameters |= _effects(model)
-        rate = rates(parameters, prior, pt)[data.reaction, data.arm]
+        rate = rates(parameters, prior, data.arm_share, pt)[data.reaction, data.arm]
         total = concentration(parameters)
         pm.BetaBinomial(
             "count",

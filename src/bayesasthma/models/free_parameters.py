@@ -11,6 +11,7 @@ import pytensor.tensor as pt
 
 from bayesasthma.models.coordinates import Coordinates, centred_normal, offset_flat, offset_normal
 from bayesasthma.models.design import Design
+from bayesasthma.models.distributions import contrast_normal
 from bayesasthma.models.identification import prints_levels, require_identified
 from bayesasthma.models.moments import carried_forward, constrained, spread_and_correlation
 from bayesasthma.models.specification import TableSpec
@@ -155,8 +156,17 @@ def _means(
     if len(design.visits) > 1:
         parameters["visit_step"] = declare("visit_step", PATH_SCALE, "outcome", "step")
     if design.baseline is not None and not constrained(design, spec):
-        parameters["imbalance"] = declare("imbalance", IMBALANCE_SCALE, "outcome", "treated")
+        parameters["imbalance"] = _imbalance(design, spec, offsets["imbalance"], coordinates)
     return parameters
+
+
+def _imbalance(design: Design, spec: TableSpec, offset: Any, coordinates: Coordinates) -> Any:
+    dims = ("outcome", "treated")
+    if spec.prior.flat:
+        return offset_flat("imbalance", offset, dims, coordinates)
+    return contrast_normal(
+        "imbalance", IMBALANCE_SCALE, len(design.arms) - 1, offset, dims, coordinates
+    )
 
 
 def _sds(design: Design, spec: TableSpec, error: Any) -> dict[str, Any]:

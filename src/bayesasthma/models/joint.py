@@ -52,13 +52,13 @@ def build(design: Design, spec: TableSpec) -> pm.Model:
     if (reason := unsuitable(design)) is not None:
         raise UsageError(reason)
     groups = outcome_groups(design)
-    coords = longitudinal.coordinates(design) | {"group": list(groups.labels)}
+    coords = longitudinal.labels(design) | {"group": list(groups.labels)}
     with pm.Model(coords=coords, check_bounds=False) as model:
         for name, value in data(design, spec).items():
             pm.Data(name, value, shape=value.shape)
         # correlated outcomes make a narrow posterior that NUTS would cross in small steps
         factor = np.linalg.cholesky(typical_correlation(groups))
-        effects = partial(_effects, groups=groups, own=Coordinates(factor))
+        effects = partial(_effects, groups=groups, coordinates=Coordinates(factor))
         errors = rounding_errors(design, spec)
         parameters = free_parameters(design, spec, effects, errors, factor)
         moment = moments(parameters, design, spec, pt, n_arm=model["n_arm"])
@@ -112,7 +112,7 @@ def typical_correlation(groups: OutcomeGroups) -> np.ndarray:
     return result
 
 
-def _effects(design: Design, offset: Any, groups: OutcomeGroups, own: Coordinates) -> Any:
+def _effects(design: Design, offset: Any, groups: OutcomeGroups, coordinates: Coordinates) -> Any:
     """Treatment effects, their benefits pooled within domains and over visits."""
     model = pm.modelcontext(None)
     centre, spread = model["effect_location"], model["effect_scale"]
@@ -124,20 +124,22 @@ def _effects(design: Design, offset: Any, groups: OutcomeGroups, own: Coordinate
         },
         pt,
     )
-    share: Any = np.zeros((len(groups.labels), len(design.arms) - 1))
+    share: Any = np.zeros(len(groups.labels))
     if len(design.follow_up) > 1:
-        share = pm.Beta("pooling", *POOLING, dims=("group", "treated"))
+        share = pm.Beta("pooling", *POOLING, dims="group")
     dims = ("outcome", "treated", "follow_up")
-    return grouped_normal("effect", centre, spread, share, deviation, offset, groups, dims, own)
+    return grouped_normal(
+        "effect", centre, spread, share, deviation, offset, groups, dims, coordinates
+    )
 
 
 def _logp(pinned: np.ndarray, value: Any, *inputs: Any) -> Any:
     """Log-density of all tables: each outcome's own, and the correlation of their means."""
-    *own, q = inputs
-    mean, log_sd, z, _epsilon, error, n = own[:6]
+    *of_tables, q = inputs
+    mean, log_sd, z, _epsilon, error, n = of_tables[:6]
     exact = (value + error)[..., 0]
     between = fast_between_outcomes_logp(exact, mean, log_sd, z, q, n)
-    return longitudinal.balanced_logp(pinned, value, *own).sum() + between
+    return longitudinal.balanced_logp(pinned, value, *of_tables).sum() + between
 
 
 def _random(

@@ -21,7 +21,7 @@ from bayesasthma.likelihood.tables import (
     log_constant,
     table_logp,
 )
-from bayesasthma.models.coordinates import Coordinates, offset_normal
+from bayesasthma.models.coordinates import Coordinates
 from bayesasthma.models.design import Design, TableBlock
 from bayesasthma.models.distributions import pooled_normal
 from bayesasthma.models.free_parameters import free_parameters, rounding_errors
@@ -46,7 +46,7 @@ def build(design: Design, spec: TableSpec) -> pm.Model:
     UsageError
         If a flat prior meets a visit that is not printed: its mean would not be identified.
     """
-    with pm.Model(coords=coordinates(design), check_bounds=False) as model:
+    with pm.Model(coords=labels(design), check_bounds=False) as model:
         for name, value in data(design, spec).items():
             pm.Data(name, value, shape=value.shape)
         errors = rounding_errors(design, spec)
@@ -59,7 +59,7 @@ def build(design: Design, spec: TableSpec) -> pm.Model:
     return model
 
 
-def coordinates(design: Design) -> dict[str, list[str]]:
+def labels(design: Design) -> dict[str, list[str]]:
     """Labels of the parameters' dimensions."""
     return {
         "outcome": list(design.outcomes),
@@ -109,20 +109,20 @@ def data(design: Design, spec: TableSpec) -> dict[str, np.ndarray]:
 
 
 def _effect_data(design: Design, spec: TableSpec) -> dict[str, np.ndarray]:
-    groups, visits = (len(design.outcomes), len(design.arms) - 1), len(design.follow_up)
+    treated, visits = len(design.arms) - 1, len(design.follow_up)
     if spec.prior.family == "mixture":
-        values = mixture_data(effect_priors(design, spec), visits)
-        by_group = {
-            name: np.broadcast_to(value[:, None], (*groups, value.shape[-1]))
-            for name, value in values.items()
-        }
+        values = mixture_data(effect_priors(design, spec), treated * visits)
         for name in ("location", "scale"):
-            by_group[name] = np.repeat(by_group[name][..., None], visits, axis=-1)
-        return {f"effect_{name}": value.copy() for name, value in by_group.items()}
+            by_cell = np.broadcast_to(
+                values[name][..., None, None], (*values[name].shape, treated, visits)
+            )
+            values[name] = by_cell.copy()
+        return {f"effect_{name}": value for name, value in values.items()}
     location, scale = effect_prior(design, spec)
+    size = (len(design.outcomes), treated, visits)
     return {
-        "effect_location": np.broadcast_to(location[:, None, None], (*groups, visits)).copy(),
-        "effect_scale": np.broadcast_to(scale[:, None], groups).copy(),
+        "effect_location": np.broadcast_to(location[:, None, None], size).copy(),
+        "effect_scale": np.broadcast_to(scale[:, None], size[:2]).copy(),
     }
 
 
@@ -131,20 +131,15 @@ def _effects(design: Design, offset: Any) -> Any:
     model = pm.modelcontext(None)
     centre, spread = model["effect_location"], model["effect_scale"]
     dims = ("outcome", "treated", "follow_up")
-    alone, own = len(design.follow_up) < 2, Coordinates()
-    mixture = "effect_tail" in model
-    if alone and not mixture:
-        return offset_normal("effect", centre, spread[..., None], offset, dims, own)
-    groups = (len(design.outcomes), len(design.arms) - 1)
-    share: Any = (
-        pt.zeros(groups) if alone else pm.Beta("pooling", 2, 2, dims=("outcome", "treated"))
-    )
-    if mixture:
+    coordinates, share = Coordinates(), pt.zeros(len(design.outcomes))
+    if len(design.follow_up) > 1:
+        share = pm.Beta("pooling", 2, 2, dims="outcome")
+    if "effect_tail" in model:
         tail, weight, constant = (model[f"effect_{n}"] for n in ("tail", "weight", "constant"))
         return pooled_mixture(
-            "effect", centre, spread, tail, weight, constant, share, dims, offset, own
+            "effect", centre, spread, tail, weight, constant, share, dims, offset, coordinates
         )
-    return pooled_normal("effect", centre, spread, share, offset, dims, own)
+    return pooled_normal("effect", centre, spread, share, offset, dims, coordinates)
 
 
 def _observe_table(

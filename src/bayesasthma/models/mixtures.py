@@ -10,6 +10,7 @@ import pytensor.tensor as pt
 from scipy.special import gammaln
 
 from bayesasthma.likelihood.correlation import Array
+from bayesasthma.models.arm_contrasts import correlate, log_determinant, whiten
 from bayesasthma.models.coordinates import Coordinates
 from bayesasthma.priors.distributions import EffectPrior
 
@@ -61,21 +62,30 @@ def mixture_logp(
     weight: Array,
     constant: Array,
     share: Array,
+    *,
+    size: tuple[int, int],
     xp: Any = pt,
 ) -> Array:
     """Log-density of :func:`pooled_mixture`; works on NumPy arrays too.
 
-    Shapes (..., k), (..., component, k) twice, (..., component) thrice and (...).
+    ``size`` is (treated, k). Shapes (..., treated, k), (..., component, treated, k) twice,
+    (..., component) thrice and (...).
     """
-    count = value.shape[-1] if xp is np else value.type.shape[-1]
+    treated, count = size
+    effects = treated * count
+    x = whiten((value[..., None, :, :] - location) / scale, treated, xp)
     share = share[..., None]
-    x = (value[..., None, :] - location) / scale
     inflation = 1 + (count - 1) * share
-    quadratic = ((x**2).sum(axis=-1) - share / inflation * x.sum(axis=-1) ** 2) / (1 - share)
-    log_det = (count - 1) * xp.log1p(-share) + xp.log(inflation) + 2 * xp.log(scale).sum(axis=-1)
-    # -(df + k)/2 log(1 + q/df), which tends to -q/2 as the tail, 1/df, tends to 0
+    squares, sums = (x**2).sum(axis=(-1, -2)), (x.sum(axis=-1) ** 2).sum(axis=-1)
+    quadratic = (squares - share / inflation * sums) / (1 - share)
+    log_det = (
+        treated * ((count - 1) * xp.log1p(-share) + xp.log(inflation))
+        + count * log_determinant(treated)
+        + 2 * xp.log(scale).sum(axis=(-1, -2))
+    )
+    # -(df + effects)/2 log(1 + q/df), which tends to -q/2 as the tail, 1/df, tends to 0
     safe = xp.where(tail > 0, tail, 1.0)
-    student = (1 + count * tail) * xp.log1p(safe * quadratic) / safe
+    student = (1 + effects * tail) * xp.log1p(safe * quadratic) / safe
     kernel = xp.where(tail > 0, student, quadratic)
     density = constant - 0.5 * (kernel + log_det)
     # the largest term is taken out; a component without weight adds nothing
@@ -95,10 +105,10 @@ def draw_mixture(
     rng: np.random.Generator,
     size: tuple[int, ...] | None = None,
 ) -> np.ndarray:
-    """Random draws (..., k) of :func:`pooled_mixture`."""
-    batch = np.broadcast_shapes(location.shape[:-2], share.shape, weight.shape[:-1])
+    """Random draws (..., treated, k) of :func:`pooled_mixture`."""
+    batch = np.broadcast_shapes(location.shape[:-3], share.shape, weight.shape[:-1])
     lead = batch if size is None else tuple(size)
-    count = location.shape[-1]
+    treated, count = location.shape[-2:]
     bounds = np.cumsum(weight, axis=-1)
     chosen = (rng.random(lead)[..., None] > bounds[..., :-1]).sum(axis=-1)
 
@@ -109,14 +119,14 @@ def draw_mixture(
         index = chosen.reshape(*lead, 1, *[1] * extra)
         return np.take_along_axis(full, index, axis=len(lead)).squeeze(len(lead))
 
-    own_tail = pick(tail)
-    df = 1 / np.where(own_tail > 0, own_tail, 1.0)
-    spread = np.where(own_tail > 0, np.sqrt(df / rng.chisquare(df, size=lead)), 1.0)[..., None]
-    share = share[..., None]
-    normal = np.sqrt(share) * rng.standard_normal((*lead, 1)) + np.sqrt(
+    picked = pick(tail)
+    df = 1 / np.where(picked > 0, picked, 1.0)
+    spread = np.where(picked > 0, np.sqrt(df / rng.chisquare(df, size=lead)), 1.0)[..., None, None]
+    share = share[..., None, None]
+    normal = np.sqrt(share) * rng.standard_normal((*lead, treated, 1)) + np.sqrt(
         1 - share
-    ) * rng.standard_normal((*lead, count))
-    draws: np.ndarray = pick(location) + pick(scale) * spread * normal
+    ) * rng.standard_normal((*lead, treated, count))
+    draws: np.ndarray = pick(location) + pick(scale) * spread * correlate(normal, treated)
     return draws
 
 
@@ -130,40 +140,43 @@ def pooled_mixture(
     share: Any,
     dims: tuple[str, ...],
     offset: Any = None,
-    own: Coordinates | None = None,
+    coordinates: Coordinates | None = None,
 ) -> Any:
     """Effects that share strength: a mixture of multivariate Student t distributions.
 
-    Each component has equal correlations ``share`` between the effects, and one degree of freedom;
-    which component holds is one draw for all of them. Marginally each effect has exactly the
-    mixture that its named prior states, whatever ``share`` is.
+    Each component has equal correlations ``share`` between the effects of an arm, those of
+    :mod:`bayesasthma.models.arm_contrasts` between arms, and one degree of freedom; which component
+    holds is one draw for all of them. Marginally each effect has exactly the mixture that its named
+    prior states, whatever ``share`` is.
 
     Parameters
     ----------
     name : str
-    location, scale : tensor, shape (..., component, k)
+    location, scale : tensor, shape (..., component, treated, k)
     tail, weight, constant : tensor, shape (..., component)
-        From :func:`mixture_data`.
+        From :func:`mixture_data` for ``treated * k`` effects.
     share : tensor, shape (...)
     dims : tuple of str
-        Of the effects (..., k).
-    offset : tensor, shape (..., k), optional
+        Of the effects (..., treated, k).
+    offset : tensor, shape (..., treated, k), optional
         Of the coordinates; no part of the prior.
-    own : Coordinates, optional
+    coordinates : Coordinates, optional
         In which the effects are sampled.
     """
+    size = location.type.shape[-2:]
     if offset is None:
-        offset = 0.0 * pt.as_tensor(location)[..., 0, :]
+        offset = 0.0 * pt.as_tensor(location)[..., 0, :, :]
 
     def logp(value: Any, *inputs: Any) -> Any:
-        return mixture_logp(value, *inputs[:-1])
+        return mixture_logp(value, *inputs[:-1], size=size)
 
     def random(*inputs: Any, rng: Any, size: Any) -> np.ndarray:
         return draw_mixture(*inputs[:-1], rng=rng, size=size)
 
     def centre(_rv: Any, _size: Any, location: Any, *others: Any) -> Any:
         weight, share, offset = others[2], others[4], others[5]
-        return (weight[..., None] * location).sum(axis=-2) + offset + 0.0 * share[..., None]
+        mean = (weight[..., None, None] * location).sum(axis=-3)
+        return mean + offset + 0.0 * share[..., None, None]
 
     return pm.CustomDist(
         name,
@@ -177,9 +190,9 @@ def pooled_mixture(
         logp=logp,
         random=random,
         support_point=centre,
-        signature="(c,k),(c,k),(c),(c),(c),(),(k)->(k)",
+        signature="(c,a,k),(c,a,k),(c),(c),(c),(),(a,k)->(a,k)",
         dims=dims,
-        **({} if own is None else {"transform": own}),
+        **({} if coordinates is None else {"transform": coordinates}),
     )
 
 
@@ -198,10 +211,12 @@ def single_mixture(
     """
 
     def logp(value: Any, location: Any, scale: Any, tail: Any, weight: Any, constant: Any) -> Any:
-        # one effect each: the last axis is known to have length 1
-        centre, spread = location[..., None], scale[..., None]
+        # one effect each: the last axes are known to have length 1
+        centre, spread = location[..., None, None], scale[..., None, None]
         share = 0.0 * value
-        return mixture_logp(value[..., None], centre, spread, tail, weight, constant, share)
+        return mixture_logp(
+            value[..., None, None], centre, spread, tail, weight, constant, share, size=(1, 1)
+        )
 
     def random(
         location: np.ndarray,
@@ -214,8 +229,8 @@ def single_mixture(
     ) -> np.ndarray:
         share = np.zeros(location.shape[:-1])
         draws = draw_mixture(
-            location[..., None],
-            scale[..., None],
+            location[..., None, None],
+            scale[..., None, None],
             tail,
             weight,
             constant,
@@ -223,7 +238,7 @@ def single_mixture(
             rng=rng,
             size=size,
         )
-        return draws[..., 0]
+        return draws[..., 0, 0]
 
     return pm.CustomDist(
         name,

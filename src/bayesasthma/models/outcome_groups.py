@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bayesasthma.likelihood.correlation import Array
+from bayesasthma.models.arm_contrasts import correlate, whiten
 from bayesasthma.models.design import Design
 
 
@@ -175,8 +176,8 @@ def draw_domain_effects(
     rng : numpy.random.Generator
     parameters : dict of ndarray
         Draws of ``effect`` (..., outcome, treated, follow_up), ``deviation_scale`` (...),
-        ``deviation_tail`` (..., outcome), and ``pooling`` (..., group, treated) if there are
-        several follow-up visits.
+        ``deviation_tail`` (..., outcome), and ``pooling`` (..., group) if there are several
+        follow-up visits.
     location : ndarray, shape (outcome, treated, follow_up)
         Prior mean of the effects; ``scale`` (outcome, treated) their prior SD.
 
@@ -187,18 +188,18 @@ def draw_domain_effects(
     """
     effect = parameters["effect"]
     loading, own = loadings(scale, deviations(parameters), groups)
-    x = standardised_effects(effect, location, scale, groups.sign)
+    x = whiten(standardised_effects(effect, location, scale, groups.sign), effect.shape[-2])
     chosen = groups.pooled_groups
     member = groups.member[chosen]
     weighted = np.einsum("dk,...ka,...kat->...dat", member, loading / own, x)
     precision = 1 + np.einsum("dk,...ka->...da", member, loading**2 / own)[..., None]
-    share = np.zeros(weighted.shape[:-1])
+    share = np.zeros(weighted.shape[:-2])
     if effect.shape[-1] > 1:
-        share = parameters["pooling"][..., chosen, :]
-    share = share[..., None]
+        share = parameters["pooling"][..., chosen]
+    share = share[..., None, None]
     noise = np.sqrt(share) * rng.standard_normal((*weighted.shape[:-1], 1))
     noise = noise + np.sqrt(1 - share) * rng.standard_normal(weighted.shape)
-    factor = weighted / precision + noise / np.sqrt(precision)
+    factor = correlate(weighted / precision + noise / np.sqrt(precision), effect.shape[-2])
     benefit = location * groups.sign[:, None, None]
     size = member.sum(axis=1)[:, None, None]
     expected = np.einsum("dk,...ka->...da", member, loading * scale)[..., None] * factor

@@ -258,7 +258,8 @@ def _adverse_problem(
             str(name): values.transpose("chain", "draw", ...).to_numpy()
             for name, values in posterior.items()
         }
-        arm_rate = adverse.rates(parameters, prior)[..., data.reaction, data.arm]
+        arm_rate = adverse.rates(parameters, prior, data.arm_share)
+        arm_rate = arm_rate[..., data.reaction, data.arm]
         total = adverse.concentration(parameters)[..., None]
         rng = np.random.default_rng(options.seed)
         hazard = rng.beta(
