@@ -86,7 +86,7 @@ class TestSurgical:
         published += [0.06632, 0.1477, 0.07175, 0.09067, 0.1162, 0.06895]
         uniform = BetaMixture((1.0,), (1.0,), (1.0,))
         got = [uniform.posterior(y, n).mean for y, n in counts("surgical").to_numpy()]
-        # the page says 10,000 updates of independent hospitals; printed to four digits
+        # assumed: independent draws, 10,000 updates as in the examples; printed to four digits
         sds = [uniform.posterior(y, n).sd for y, n in counts("surgical").to_numpy()]
         error = np.array(sds) / np.sqrt(10_000) + 5e-5
         assert (np.abs(np.array(got) - published) <= 3 * error).all()
