@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import xarray as xr
-from tests import bundles, monte_carlo
-from tests.monte_carlo import ERRORS, Estimate, assert_agree, seeded
+from tests import bundles
 
 from bayesasthma.assembly import natural_moments
 from bayesasthma.bundle import load_study
@@ -18,13 +16,7 @@ from bayesasthma.models.specification import table_spec
 from bayesasthma.sampling import SamplerOptions
 from bayesasthma.series import design
 
-FEW = SamplerOptions(draws=800, tune=400, chains=2, seed=seeded())
-
-
-def correlation(a: xr.DataArray, b: xr.DataArray) -> Estimate:
-    """Of draws (chain, draw)."""
-    product = (a - a.mean()) / a.std() * (b - b.mean()) / b.std()
-    return monte_carlo.mean(product)
+FEW = SamplerOptions(draws=400, tune=400, chains=2)
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +26,8 @@ def joint(tmp_path_factory: pytest.TempPathFactory) -> Fit:
 
 
 def test_every_group_and_quantity_is_there_and_finite(joint: Fit) -> None:
-    assert joint.gate.divergences < 16  # one in a hundred
-    assert joint.gate.r_hat < 1.1  # the largest of some hundreds, of few draws
+    assert joint.gate.divergences == 0
+    assert joint.gate.r_hat < 1.05
     groups = set(joint.data.children)
     assert {"prior", "prior_predictive", "posterior_predictive", "log_likelihood"} <= groups
     posterior = joint.data["posterior"].to_dataset()
@@ -53,12 +45,13 @@ def test_every_group_and_quantity_is_there_and_finite(joint: Fit) -> None:
 
 def test_outcomes_of_one_patient_go_together_in_the_posterior(joint: Fit) -> None:
     draws = benefits(joint).standardised.sel(visit="week12", arm="active")
-    for pair in (("symptoms", "score"), ("flow", "volume")):
-        r = correlation(*(draws.sel(outcome=name) for name in pair))
-        assert r.value > ERRORS * r.error, pair
+    flat = draws.transpose("outcome", ...).to_numpy().reshape(draws.sizes["outcome"], -1)
+    r = np.corrcoef(flat)
+    assert r[0, 1] > 0.2  # symptoms and score
+    assert r[2, 3] > 0.2  # flow and volume
     table = joint_effects(joint)
     every = table[(table["estimand"] == "all_improve") & (table["visit"] == "week12")]
-    assert (every["mean"] > every["if_independent"] - ERRORS * every["mcse"]).all()
+    assert (every["mean"] > every["if_independent"] - 0.02).all()
 
 
 def test_predicted_means_of_two_outcomes_are_correlated(joint: Fit) -> None:
@@ -67,19 +60,18 @@ def test_predicted_means_of_two_outcomes_are_correlated(joint: Fit) -> None:
     residual = predicted - posterior["mean"].stack(series_0=("outcome", "arm")).reset_index(
         "series_0", drop=True
     ).rename(visit="row_0").drop_vars("row_0")
-    series = residual.isel(row_0=0)
-    expected = posterior["outcome_correlation"].sel(outcome="flow", outcome_b="volume")
+    flat = residual.isel(row_0=0).transpose("series_0", ...).to_numpy().reshape(10, -1)
+    expected = float(
+        posterior["outcome_correlation"].sel(outcome="flow", outcome_b="volume").mean()
+    )
     # series are ordered by outcome, then arm: flow is 4 and 5, volume 6 and 7
-    within, across = (correlation(series.isel(series_0=4), series.isel(series_0=k)) for k in (6, 7))
-    assert_agree(within, monte_carlo.mean(expected))
-    assert_agree(across, 0.0)
-    assert within.value > ERRORS * within.error
+    assert np.corrcoef(flat)[4, 6] == pytest.approx(expected, abs=0.12)
+    assert np.corrcoef(flat)[4, 7] == pytest.approx(0.0, abs=0.12)
 
 
 def test_moments_of_the_prior_have_the_prior_sets_scale(joint: Fit) -> None:
     layout = design(joint.study)
     prior = joint.data["prior"].to_dataset()
-    square = (prior["effect"] ** 2).mean(("outcome", "treated", "follow_up"))
-    assert_agree(Estimate.of(square.to_numpy().ravel()), 2.0**2, share=0.2)  # weak
+    assert prior["effect"].std().item() == pytest.approx(2.0, rel=0.05)  # weak
     again = natural_moments(prior, layout, table_spec("joint"))
     np.testing.assert_allclose(again["mean"], prior["mean"])
