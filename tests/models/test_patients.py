@@ -152,7 +152,7 @@ class TestLikelihood:
         assert got.sum() == pytest.approx(total, rel=1e-10)
 
     def test_compiled_operation_equals_it_with_its_gradient(self, layout: Design) -> None:
-        from bayesasthma.models.kernels.patients import _kernel
+        from bayesasthma.models.graph_ops.patients import _kernel
 
         (block,) = layout.patients
         values = inputs(block)

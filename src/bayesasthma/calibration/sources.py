@@ -20,14 +20,14 @@ ENTRIES = {
     "independent": ("models/independent.py", "results/estimands.py"),
     "longitudinal": ("models/longitudinal.py", "results/estimands.py"),
     "joint": ("models/joint.py", "results/estimands.py"),
-    "adverse": ("models/adverse.py",),
+    "adverse": ("models/adverse.py", "models/kernels/adverse.py"),
 }
 #: Not followed: what reads studies, what models patients, and the registry of priors, whose sets
 #: count by what they say.
 BEYOND = {
     "errors.py", "study/study.py", "models/design.py", "models/patient_series.py",
     "priors/named_sets.py",
-    "models/patients.py", "models/kernels/patients.py",
+    "models/patients.py", "models/graph_ops/patients.py",
 }  # fmt: skip
 #: Functions, elsewhere, that turn draws into what is ranked.
 MOMENTS = (
@@ -135,7 +135,7 @@ def pattern_hash() -> str:
     Its outcomes, schedule, decimals (in baseline SDs), reactions and primary outcomes.
     """
     from bayesasthma.calibration.layouts import PATTERN, pattern
-    from bayesasthma.models.adverse import counts
+    from bayesasthma.models.adverse_counts import counts
     from bayesasthma.results.joint_estimands import primary_outcomes
     from bayesasthma.study.bundle import load_study
 

@@ -23,7 +23,7 @@ from bayesasthma.inference.sampling import (
     draw_prior,
     sample,
 )
-from bayesasthma.models.adverse import JEFFREYS, READINGS, AdverseSpec, Counts, counts
+from bayesasthma.models.adverse_counts import JEFFREYS, READINGS, AdverseSpec, Counts, counts
 from bayesasthma.priors.named_sets import check_names, prior_set
 from bayesasthma.study.study import Study
 
@@ -185,7 +185,7 @@ def _hierarchical_tree(
     tree: xr.DataTree, prior: xr.Dataset, data: Counts, spec: AdverseSpec, seed: int
 ) -> xr.DataTree:
     """Add rates, predictive counts and log-likelihood to sampler output."""
-    from bayesasthma.models import adverse
+    from bayesasthma.models import adverse_counts
 
     assert spec.prior is not None
     rng = np.random.default_rng(seed)
@@ -195,8 +195,8 @@ def _hierarchical_tree(
         parameters = {
             str(k): v.transpose("chain", "draw", ...).to_numpy() for k, v in source.items()
         }
-        arm_rate = adverse.rates(parameters, spec.prior, data.arm_share)
-        total = adverse.concentration(parameters)[..., None]
+        arm_rate = adverse_counts.rates(parameters, spec.prior, data.arm_share)
+        total = adverse_counts.concentration(parameters)[..., None]
         alpha, beta = arm_rate[cell] * total, (1 - arm_rate[cell]) * total
         learned = group == "posterior"
         events = data.events if learned else 0 * data.events

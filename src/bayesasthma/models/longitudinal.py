@@ -25,8 +25,9 @@ from bayesasthma.models.coordinates import Coordinates
 from bayesasthma.models.design import Design, TableBlock
 from bayesasthma.models.distributions import pooled_normal
 from bayesasthma.models.free_parameters import free_parameters, rounding_errors
-from bayesasthma.models.kernels.tables import fast_table_logp
-from bayesasthma.models.mixtures import mixture_data, pooled_mixture
+from bayesasthma.models.graph_ops.tables import fast_table_logp
+from bayesasthma.models.mixture_data import mixture_data
+from bayesasthma.models.mixtures import pooled_mixture
 from bayesasthma.models.moments import (
     Moments,
     effect_prior,

@@ -9,7 +9,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayesasthma.models.design import Design
-from bayesasthma.models.kernels.patients import fast_patient_logp
+from bayesasthma.models.graph_ops.patients import fast_patient_logp
 from bayesasthma.models.moments import Moments
 from bayesasthma.models.specification import TableSpec
 

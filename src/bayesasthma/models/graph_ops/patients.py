@@ -15,7 +15,7 @@ from pytensor.link.numba.dispatch.basic import (
     register_funcify_default_op_cache_key,
 )
 
-from bayesasthma.models.kernels._gradient import KernelLogp, source_salt
+from bayesasthma.models.graph_ops._kernel_logp import KernelLogp, source_salt
 
 LOG_2PI = float(np.log(2 * np.pi))
 
