@@ -12,7 +12,7 @@ import pytest
 from pymc.initial_point import make_initial_point_fn
 from pytensor.compile.mode import Mode
 
-from bayesasthma.inference.graphs import STARTS
+from bayesasthma.inference.routes import STARTS
 from bayesasthma.models.kernels.model import KernelModel
 
 #: Otherwise PyTensor computes with constants that have few digits, such as the normalising constant

@@ -10,7 +10,7 @@ import numpy as np
 from bayesasthma.errors import UsageError
 from bayesasthma.likelihood.correlation import Array
 from bayesasthma.models.arm_contrasts import correlate
-from bayesasthma.models.mixture_data import mixture_data
+from bayesasthma.models.mixture_data import draw_mixture, mixture_data
 from bayesasthma.priors.distributions import EffectPrior, PriorSet
 from bayesasthma.study.external_evidence import reaction_evidence
 from bayesasthma.study.study import Study
@@ -233,3 +233,38 @@ def concentration(parameters: dict[str, Array]) -> Array:
         OVERDISPERSION_FLOOR + (1 - 2 * OVERDISPERSION_FLOOR) * parameters["overdispersion"]
     )
     return 1 / correlation - 1
+
+
+def draw_parameters(
+    data: Counts, prior: PriorSet, draws: int, seed: int
+) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    """Prior draws of the hierarchical model's parameters.
+
+    Returns
+    -------
+    dict
+        By name, dimensions and values; the first dimension is ``draw``.
+    """
+    rng = np.random.default_rng(seed)
+    reactions, treated = len(data.reactions), len(data.arms) - 1
+    pooling = rng.beta(*POOLING, size=draws)
+    found: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
+        "level": (
+            ("draw", "reaction"),
+            rng.normal(LEVEL_LOCATION, LEVEL_SCALE, (draws, reactions)),
+        ),
+        "pooling": (("draw",), pooling),
+        "overdispersion": (("draw",), rng.beta(*OVERDISPERSION, size=draws)),
+    }
+    if prior.log_odds_family == "normal":
+        own = ("draw", "reaction", "treated")
+        return found | {
+            "effect_common": (("draw", "treated"), rng.standard_normal((draws, treated))),
+            "effect_own": (own, rng.standard_normal((draws, reactions, treated))),
+        }
+    values = prior_data(data, prior)
+    location, scale, tail, weight, constant = (
+        values[f"fewer_{name}"] for name in ("location", "scale", "tail", "weight", "constant")
+    )
+    fewer = draw_mixture(location, scale, tail, weight, constant, pooling, rng=rng)
+    return found | {"fewer": (("draw", "treated", "reaction"), fewer)}

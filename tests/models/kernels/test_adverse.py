@@ -6,8 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.against_graphs import IN_DOUBLE, assert_same_density, assert_same_start, assert_same_variables
 from scipy import special
+from tests.against_graphs import (
+    IN_DOUBLE,
+    assert_same_density,
+    assert_same_start,
+    assert_same_variables,
+)
 
 import bayesasthma as ba
 from bayesasthma.models import adverse

@@ -95,7 +95,7 @@ class KernelModel:
         A value on the sampler's scale for those of ``free`` that do not start about 0. Chains start
         uniformly within 1 of it in each coordinate, as PyMC's do, with the same random numbers. The
         priors' locations of effects and correlations have no part in it, as in a compiled graph:
-        :data:`bayesasthma.inference.graphs.STARTS`.
+        :data:`bayesasthma.inference.routes.STARTS`.
     """
 
     kernel: Kernel
