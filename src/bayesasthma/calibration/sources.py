@@ -18,7 +18,11 @@ ROOT = Path(__file__).parent.parent
 #: Where a model's source begins: its module and all that it imports, but for ``BEYOND``.
 ENTRIES = {
     "independent": ("models/independent.py", "results/estimands.py"),
-    "longitudinal": ("models/longitudinal.py", "results/estimands.py"),
+    "longitudinal": (
+        "models/longitudinal.py",
+        "models/kernels/longitudinal_model.py",
+        "results/estimands.py",
+    ),
     "joint": ("models/joint.py", "results/estimands.py"),
     "adverse": ("models/adverse.py", "models/kernels/adverse.py"),
 }
@@ -28,6 +32,7 @@ BEYOND = {
     "errors.py", "study/study.py", "models/design.py", "models/patient_series.py",
     "priors/named_sets.py",
     "models/patients.py", "models/graph_ops/patients.py",
+    "models/kernels/patients.py", "models/kernels/patient_groups.py",
 }  # fmt: skip
 #: Functions, elsewhere, that turn draws into what is ranked.
 MOMENTS = (

@@ -1,7 +1,7 @@
 """The patient likelihood with its gradient, in one loop over groups of patients.
 
-It computes what :func:`bayesasthma.likelihood.tables.patient_logp` computes. Tests hold both against
-each other.
+It computes what :func:`bayesasthma.likelihood.tables.patient_logp` computes. Tests hold both
+against each other.
 """
 
 from __future__ import annotations
