@@ -71,7 +71,7 @@ def common_change_section(folder: Path) -> str:
 
 def _summary(table: pd.DataFrame) -> str:
     moved = table[table["verdict"] != REFERENCE]
-    worst = moved.loc[moved["shift"].abs().idxmax()]
+    worst = moved.iloc[int(moved["shift"].abs().argmax())]
     counts = {own: int((moved["verdict"] == own).sum()) for own in (HOLDS, LEANS, UNDECIDED)}
     verdict = (
         f"{counts[HOLDS]} of {len(moved)} hold, {counts[LEANS]} lean, "
