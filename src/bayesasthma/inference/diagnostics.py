@@ -123,8 +123,8 @@ def check_outcomes(
     """Run the gate for each outcome of a model whose posterior factorises over outcomes.
 
     There, slow mixing of one outcome's parameters says nothing of another's. What cannot be
-    attributed counts for every outcome: divergences, tree depth and energy, which belong to the
-    sampler, and parameters without a dimension of outcomes.
+    attributed counts for every outcome: parameters without a dimension of outcomes, and unless
+    outcomes were sampled apart, divergences, tree depth and energy, which belong to the sampler.
 
     Parameters
     ----------
@@ -146,7 +146,10 @@ def check_outcomes(
             {dim: np.flatnonzero(np.array(of) == outcome) for dim, of in series.items()},
             missing_dims="ignore",
         )
-        parts = {"posterior": own, "sample_stats": data["sample_stats"].to_dataset()}
+        stats = data["sample_stats"].to_dataset()
+        if "outcome" in stats.dims:
+            stats = stats.sel(outcome=outcome)
+        parts = {"posterior": own, "sample_stats": stats}
         gates[outcome] = check(f"{label} {outcome}", xr.DataTree.from_dict(parts))
     return gates
 
@@ -164,10 +167,13 @@ def _varying(array: xr.DataArray) -> np.ndarray:
 
 
 def _energy_bfmi(stats: xr.Dataset) -> float:
-    """Smallest E-BFMI over chains: mean squared energy step over the energy's variance."""
+    """Smallest E-BFMI over chains: mean squared energy step over the energy's variance.
+
+    Of outcomes sampled apart, the smallest over outcomes.
+    """
     if "energy" not in stats:
         return float("inf")
-    energy = stats["energy"].transpose("chain", "draw").to_numpy()
+    energy = stats["energy"].transpose("chain", "draw", ...).to_numpy()
     return float(np.min(np.mean(np.diff(energy, axis=1) ** 2, axis=1) / np.var(energy, axis=1)))
 
 

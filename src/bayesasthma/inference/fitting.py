@@ -12,6 +12,7 @@ from typing import Any
 import xarray as xr
 
 from bayesasthma.errors import UsageError
+from bayesasthma.inference.apart import sample_apart, separable
 from bayesasthma.inference.assembly import assemble
 from bayesasthma.inference.diagnostics import Gate, check
 from bayesasthma.inference.routes import model_module, ready_table, route_of
@@ -148,7 +149,15 @@ def fit_table(
             kept[label] = ready.model
         most = float(layout.n_arm.max())
         progress(f"{label}: sampling {options.chains} x ({options.tune} + {options.draws})")
-        tree = watch.time("sample", lambda: sample(ready.model, options, most))
+        apart = separable(layout, spec)
+        tree = watch.time(
+            "sample",
+            lambda: (
+                sample_apart(layout, spec, options, most)
+                if apart
+                else sample(ready.model, options, most)
+            ),
+        )
         progress(f"{label}: predictive draws and log-likelihood")
         prior = watch.time("predict", lambda: _prior_draws(layout, spec, options.seed))
         whole = watch.time("predict", lambda: assemble(tree, prior, layout, spec, options.seed))

@@ -288,6 +288,7 @@ def source_hash() -> str:
         "priors/_prior_files.py",
         "priors/named_sets.py",
         "study/readings.py",
+        "inference/apart.py",
         "inference/routes.py",
         "inference/sampling.py",
         "inference/fitting.py",

@@ -32,7 +32,7 @@ def headline_tree(fit: Fit, arm: str | None = None) -> xr.DataTree:
     """
     groups = {"posterior": _variables(fit, arm)}
     if "sample_stats" in fit.data.children:
-        groups["sample_stats"] = fit.data["sample_stats"].to_dataset()
+        groups["sample_stats"] = _of_all_outcomes(fit.data["sample_stats"].to_dataset())
     if "prior" in fit.data.children and "mean" in fit.data["prior"]:
         prior = xr.DataTree.from_dict(
             {
@@ -44,6 +44,20 @@ def headline_tree(fit: Fit, arm: str | None = None) -> xr.DataTree:
             Fit(fit.study, fit.label, fit.model, fit.prior, prior, {}), arm
         )
     return xr.DataTree.from_dict(groups)
+
+
+def _of_all_outcomes(stats: xr.Dataset) -> xr.Dataset:
+    """Statistics (chain, draw): of outcomes sampled apart, those of the one with least E-BFMI.
+
+    A draw is divergent, or at the largest tree, if any outcome's is.
+    """
+    if "outcome" not in stats.dims:
+        return stats
+    energy = stats["energy"]
+    bfmi = (energy.diff("draw") ** 2).mean("draw") / energy.var("draw")
+    worst = stats.isel(outcome=int(bfmi.min("chain").argmin("outcome")), drop=True)
+    flags = [name for name in ("diverging", "maxdepth_reached") if name in stats]
+    return worst.assign({name: stats[name].any("outcome") for name in flags})
 
 
 def _variables(fit: Fit, arm: str | None) -> xr.Dataset:
@@ -151,9 +165,10 @@ def energy(fit: Fit) -> Figure:
     """Marginal energy against energy transitions, and E-BFMI by chain with the gate's minimum."""
     import arviz as az
 
+    stats = _of_all_outcomes(fit.data["sample_stats"].to_dataset())
     with _private_pyplot():
         plot = az.plot_energy(
-            fit.data,
+            xr.DataTree.from_dict({"sample_stats": stats}),
             backend="matplotlib",
             threshold=BFMI_MIN,
             figure_kwargs={"figsize": (WIDTH, 2.6), "layout": "constrained"},
