@@ -185,7 +185,7 @@ def with_effects(fit: Fit, size: tuple[int, int] = (CHAINS, DRAWS)) -> Fit:
     effect = layout.direction[:, None, None] * (0.6 + 0.25 * rng.normal(size=(*size, *shape)))
     posterior = fit.data["posterior"].to_dataset().drop_dims("draw")
     posterior = posterior.assign_coords(coords).assign(
-        effect=(dims, effect), pooling=(dims[:4], rng.beta(2, 2, (*size, *shape[:2])))
+        effect=(dims, effect), pooling=(dims[:3], rng.beta(2, 2, (*size, shape[0])))
     )
     tree = xr.DataTree.from_dict({**fit.data.to_dict(), "/posterior": posterior})
     return Fit(fit.study, fit.label, fit.model, fit.prior, tree, {})
