@@ -17,6 +17,7 @@ from bayesasthma.models.arm_contrasts import (
     SHARED,
     contrast_factor,
     correlate,
+    given_others,
     log_determinant,
     whiten,
 )
@@ -90,6 +91,18 @@ def test_every_contrast_of_all_arms_has_one_variance(treated: int, seed: int) ->
     assert abs(np.linalg.det(turned)) == pytest.approx(1.0)
 
 
+@given(treated=arms, seed=seeds)
+def test_what_is_expected_of_an_arm_given_the_others(treated: int, seed: int) -> None:
+    value = np.random.default_rng(seed).normal(size=(treated, 1))
+    covariance = contrast_factor(treated) @ contrast_factor(treated).T
+    expected, left = given_others(value)
+    for g in range(treated):
+        rest = [h for h in range(treated) if h != g]
+        weights = np.linalg.solve(covariance[np.ix_(rest, rest)], covariance[rest, g])
+        assert expected[g, 0] == pytest.approx(weights @ value[rest, 0], abs=1e-12)
+        assert left == pytest.approx(1 - weights @ covariance[rest, g])
+
+
 def test_half_is_what_exchangeable_arms_imply() -> None:
     """Means of arms about a common one, of which contrasts are taken."""
     means = np.random.default_rng(3).normal(size=(200_000, 4)) / np.sqrt(2)
@@ -156,9 +169,9 @@ def test_imbalances_have_the_density_and_the_draws_of_such_contrasts() -> None:
             "imbalance", 0.8, 3, offset, ("outcome", "treated"), Coordinates()
         )  # fmt: skip
     value = np.random.default_rng(7).normal(size=(2, 3))
-    (found,) = model.compile_logp(sum=False, mode=MODE)({"imbalance_coordinates__": value - 0.25})
+    found = model.compile_logp(mode=MODE)({"imbalance_coordinates__": value - 0.25})
     exact = stats.multivariate_normal(np.zeros(3), covariance).logpdf(value)
-    np.testing.assert_allclose(found, exact, atol=1e-10)
+    assert float(found) == pytest.approx(exact.sum(), abs=1e-10)
     draws = pm.draw(own, 20_000, random_seed=8, mode="FAST_COMPILE")
     error = np.sqrt((np.outer(*[np.diag(covariance)] * 2) + covariance**2) / len(draws))
     assert np.abs((np.cov(draws[:, 0].T) - covariance) / error).max() < 5
