@@ -196,7 +196,7 @@ def test_reweighting_is_joint_over_the_arms() -> None:
         return float(stats.norm.cdf(mean[0] / np.sqrt(covariance[0, 0]))) - 0.95
 
     exact = float(np.exp(optimize.brentq(excess, np.log(1e-3), np.log(1e3))))
-    benefit = np.random.default_rng(8).multivariate_normal(*posterior([2.0, 2.0]), 400_000)
+    benefit = np.random.default_rng(seeded(8)).multivariate_normal(*posterior([2.0, 2.0]), 400_000)
     expected, left = given_others(benefit[..., None] / 2.0)
     share = np.zeros(len(benefit))
     draws = EffectDraws(

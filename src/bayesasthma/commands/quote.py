@@ -34,7 +34,7 @@ def quote(
         str | None, typer.Option(help="A benefit in the outcome's unit, or 'mcid'.")
     ] = None,
     estimand: Annotated[
-        str | None, typer.Option(help="The baseline-adjusted difference by default.")
+        str | None, typer.Option(help="The headline of each outcome by default.")
     ] = None,
     prior: Annotated[str | None, typer.Option(help="Prior set.")] = None,
     correlation: Annotated[str | None, typer.Option(help="Correlation structure.")] = None,
