@@ -232,7 +232,7 @@ def test_reactions_need_priors_of_one_shape(study: ba.Study, tmp_path: Path) -> 
     values = prior_data(data_, own)
     local = data_.reactions.index("local")
     assert values["fewer_scale"][0, 0, local] == 9
-    assert values["fewer_scale"].shape == (1, 2, 3)
+    assert values["fewer_scale"].shape == (2, 1, 3)  # component, treated, reaction
 
 
 # -------------------------------------------------------------------------- density and draws
