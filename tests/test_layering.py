@@ -18,7 +18,7 @@ FLOORS = [
     "calibration", "reporting", "commands", "__main__",
 ]  # fmt: skip
 HEAVY = {"pymc", "pytensor", "nutpie"}
-HEAVY_ALLOWED = ("models/", "inference/sampling.py")
+HEAVY_ALLOWED = ("models/", "inference/sampling.py", "inference/nutpie_import.py")
 #: Beside the rooms, the root holds nothing but these; a wheel also has its data there.
 AT_THE_ROOT = {"__init__.py", "__main__.py", "errors.py", "py.typed"}
 DATA_OF_A_WHEEL = {"bundles", "proof"}
@@ -103,6 +103,20 @@ def test_only_models_and_sampling_import_pymc() -> None:
         for name in imported(path):
             if name.split(".")[0] in HEAVY:
                 assert at.startswith(HEAVY_ALLOWED), f"{at} imports {name}"
+
+
+def test_kernels_need_no_pymc() -> None:
+    """Nor does anything that they import, at its top or within functions."""
+    waiting, seen = list((ROOT / "models" / "kernels").glob("*.py")), set()
+    while waiting:
+        path = waiting.pop()
+        if path in seen or not path.is_file():
+            continue
+        seen.add(path)
+        for name in imported(path):
+            assert name.split(".")[0] not in {"pymc", "pytensor"}, f"{path} imports {name}"
+            if name.startswith("bayesasthma."):
+                waiting.append(ROOT.joinpath(*name.split(".")[1:]).with_suffix(".py"))
 
 
 def loaded(code: str) -> set[str]:

@@ -126,7 +126,7 @@ def test_a_swapped_graph_draws_what_its_own_would(tmp_path: Path) -> None:
     """Same seed, same draws: prior swapped in, and data of another study of the same shape."""
     first = design(ba.load_study(one_visit(tmp_path / "first", seed=1)))
     second = design(ba.load_study(one_visit(tmp_path / "second", seed=2)))
-    graphs = CompiledGraphs()
+    graphs = CompiledGraphs(kernels=False)
     graphs.get(first, DEFAULT)
     sceptical = table_spec("longitudinal", "sceptical")
     options = SamplerOptions(draws=100, tune=100, chains=2, cores=1)
@@ -139,14 +139,17 @@ def test_a_swapped_graph_draws_what_its_own_would(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_draws_do_not_depend_on_which_prior_was_compiled_first(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kernels", [True, False], ids=["kernel", "graph"])
+def test_draws_do_not_depend_on_which_prior_was_compiled_first(
+    tmp_path: Path, kernels: bool
+) -> None:
     """Chains start alike, though the enthusiast's prior is not centred at 0."""
     layout = design(ba.load_study(one_visit(tmp_path / "study")))
     enthusiastic = table_spec("longitudinal", "enthusiastic")
     options = SamplerOptions(draws=50, tune=50, chains=2, cores=1)
     found = []
     for first in (DEFAULT, enthusiastic):
-        graphs = CompiledGraphs()
+        graphs = CompiledGraphs(kernels=kernels)
         graphs.get(layout, first)
         found.append(sample(graphs.get(layout, enthusiastic), options)["posterior"].to_dataset())
     for name in found[0]:

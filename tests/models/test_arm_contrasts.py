@@ -28,7 +28,7 @@ from bayesasthma.models.distributions import (
     _pooled_random,
     contrast_normal,
 )
-from bayesasthma.models.mixtures import draw_mixture, mixture_data
+from bayesasthma.models.mixture_data import draw_mixture, mixture_data
 from bayesasthma.priors.distributions import EffectPrior
 
 MODE = pytensor.compile.mode.Mode("py", "fast_compile")

@@ -117,7 +117,7 @@ def test_drawn_means_have_that_covariance() -> None:
 
 
 def test_operation_equals_numpy_and_its_gradient_the_differences() -> None:
-    from bayesasthma.models.kernels.between_outcomes import _kernel
+    from bayesasthma.models.graph_ops.between_outcomes import _kernel
 
     rng = np.random.default_rng(5)
     values, q = inputs(rng), random_correlation(rng, OUTCOMES)

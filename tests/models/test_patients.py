@@ -152,12 +152,12 @@ class TestLikelihood:
         assert got.sum() == pytest.approx(total, rel=1e-10)
 
     def test_compiled_operation_equals_it_with_its_gradient(self, layout: Design) -> None:
-        from bayesasthma.models.kernels.patients import _kernel
+        from bayesasthma.models.kernels.patient_groups import group_logp
 
         (block,) = layout.patients
         values = inputs(block)
         seen = block.seen.astype(float)
-        found, *gradients = _kernel(*values, block.statistics, block.n, seen)
+        found, *gradients = group_logp(*values, block.statistics, block.n, seen)
         np.testing.assert_allclose(found, log_density(block, *values), rtol=1e-10)
         step = 1e-5
         for k, gradient in enumerate(gradients):

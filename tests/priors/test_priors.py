@@ -20,10 +20,11 @@ from bayesasthma.inference.assembly import natural_moments
 from bayesasthma.inference.diagnostics import check
 from bayesasthma.inference.graphs import CompiledGraphs, graph_key
 from bayesasthma.inference.sampling import SamplerOptions, sample
-from bayesasthma.models.adverse import counts, log_odds_priors, prior_data
+from bayesasthma.models.adverse_counts import counts, log_odds_priors, prior_data
 from bayesasthma.models.design import design
 from bayesasthma.models.longitudinal import data
-from bayesasthma.models.mixtures import draw_mixture, log_normaliser, mixture_data, mixture_logp
+from bayesasthma.models.mixture_data import draw_mixture, log_normaliser, mixture_data
+from bayesasthma.models.mixtures import mixture_logp
 from bayesasthma.models.moments import effect_priors
 from bayesasthma.models.specification import table_spec
 from bayesasthma.priors.distributions import Component, EffectPrior

@@ -18,7 +18,7 @@ from bayesasthma.comparison.reverse_bayes import LEVELS, NOT_REACHED, normal_sce
 from bayesasthma.inference.adverse_fits import AdverseFit
 from bayesasthma.inference.diagnostics import diagnostics_frame
 from bayesasthma.inference.fitting import Fit
-from bayesasthma.models.adverse import READINGS, AdverseSpec, counts
+from bayesasthma.models.adverse_counts import READINGS, AdverseSpec, counts
 from bayesasthma.priors.named_sets import prior_set
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.results.adverse_table import COLUMNS as ADVERSE_COLUMNS

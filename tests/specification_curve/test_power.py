@@ -11,7 +11,7 @@ from tests.bundles import one_visit
 from tests.made_up_fits import table_fit
 
 import bayesasthma as ba
-from bayesasthma.inference.graphs import model_module
+from bayesasthma.inference.routes import model_module
 from bayesasthma.inference.sampling import log_prior
 from bayesasthma.models.design import design
 from bayesasthma.models.free_parameters import LOG_SD_SCALE

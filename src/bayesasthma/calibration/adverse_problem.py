@@ -16,7 +16,7 @@ from bayesasthma.calibration.quantities import Quantities, labelled
 from bayesasthma.inference.adverse_fits import accumulate, cell_grid
 from bayesasthma.inference.graphs import CompiledGraphs
 from bayesasthma.inference.sampling import draw_prior
-from bayesasthma.models.adverse import Counts, counts
+from bayesasthma.models.adverse_counts import Counts, counts
 from bayesasthma.priors.named_sets import prior_set
 from bayesasthma.results.adverse_table import FUTURE_PATIENTS
 from bayesasthma.study.bundle import load_study
@@ -84,15 +84,15 @@ class AdverseProblem:
 
     def _beta(self, draws: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
         """Parameters of the beta distribution of each cell's rate (chain, draw, cell)."""
-        from bayesasthma.models import adverse
+        from bayesasthma.models import adverse_counts
 
         parameters = {
             str(name): value.transpose("chain", "draw", ...).to_numpy()
             for name, value in draws.items()
         }
-        rate = adverse.rates(parameters, self.spec, self.layout.arm_share)
+        rate = adverse_counts.rates(parameters, self.spec, self.layout.arm_share)
         rate = rate[..., self.layout.reaction, self.layout.arm]
-        total = adverse.concentration(parameters)[..., None]
+        total = adverse_counts.concentration(parameters)[..., None]
         return rate * total, (1 - rate) * total
 
     def _quantities(self, draws: xr.Dataset, hazard: np.ndarray) -> Quantities:

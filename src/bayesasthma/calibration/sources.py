@@ -18,16 +18,21 @@ ROOT = Path(__file__).parent.parent
 #: Where a model's source begins: its module and all that it imports, but for ``BEYOND``.
 ENTRIES = {
     "independent": ("models/independent.py", "results/estimands.py"),
-    "longitudinal": ("models/longitudinal.py", "results/estimands.py"),
+    "longitudinal": (
+        "models/longitudinal.py",
+        "models/kernels/longitudinal_model.py",
+        "results/estimands.py",
+    ),
     "joint": ("models/joint.py", "results/estimands.py"),
-    "adverse": ("models/adverse.py",),
+    "adverse": ("models/adverse.py", "models/kernels/adverse.py"),
 }
 #: Not followed: what reads studies, what models patients, and the registry of priors, whose sets
 #: count by what they say.
 BEYOND = {
     "errors.py", "study/study.py", "models/design.py", "models/patient_series.py",
     "priors/named_sets.py",
-    "models/patients.py", "models/kernels/patients.py",
+    "models/patients.py", "models/graph_ops/patients.py",
+    "models/kernels/patients.py", "models/kernels/patient_groups.py",
 }  # fmt: skip
 #: Functions, elsewhere, that turn draws into what is ranked.
 MOMENTS = (
@@ -135,7 +140,7 @@ def pattern_hash() -> str:
     Its outcomes, schedule, decimals (in baseline SDs), reactions and primary outcomes.
     """
     from bayesasthma.calibration.layouts import PATTERN, pattern
-    from bayesasthma.models.adverse import counts
+    from bayesasthma.models.adverse_counts import counts
     from bayesasthma.results.joint_estimands import primary_outcomes
     from bayesasthma.study.bundle import load_study
 

@@ -10,7 +10,7 @@ from scipy import optimize, special, stats
 
 from bayesasthma.errors import UsageError
 from bayesasthma.likelihood.correlation import CorrelationPrior
-from bayesasthma.models.adverse import counts, log_odds_priors
+from bayesasthma.models.adverse_counts import counts, log_odds_priors
 from bayesasthma.models.design import Design, design
 from bayesasthma.models.moments import effect_priors
 from bayesasthma.models.specification import TableSpec

@@ -23,16 +23,17 @@ from bayesasthma.comparison.reverse_bayes import (
 from bayesasthma.errors import UsageError
 from bayesasthma.inference.diagnostics import check
 from bayesasthma.inference.fitting import Fit, run_or_resume, silent
+from bayesasthma.inference.routes import ready_table
 from bayesasthma.inference.sampling import (
     Progress,
     SamplerOptions,
     Stopwatch,
-    compile_model,
     sample,
     with_data,
 )
 from bayesasthma.models.arm_contrasts import given_others
 from bayesasthma.models.design import Design, design
+from bayesasthma.models.longitudinal_data import data
 from bayesasthma.models.moments import effect_prior
 from bayesasthma.models.specification import TableSpec, table_spec
 
@@ -115,7 +116,7 @@ def refitter(
 ) -> Refit:
     """A function that refits the model of ``fit`` under sceptical priors of given SDs.
 
-    The model is compiled once, when it is first needed, unless ``compiled`` is given; each refit
+    The model is made ready once, when it is first needed, unless ``compiled`` is given; each refit
     only swaps the prior's location and scale. Refits are kept in ``folder`` and resumed.
 
     Parameters
@@ -128,7 +129,7 @@ def refitter(
         ``REFIT_DRAWS``; each refit has a seed of its own. One that fails its gate is sampled once
         more, with all the options' warm-up and an acceptance rate of ``CLOSER``.
     folder : Path, optional
-    compiled : nutpie compiled model, optional
+    compiled : KernelModel or nutpie compiled model, optional
     progress : callable
 
     Returns
@@ -148,12 +149,11 @@ def refitter(
     def draw(
         locations: np.ndarray, scales: np.ndarray, label: str, chosen: SamplerOptions
     ) -> xr.DataTree:
-        from bayesasthma.models import longitudinal
-
         if "compiled" not in kept:
-            progress(f"{label}: compiling")
-            kept["compiled"] = compile_model(longitudinal.build(layout, spec))
-        values = longitudinal.data(layout, spec)
+            kept["compiled"] = ready_table(
+                layout, spec, before_compiling=lambda: progress(f"{label}: compiling")
+            ).model
+        values = data(layout, spec)
         values["effect_location"] = np.repeat(
             (locations * layout.direction[:, None])[..., None], len(layout.follow_up), axis=-1
         )

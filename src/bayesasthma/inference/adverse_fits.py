@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,15 +14,22 @@ from scipy import stats
 from bayesasthma.errors import UsageError
 from bayesasthma.inference.diagnostics import Gate, check
 from bayesasthma.inference.fitting import PRIOR_DRAWS, run_or_resume, silent
+from bayesasthma.inference.routes import Ready, adverse_kernel, route_of
 from bayesasthma.inference.sampling import (
     Progress,
     SamplerOptions,
     Stopwatch,
-    compile_model,
-    draw_prior,
     sample,
 )
-from bayesasthma.models.adverse import JEFFREYS, READINGS, AdverseSpec, Counts, counts
+from bayesasthma.models.adverse_counts import (
+    JEFFREYS,
+    READINGS,
+    AdverseSpec,
+    Counts,
+    counts,
+    draw_parameters,
+)
+from bayesasthma.priors.distributions import PriorSet
 from bayesasthma.priors.named_sets import check_names, prior_set
 from bayesasthma.study.study import Study
 
@@ -56,6 +62,11 @@ class AdverseFit:
         """Short name, also of its file."""
         return self.spec.label
 
+    @property
+    def route(self) -> dict[str, str]:
+        """``compiled``: ``kernel``, or ``graph``; empty if the posterior has a closed form."""
+        return route_of(self.data)
+
     @cached_property
     def gate(self) -> Gate:
         """Diagnostics of every parameter and rate."""
@@ -71,7 +82,7 @@ def fit_adverse(
     folder: Path | None = None,
     progress: Progress = silent,
 ) -> list[AdverseFit]:
-    """Fit both models under each reading of the counts; one compilation serves both readings.
+    """Fit both models under each reading of the counts.
 
     A reading that the counts contradict (a cumulative count that falls) is skipped with a message,
     unless it is the only one asked for.
@@ -86,7 +97,6 @@ def fit_adverse(
     chosen = prior_set(prior)
     check_names(chosen, study)
     fits: list[AdverseFit] = []
-    compiled: Any = None
     for reading in readings:
         try:
             data = counts(study, reading)
@@ -106,29 +116,30 @@ def fit_adverse(
         }
 
         def run(watch: Stopwatch, data: Counts = data, spec: AdverseSpec = spec) -> xr.DataTree:
-            nonlocal compiled
-            from bayesasthma.models.adverse import build
-
             assert spec.prior is not None
-            model = build(data, spec.prior)
-            if compiled is None:
-                progress(f"{spec.label}: compiling")
-                compiled = watch.time("compile", lambda: compile_model(model))
-            ready = compiled.with_data(events=data.events, at_risk=data.at_risk)
+            kernel = watch.time("compile", lambda: adverse_kernel(data, chosen))
+            ready = Ready(kernel, "kernel")
             progress(
                 f"{spec.label}: sampling {options.chains} x ({options.tune} + {options.draws})"
             )
-            tree = watch.time("sample", lambda: sample(ready, options))
-            prior_draws = watch.time(
-                "predict", lambda: draw_prior(model, PRIOR_DRAWS, options.seed)
+            tree = watch.time("sample", lambda: sample(ready.model, options))
+            prior = watch.time("predict", lambda: _prior_draws(data, chosen, options.seed))
+            whole = watch.time(
+                "predict", lambda: _hierarchical_tree(tree, prior, data, spec, options.seed)
             )
-            return watch.time(
-                "predict", lambda: _hierarchical_tree(tree, prior_draws, data, spec, options.seed)
-            )
+            whole.attrs |= ready.record()
+            return whole
 
         tree, seconds, resumed = run_or_resume(spec.label, record, run, folder, progress)
         fits.append(AdverseFit(study, spec, data, tree, seconds, resumed))
     return fits
+
+
+def _prior_draws(data: Counts, prior: PriorSet, seed: int) -> xr.Dataset:
+    """Prior draws of the parameters (chain, draw, ...), which need no PyMC."""
+    found = xr.Dataset(draw_parameters(data, prior, PRIOR_DRAWS, seed)).expand_dims("chain")
+    coords = {"reaction": list(data.reactions), "treated": list(data.arms[1:])}
+    return found.assign_coords(coords)
 
 
 def _coords(data: Counts) -> dict[str, list[str]]:
@@ -185,7 +196,7 @@ def _hierarchical_tree(
     tree: xr.DataTree, prior: xr.Dataset, data: Counts, spec: AdverseSpec, seed: int
 ) -> xr.DataTree:
     """Add rates, predictive counts and log-likelihood to sampler output."""
-    from bayesasthma.models import adverse
+    from bayesasthma.models import adverse_counts
 
     assert spec.prior is not None
     rng = np.random.default_rng(seed)
@@ -195,8 +206,8 @@ def _hierarchical_tree(
         parameters = {
             str(k): v.transpose("chain", "draw", ...).to_numpy() for k, v in source.items()
         }
-        arm_rate = adverse.rates(parameters, spec.prior, data.arm_share)
-        total = adverse.concentration(parameters)[..., None]
+        arm_rate = adverse_counts.rates(parameters, spec.prior, data.arm_share)
+        total = adverse_counts.concentration(parameters)[..., None]
         alpha, beta = arm_rate[cell] * total, (1 - arm_rate[cell]) * total
         learned = group == "posterior"
         events = data.events if learned else 0 * data.events

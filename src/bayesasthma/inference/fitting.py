@@ -14,12 +14,11 @@ import xarray as xr
 from bayesasthma.errors import UsageError
 from bayesasthma.inference.assembly import assemble
 from bayesasthma.inference.diagnostics import Gate, check
-from bayesasthma.inference.graphs import model_module
+from bayesasthma.inference.routes import model_module, ready_table, route_of
 from bayesasthma.inference.sampling import (
     Progress,
     SamplerOptions,
     Stopwatch,
-    compile_model,
     draw_prior,
     fit_key,
     load_if_current,
@@ -73,6 +72,11 @@ class Fit:
     resumed: bool = False
     baseline: str = ""
 
+    @property
+    def route(self) -> dict[str, str]:
+        """``compiled``: ``kernel`` or ``graph``; with ``graph_reason``, why it was no kernel."""
+        return route_of(self.data)
+
     @cached_property
     def gate(self) -> Gate:
         """Diagnostics of every parameter."""
@@ -112,7 +116,7 @@ def fit_table(
     folder : Path, optional
         Where fits are kept: an unchanged one is read instead of sampled, a new one is saved.
     kept : dict, optional
-        Receives the compiled model under the fit's label, for refits with other data or
+        Receives the model that was sampled under the fit's label, for refits with other data or
         prior scales; nothing if the fit is read from a file.
     progress : callable
         Receives one line per stage.
@@ -136,21 +140,28 @@ def fit_table(
     }
 
     def run(watch: Stopwatch) -> xr.DataTree:
-        model = model_module(spec.model).build(layout, spec)
-        progress(f"{label}: compiling (the first time on a machine takes a minute or two)")
-        compiled = watch.time("compile", lambda: compile_model(model))
+        def compiling() -> None:
+            progress(f"{label}: compiling (the first time on a machine takes a minute or two)")
+
+        ready = watch.time("compile", lambda: ready_table(layout, spec, before_compiling=compiling))
         if kept is not None:
-            kept[label] = compiled
+            kept[label] = ready.model
         most = float(layout.n_arm.max())
         progress(f"{label}: sampling {options.chains} x ({options.tune} + {options.draws})")
-        tree = watch.time("sample", lambda: sample(compiled, options, most))
+        tree = watch.time("sample", lambda: sample(ready.model, options, most))
         progress(f"{label}: predictive draws and log-likelihood")
-        prior = watch.time("predict", lambda: draw_prior(model, PRIOR_DRAWS, options.seed))
-        return watch.time("predict", lambda: assemble(tree, prior, layout, spec, options.seed))
+        prior = watch.time("predict", lambda: _prior_draws(layout, spec, options.seed))
+        whole = watch.time("predict", lambda: assemble(tree, prior, layout, spec, options.seed))
+        whole.attrs |= ready.record()
+        return whole
 
     tree, seconds, resumed = run_or_resume(label, record, run, folder, progress)
     baseline = baseline_of(spec, layout)
     return Fit(study, label, spec.model, spec.prior.name, tree, seconds, resumed, baseline)
+
+
+def _prior_draws(layout: Design, spec: TableSpec, seed: int) -> xr.Dataset:
+    return draw_prior(model_module(spec.model).build(layout, spec), PRIOR_DRAWS, seed)
 
 
 def baseline_of(spec: TableSpec, layout: Design) -> str:
@@ -206,7 +217,7 @@ def run_or_resume(
         return saved, {}, True
     watch = Stopwatch()
     tree = run(watch)
-    tree.attrs = {
+    tree.attrs |= {
         "key": key,
         "record": json.dumps(record, default=str),
         "versions": json.dumps(versions()),

@@ -1,4 +1,4 @@
-"""Which specifications share a compiled graph, and a cache that compiles each graph once."""
+"""Which specifications share a compiled graph, and models ready to sample, each compiled once."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, fields, replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesasthma.inference.routes import (
+    adverse_kernel,
+    compile_centred,
+    model_module,
+    table_kernel,
+)
 from bayesasthma.models.design import Design, TableBlock
 from bayesasthma.models.moments import constrained
 from bayesasthma.models.specification import TableSpec
 from bayesasthma.priors.distributions import PriorSet
 
 if TYPE_CHECKING:
-    from bayesasthma.models.adverse import Counts
-
-#: Data that chains start at. In every graph they are 0 when it is compiled, so that draws do not
-#: depend on which of the priors that share a graph was the first.
-STARTS = ("effect_location", "fewer_location", "rho_location")
+    from bayesasthma.models.adverse_counts import Counts
+    from bayesasthma.models.kernels.model import KernelModel
 
 #: Hyperparameters of the correlations that enter a graph as data.
 CORRELATION_DATA = ("location", "scale", "rho")
@@ -92,11 +94,6 @@ def _patient_facts(block: Any) -> list[Any]:
     return [np.asarray(getattr(block, item.name)).tolist() for item in fields(block)]
 
 
-def model_module(model: str) -> Any:
-    """The module of a model of tables, with its ``build`` and ``data``."""
-    return import_module(f"bayesasthma.models.{model}")
-
-
 def with_steps(layout: Design, step: float) -> Design:
     """The design with every rounding step set to ``step``, in baseline SDs."""
     tables = tuple(
@@ -111,15 +108,21 @@ def with_steps(layout: Design, step: float) -> Design:
 
 
 class CompiledGraphs:
-    """Compiles each graph once and swaps data into it ever after.
+    """Hands out models ready to sample: kernels, and graphs that it compiles once each.
+
+    Parameters
+    ----------
+    kernels : bool
+        Whether to use kernels where they cover a model.
 
     Attributes
     ----------
     seconds : dict
-        Wall seconds of compiling each graph met so far, by key.
+        Wall seconds of compiling each graph or kernel met so far, by key.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, kernels: bool = True) -> None:
+        self.kernels = kernels
         self.seconds: dict[str, float] = {}
         self._compiled: dict[str, Any] = {}
 
@@ -133,9 +136,9 @@ class CompiledGraphs:
 
         Returns
         -------
-        nutpie compiled model
-            For :func:`bayesasthma.inference.sampling.sample`. Outcomes bear the labels of the
-            design it was compiled for.
+        KernelModel or nutpie compiled model
+            For :func:`bayesasthma.inference.sampling.sample`. Outcomes bear the labels of a design
+            that has this key.
 
         Raises
         ------
@@ -144,6 +147,11 @@ class CompiledGraphs:
         """
         from bayesasthma.inference.sampling import with_data
 
+        if self.kernels:
+            start = time.perf_counter()
+            kernel, _ = table_kernel(layout, spec)
+            if kernel is not None:
+                return self._timed(kernel, start)
         module = model_module(spec.model)
         # the graph always has rounding errors; steps of zero switch them off
         rounded = replace(spec, rounding=True)
@@ -154,24 +162,27 @@ class CompiledGraphs:
         return with_data(compiled, module.data(seen, rounded))
 
     def get_adverse(self, counts: Counts, prior: PriorSet) -> Any:
-        """The compiled hierarchical model of adverse-reaction counts, its data swapped in."""
+        """The hierarchical model of adverse-reaction counts, ready for ``sampling.sample``."""
+        if self.kernels:
+            start = time.perf_counter()
+            return self._timed(adverse_kernel(counts, prior), start)
         from bayesasthma.inference.sampling import with_data
         from bayesasthma.models import adverse
+        from bayesasthma.models.adverse_counts import prior_data
 
         compiled = self._once(adverse_key(counts, prior), lambda: adverse.build(counts, prior))
         values = {"events": counts.events, "at_risk": counts.at_risk}
-        return with_data(compiled, values | adverse.prior_data(counts, prior))
+        return with_data(compiled, values | prior_data(counts, prior))
+
+    def _timed(self, kernel: KernelModel, start: float) -> KernelModel:
+        """The kernel, the seconds of getting the first of its name noted."""
+        self.seconds.setdefault(kernel.kernel.name, time.perf_counter() - start)
+        return kernel
 
     def _once(self, key: str, build: Callable[[], Any]) -> Any:
-        from bayesasthma.inference.sampling import compile_model
-
         if key not in self._compiled:
             start = time.perf_counter()
-            model = build()
-            for name in STARTS:
-                if name in model.named_vars:
-                    model[name].set_value(np.zeros_like(model[name].get_value()))
-            self._compiled[key] = compile_model(model)
+            self._compiled[key] = compile_centred(build())
             self.seconds[key] = time.perf_counter() - start
         return self._compiled[key]
 

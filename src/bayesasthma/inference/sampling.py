@@ -18,6 +18,7 @@ import xarray as xr
 
 from bayesasthma._files.source_code import file_tokens
 from bayesasthma.errors import BayesAsthmaError
+from bayesasthma.inference.nutpie_import import import_nutpie
 
 Progress = Callable[[str], None]
 
@@ -125,7 +126,7 @@ def sample(compiled: Any, options: SamplerOptions, patients: float = 0) -> xr.Da
 
     Parameters
     ----------
-    compiled : nutpie compiled model
+    compiled : nutpie compiled model or KernelModel
     options : SamplerOptions
     patients : float
         Of the largest arm: of many, scales are learned in another way (`adaptation`).
@@ -153,7 +154,7 @@ def adaptation(parameters: int, patients: float = 0) -> str:
 
 
 def sample_briefly(compiled: Any, options: SamplerOptions) -> tuple[xr.Dataset, int]:
-    """NUTS for many small fits.
+    """NUTS for many small fits, of what :func:`sample` takes.
 
     Returns
     -------
@@ -172,7 +173,6 @@ def _run(
 
     They are read off nutpie's own trace: its conversion for ArviZ takes as long as a small fit.
     """
-    import nutpie
     import pyarrow as pa  # type: ignore[import-untyped]  # nutpie's own dependency
 
     def column(batch: Any, name: str) -> np.ndarray:
@@ -180,7 +180,7 @@ def _run(
         flat = values.flatten() if hasattr(values, "flatten") else values
         return np.asarray(flat.to_numpy(zero_copy_only=False))
 
-    trace = nutpie.sample(
+    trace = import_nutpie().sample(
         compiled,
         draws=options.draws,
         tune=options.tune,
@@ -288,6 +288,7 @@ def source_hash() -> str:
         "priors/_prior_files.py",
         "priors/named_sets.py",
         "study/readings.py",
+        "inference/routes.py",
         "inference/sampling.py",
         "inference/fitting.py",
     ]

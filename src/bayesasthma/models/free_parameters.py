@@ -12,20 +12,18 @@ import pytensor.tensor as pt
 from bayesasthma.models.coordinates import Coordinates, centred_normal, offset_flat, offset_normal
 from bayesasthma.models.design import Design
 from bayesasthma.models.distributions import contrast_normal
-from bayesasthma.models.identification import prints_levels, require_identified
+from bayesasthma.models.identification import prints_levels, require_identified, whole_table
 from bayesasthma.models.moments import carried_forward, constrained, spread_and_correlation
+from bayesasthma.models.prior_scales import (
+    IMBALANCE_SCALE,
+    LOG_SCALE_SD,
+    LOG_SD_CELL_SCALE,
+    LOG_SD_SCALE,
+    LOG_SD_VISIT_SCALE,
+    PATH_SCALE,
+    SHARE,
+)
 from bayesasthma.models.specification import TableSpec
-
-# Prior scales in baseline SDs, or on the log scale for SDs; docs/models.md gives the reasons.
-# Of the path that the arms have in common, at baseline and from visit to visit: so wide that it
-# shrinks nothing, for how all arms change together says nothing about a treatment.
-PATH_SCALE = 20.0
-IMBALANCE_SCALE = 1.0
-LOG_SD_SCALE = 0.5
-LOG_SD_VISIT_SCALE = 0.25
-LOG_SD_CELL_SCALE = 0.15
-# The last two are medians; each outcome learns its own, log-normal about them.
-LOG_SCALE_SD = 0.4
 
 
 def rounding_errors(design: Design, spec: TableSpec) -> list[Any]:
@@ -67,7 +65,7 @@ def free_parameters(
     """
     if spec.prior.flat:
         require_identified(design, spec)
-    cells = _whole_table(design)
+    cells = whole_table(design)
     mean_error, log_sd_error = _cell_errors(design, errors, cells)
     offsets = _mean_offsets(design, mean_error)
     parameters = _sds(design, spec, log_sd_error)
@@ -89,16 +87,6 @@ def free_parameters(
     else:
         parameters["effect"] = effects(design, offsets["effect"])
     return parameters
-
-
-def _whole_table(design: Design) -> bool:
-    """Whether one block prints every cell of the design, as a level and in order."""
-    if len(design.tables) != 1 or design.patients:
-        return False
-    (table,) = design.tables
-    series = table.outcome * len(design.arms) + table.arm
-    count = len(design.outcomes) * len(design.arms)
-    return table.levels_only and np.array_equal(series, np.arange(count))
 
 
 def _cell_errors(design: Design, errors: list[Any], whole: bool) -> tuple[Any, Any]:
@@ -213,5 +201,5 @@ def _correlation_parameters(spec: TableSpec) -> dict[str, Any]:
     if prior.structure == "unstructured":
         parameters["z_deviation"] = pm.Normal("z_deviation", 0, 1, dims=("outcome", "pair"))
     if prior.structure == "exchangeable_ar1":
-        parameters["constant_share"] = pm.Beta("constant_share", 2, 2, dims="outcome")
+        parameters["constant_share"] = pm.Beta("constant_share", SHARE, SHARE, dims="outcome")
     return parameters

@@ -10,6 +10,16 @@ from bayesasthma.models.moments import constrained
 from bayesasthma.models.specification import TableSpec
 
 
+def whole_table(design: Design) -> bool:
+    """Whether one block prints every cell of the design, as a level and in order."""
+    if len(design.tables) != 1 or design.patients:
+        return False
+    (table,) = design.tables
+    series = table.outcome * len(design.arms) + table.arm
+    count = len(design.outcomes) * len(design.arms)
+    return table.levels_only and np.array_equal(series, np.arange(count))
+
+
 def prints_levels(design: Design) -> bool:
     """Whether every outcome has a printed level (or patients), and not changes alone."""
     found = {int(k) for patients in design.patients for k in patients.outcome}

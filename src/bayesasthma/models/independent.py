@@ -17,9 +17,10 @@ from bayesasthma.errors import UsageError
 from bayesasthma.likelihood.correlation import Array
 from bayesasthma.likelihood.tables import log_constant, table_logp
 from bayesasthma.models.design import Design
-from bayesasthma.models.free_parameters import IMBALANCE_SCALE, LOG_SD_SCALE, PATH_SCALE
-from bayesasthma.models.mixtures import mixture_data, single_mixture
+from bayesasthma.models.mixture_data import mixture_data
+from bayesasthma.models.mixtures import single_mixture
 from bayesasthma.models.moments import effect_prior, effect_priors
+from bayesasthma.models.prior_scales import IMBALANCE_SCALE, LOG_SD_SCALE, PATH_SCALE
 from bayesasthma.models.specification import TableSpec
 from bayesasthma.priors.distributions import EffectPrior
 

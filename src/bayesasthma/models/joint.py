@@ -21,7 +21,7 @@ from bayesasthma.models.coordinates import Coordinates
 from bayesasthma.models.design import Design
 from bayesasthma.models.distributions import grouped_normal
 from bayesasthma.models.free_parameters import free_parameters, rounding_errors
-from bayesasthma.models.kernels.between_outcomes import fast_between_outcomes_logp
+from bayesasthma.models.graph_ops.between_outcomes import fast_between_outcomes_logp
 from bayesasthma.models.moments import effect_prior, moments
 from bayesasthma.models.outcome_groups import (
     OutcomeGroups,

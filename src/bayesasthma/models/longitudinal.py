@@ -13,7 +13,6 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesasthma.likelihood.correlation import pairs
 from bayesasthma.likelihood.tables import (
     LOG_2PI,
     draw_table,
@@ -25,17 +24,19 @@ from bayesasthma.models.coordinates import Coordinates
 from bayesasthma.models.design import Design, TableBlock
 from bayesasthma.models.distributions import pooled_normal
 from bayesasthma.models.free_parameters import free_parameters, rounding_errors
-from bayesasthma.models.kernels.tables import fast_table_logp
-from bayesasthma.models.mixtures import mixture_data, pooled_mixture
+from bayesasthma.models.graph_ops.tables import fast_table_logp
+from bayesasthma.models.longitudinal_data import data, labels
+from bayesasthma.models.mixtures import pooled_mixture
 from bayesasthma.models.moments import (
     Moments,
-    effect_prior,
-    effect_priors,
     moments,
     row_moments,
 )
 from bayesasthma.models.patients import observe_patients
+from bayesasthma.models.prior_scales import SHARE
 from bayesasthma.models.specification import TableSpec
+
+__all__ = ["balanced_logp", "build", "data", "labels", "table_inputs"]
 
 
 def build(design: Design, spec: TableSpec) -> pm.Model:
@@ -59,73 +60,6 @@ def build(design: Design, spec: TableSpec) -> pm.Model:
     return model
 
 
-def labels(design: Design) -> dict[str, list[str]]:
-    """Labels of the parameters' dimensions."""
-    return {
-        "outcome": list(design.outcomes),
-        "arm": list(design.arms),
-        "treated": list(design.arms[1:]),
-        "visit": list(design.visits),
-        "follow_up": list(design.follow_up),
-        "step": list(design.visits[1:]),
-        "pair": [f"{design.visits[i]}, {design.visits[j]}" for i, j in pairs(len(design.visits))],
-        "moment": ["mean", "sd"],
-    }
-
-
-def data(design: Design, spec: TableSpec) -> dict[str, np.ndarray]:
-    """Everything that another study of the same shape, or other prior scales, would change.
-
-    ``sampling.with_data(compiled, data(other, spec))`` refits without compiling, if the blocks of
-    both designs have the same shape, the same published correlations and, where n differs between
-    visits, the same n.
-
-    Returns
-    -------
-    dict of ndarray
-        By name: of each block ``printed_0`` and ``step_0`` (series, row, moment), and of balanced
-        blocks ``n_0``, ``constant_0`` (series, row), ``fisher_scale_0`` and ``pinned_z_0`` (series,
-        pair); ``n_arm`` (arm,); the location and scale of the priors of effects and correlations.
-    """
-    values = {"n_arm": np.asarray(design.n_arm, dtype=float)}
-    if not spec.prior.flat:
-        values |= _effect_data(design, spec)
-    if len(design.visits) > 1:
-        prior = spec.correlation
-        if prior.structure == "fixed":
-            values["rho"] = np.asarray(prior.rho)
-        else:
-            values["rho_location"] = np.asarray(prior.location)
-            values["rho_scale"] = np.asarray(prior.scale)
-    for index, table in enumerate(design.tables):
-        values[f"printed_{index}"] = np.stack([table.mean, table.sd], axis=-1)
-        values[f"step_{index}"] = np.stack([table.mean_step, table.sd_step], axis=-1)
-        if table.balanced:
-            values[f"n_{index}"] = np.asarray(table.n, dtype=float)
-            values[f"constant_{index}"] = log_constant(table.n - 1)
-            values[f"fisher_scale_{index}"] = fisher_scale(table.n - 1)
-            values[f"pinned_z_{index}"] = table.pinned_z
-    return values
-
-
-def _effect_data(design: Design, spec: TableSpec) -> dict[str, np.ndarray]:
-    treated, visits = len(design.arms) - 1, len(design.follow_up)
-    if spec.prior.family == "mixture":
-        values = mixture_data(effect_priors(design, spec), treated * visits)
-        for name in ("location", "scale"):
-            by_cell = np.broadcast_to(
-                values[name][..., None, None], (*values[name].shape, treated, visits)
-            )
-            values[name] = by_cell.copy()
-        return {f"effect_{name}": value for name, value in values.items()}
-    location, scale = effect_prior(design, spec)
-    size = (len(design.outcomes), treated, visits)
-    return {
-        "effect_location": np.broadcast_to(location[:, None, None], size).copy(),
-        "effect_scale": np.broadcast_to(scale[:, None], size[:2]).copy(),
-    }
-
-
 def _effects(design: Design, offset: Any) -> Any:
     """The treatment effects; the hyperparameters of their prior are data, to be swapped at will."""
     model = pm.modelcontext(None)
@@ -133,7 +67,7 @@ def _effects(design: Design, offset: Any) -> Any:
     dims = ("outcome", "treated", "follow_up")
     coordinates, share = Coordinates(), pt.zeros(len(design.outcomes))
     if len(design.follow_up) > 1:
-        share = pm.Beta("pooling", 2, 2, dims="outcome")
+        share = pm.Beta("pooling", SHARE, SHARE, dims="outcome")
     if "effect_tail" in model:
         tail, weight, constant = (model[f"effect_{n}"] for n in ("tail", "weight", "constant"))
         return pooled_mixture(

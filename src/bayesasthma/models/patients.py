@@ -9,12 +9,10 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayesasthma.models.design import Design
-from bayesasthma.models.kernels.patients import fast_patient_logp
+from bayesasthma.models.graph_ops.patients import fast_patient_logp
 from bayesasthma.models.moments import Moments
+from bayesasthma.models.prior_scales import COEFFICIENT_SCALE
 from bayesasthma.models.specification import TableSpec
-
-#: Prior SD of a covariate's coefficient: baseline SDs per SD of the covariate, or for a level.
-COEFFICIENT_SCALE = 1.0
 
 
 def observe_patients(design: Design, moment: Moments, spec: TableSpec) -> None:

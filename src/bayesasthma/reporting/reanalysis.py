@@ -184,7 +184,8 @@ def _results(
             "checksums": study.checksums,
             "timings": {},
             "fits": {
-                item.label: {"seconds": item.seconds, "resumed": item.resumed} for item in every
+                item.label: {"seconds": item.seconds, "resumed": item.resumed, **item.route}
+                for item in every
             },
         },
     )

@@ -8,7 +8,7 @@ from scipy import stats
 
 from bayesasthma.inference.adverse_fits import AdverseFit
 from bayesasthma.inference.diagnostics import mark
-from bayesasthma.models.adverse import JEFFREYS
+from bayesasthma.models.adverse_counts import JEFFREYS
 from bayesasthma.results.beta_mixtures import probability_less
 from bayesasthma.results.summaries import summarise
 

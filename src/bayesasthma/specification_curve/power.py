@@ -8,7 +8,7 @@ import xarray as xr
 
 from bayesasthma.errors import UsageError
 from bayesasthma.inference.fitting import Fit
-from bayesasthma.inference.graphs import model_module
+from bayesasthma.inference.routes import model_module
 from bayesasthma.inference.sampling import log_prior
 from bayesasthma.models.design import Design, design
 from bayesasthma.models.specification import TableSpec, table_spec

@@ -206,7 +206,7 @@ class _StudyChoices:
         return "there is no external evidence on an outcome of the study"
 
     def _try_counts(self, reading: str) -> str:
-        from bayesasthma.models.adverse import counts
+        from bayesasthma.models.adverse_counts import counts
 
         try:
             counts(self.study, reading)

@@ -234,9 +234,9 @@ def draw_table(
 def _adverse_problem(
     study: Study, choices: AdverseChoices, prior: PriorSet | None, graphs: CompiledGraphs
 ) -> Problem:
-    from bayesasthma.models import adverse
+    from bayesasthma.models import adverse_counts
 
-    data = adverse.counts(study, choices.reading)
+    data = adverse_counts.counts(study, choices.reading)
 
     def drawn(fit: AdverseFit) -> Drawn:
         return Drawn(fit.gate, fit)
@@ -248,7 +248,7 @@ def _adverse_problem(
     if choices.model == "independent" or prior is None:
         fit = partial(conjugate_fit, study, data, choices.reading)
         return Problem({"": lambda options: drawn(fit(options))}, report)
-    spec = adverse.AdverseSpec("hierarchical", choices.reading, prior)
+    spec = adverse_counts.AdverseSpec("hierarchical", choices.reading, prior)
     compiled = graphs.get_adverse(data, prior)
 
     def draw(options: SamplerOptions) -> Drawn:
@@ -258,9 +258,9 @@ def _adverse_problem(
             str(name): values.transpose("chain", "draw", ...).to_numpy()
             for name, values in posterior.items()
         }
-        arm_rate = adverse.rates(parameters, prior, data.arm_share)
+        arm_rate = adverse_counts.rates(parameters, prior, data.arm_share)
         arm_rate = arm_rate[..., data.reaction, data.arm]
-        total = adverse.concentration(parameters)[..., None]
+        total = adverse_counts.concentration(parameters)[..., None]
         rng = np.random.default_rng(options.seed)
         hazard = rng.beta(
             arm_rate * total + data.events,

@@ -1,3 +1,3 @@
-"""The densities of the likelihood as compiled kernels with gradients."""
+"""Whole models without PyMC: log-densities with gradients, compiled once and kept on disk."""
 
 from __future__ import annotations

@@ -1,177 +1,245 @@
-"""The table likelihood as one PyTensor operation with its own gradient, quick to compile.
+"""Likelihood of one series of a printed table, with its gradient by reverse accumulation.
 
-It computes what :func:`bayesasthma.likelihood.tables.table_logp` computes, in one compiled loop
-over series, by reverse accumulation through the triangular algebra. Tests hold both against each
-other.
+The mathematics of :func:`bayesasthma.likelihood.tables.table_logp`; names as in
+``docs/likelihood.md``. A trailing ``_`` marks an adjoint.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-import numba
 import numpy as np
-from pytensor.link.numba.dispatch.basic import (
-    numba_njit,
-    register_funcify_default_op_cache_key,
-)
 
-from bayesasthma.models.kernels._gradient import KernelLogp, source_salt
+from bayesasthma.models.kernels.borrowing import borrowing, returning
+from bayesasthma.models.kernels.triangular import (
+    LOG_SECH,
+    PARTS,
+    TANH,
+    cholesky,
+    cholesky_reverse,
+    factor_from_z,
+    factor_from_z_reverse,
+)
 
 LOG_2PI = float(np.log(2 * np.pi))
 
 
-def _kernel(  # noqa: C901, PLR0912, PLR0915
-    sd: Any,
-    mean: Any,
+class Workspace(NamedTuple):
+    """Arrays for use within one series; ``rows`` is the most of any block."""
+
+    z: Any
+    z_: Any
+    parts: Any
+    M: Any
+    M_: Any
+    B: Any
+    Z: Any
+    F: Any
+    F_: Any
+    C_: Any
+    w: Any
+    x: Any
+    r: Any
+    log_diagonal: Any
+
+
+@returning
+def workspace(rows: int) -> Any:
+    """A `Workspace`."""
+    pairs = rows * (rows - 1) // 2
+    return Workspace(
+        np.empty(pairs),
+        np.empty(pairs),
+        np.empty((PARTS, pairs)),
+        np.empty((rows, rows)),
+        np.empty((rows, rows)),
+        np.empty((rows, rows)),
+        np.empty((rows, rows)),
+        np.empty((rows, rows)),
+        np.empty((rows, rows)),
+        np.empty((rows, rows)),
+        np.empty(rows),
+        np.empty(rows),
+        np.empty(rows),
+        np.empty(rows),
+    )
+
+
+@borrowing
+def series_logp(  # noqa: C901, PLR0912, PLR0915
+    numbers: Any,
     mu: Any,
     log_sigma: Any,
-    z_population: Any,
-    z_sample: Any,
+    inverse: Any,
+    z: Any,
+    L: Any,
+    log_diagonal: Any,
+    epsilon: Any,
+    free: Any,
     n: Any,
     constant: Any,
-    pinned: Any,
+    scale: Any,
+    pinned_z: Any,
+    balanced: int,
+    numbers_: Any,
+    mu_: Any,
+    log_sigma_: Any,
+    z_: Any,
+    L_: Any,
+    epsilon_: Any,
+    work: Any,
 ) -> Any:
-    """Log-density per series, and its gradient with respect to the first six arguments.
+    """Log-density of a series, with that of its ``epsilon``.
 
-    Shapes (series, row) and (series, pair). Names as in ``docs/likelihood.md``; a trailing ``_``
-    marks the adjoint (derivative of the log-density with respect to the quantity).
+    Parameters
+    ----------
+    numbers : array, shape (row, moment)
+        Before rounding.
+    mu, log_sigma, inverse : array, shape (row,)
+        ``inverse`` is ``exp(-log_sigma)``.
+    z : array, shape (pair,)
+    L : array, shape (row, row)
+        Cholesky factor of the population's correlation, made of ``z``.
+    log_diagonal : array, shape (row,)
+        Logarithm of its diagonal.
+    epsilon : array, shape (free pair,)
+    free : array of int, shape (pair,)
+    n, constant, scale, pinned_z : array, shape (row,) or (pair,)
+    balanced : int
+        Whether ``n`` is the same in all rows.
+    numbers_, mu_, log_sigma_, z_, L_ : array
+        Adjoints, added to. What depends on ``z`` through ``L`` is in that of ``L`` alone.
+    epsilon_ : array, shape (free pair,)
+        Overwritten.
+    work : Workspace
     """
-    series, rows = mean.shape
-    pairs = z_population.shape[1]
-    value = np.zeros(series)
-    sd_, mean_ = np.zeros((series, rows)), np.zeros((series, rows))
-    mu_, log_sigma_ = np.zeros((series, rows)), np.zeros((series, rows))
-    z_population_, z_sample_ = np.zeros((series, pairs)), np.zeros((series, pairs))
-    # cholesky factors of the population (L) and sample (M) correlations, and running products
-    L, M = np.zeros((rows, rows)), np.zeros((rows, rows))
-    P, Q = np.zeros((rows, rows + 1)), np.zeros((rows, rows + 1))
-    t, u = np.zeros((rows, rows)), np.zeros((rows, rows))
-    B, Z_ = np.zeros((rows, rows)), np.zeros((rows, rows))
-    L_, M_ = np.zeros((rows, rows)), np.zeros((rows, rows))
-    w, x, r_ = np.zeros(rows), np.zeros(rows), np.zeros(rows)
-    for s in range(series):
-        total = 0.0
-        k = 0
-        for i in range(rows):
-            P[i, 0] = 1.0
-            Q[i, 0] = 1.0
-            df = n[s, i] - 1.0
-            for j in range(i):
-                t[i, j], u[i, j] = np.tanh(z_population[s, k]), np.tanh(z_sample[s, k])
-                L[i, j], M[i, j] = t[i, j] * P[i, j], u[i, j] * Q[i, j]
-                P[i, j + 1] = P[i, j] / np.cosh(z_population[s, k])
-                Q[i, j + 1] = Q[i, j] / np.cosh(z_sample[s, k])
-                power = 0.5 * (df - j - 1.0) - pinned[k]
-                size = abs(z_sample[s, k])
-                # times the log of 1 - tanh(z)^2, without cancellation
-                total += power * 2 * (np.log(2.0) - size - np.log1p(np.exp(-2 * size)))
-                z_sample_[s, k] = -2.0 * power * u[i, j]
-                k += 1
-            L[i, i], M[i, i] = P[i, i], Q[i, i]
-            w[i] = sd[s, i] * np.exp(-log_sigma[s, i])
-        for i in range(rows):
-            df = n[s, i] - 1.0
-            inverse = np.exp(-log_sigma[s, i]) * np.sqrt(n[s, i])
-            residual = (mean[s, i] - mu[s, i]) * inverse
-            for h in range(i):
-                residual -= L[i, h] * x[h]
-            x[i] = residual / L[i, i]
-            squares = 0.0
-            for j in range(i + 1):
-                entry = w[i] * M[i, j]
-                for h in range(j, i):
-                    entry -= L[i, h] * B[h, j]
-                B[i, j] = entry / L[i, i]
-                squares += B[i, j] ** 2
-            log_diagonal = np.log(L[i, i])
-            total += (
-                constant[s, i]
-                + (df - 1.0) * np.log(sd[s, i])
-                - df * (log_sigma[s, i] + log_diagonal)
-                - 0.5 * df * squares
-                - 0.5 * (LOG_2PI + x[i] ** 2 - np.log(n[s, i]))
-                - log_sigma[s, i]
-                - log_diagonal
-            )
-        value[s] = total
-        # reverse: solve L' Z_ = B_ column by column, then accumulate into L
-        for i in range(rows):
-            for j in range(i + 1):
-                L_[i, j] = 0.0
-            L_[i, i] = -n[s, i] / L[i, i]
-        for i in range(rows - 1, -1, -1):
-            df = n[s, i] - 1.0
-            entry = -x[i]
+    rows = n.size
+    total, jacobian = 0.0, 1.0
+    for k in range(free.size):
+        if free[k] < 0:
+            work.z[k] = pinned_z[k]
+        else:
+            work.z[k] = z[k] + epsilon[free[k]] * scale[k]
+            # the prior of epsilon cancels against what the density of z divides out
+            jacobian *= scale[k]
+    total += np.log(jacobian)
+    M, B, w, x = work.M, work.B, work.w, work.x
+    factor_from_z(work.z, rows, work.parts, M)
+    F, F_ = L, L_
+    if not balanced:
+        F, F_ = work.F, work.F_
+        _mean_factor(L, n, rows, work.C_, F)
+    k = 0
+    for i in range(rows):
+        df = n[i] - 1.0
+        for j in range(i):
+            pinned = 1.0 if free[k] < 0 else 0.0
+            power = 0.5 * (df - j - 1.0) - pinned
+            total += power * 2.0 * work.parts[LOG_SECH, k]
+            k += 1
+        sd = numbers[i, 1]
+        w[i] = sd * inverse[i]
+        residual = (numbers[i, 0] - mu[i]) * inverse[i] * np.sqrt(n[i])
+        for h in range(i):
+            residual -= F[i, h] * x[h]
+        x[i] = residual / F[i, i]
+        turn = 1.0 / L[i, i]
+        squares = 0.0
+        for j in range(i + 1):
+            entry = w[i] * M[i, j]
+            for h in range(j, i):
+                entry -= L[i, h] * B[h, j]
+            B[i, j] = entry * turn
+            squares += B[i, j] * B[i, j]
+        total += (
+            constant[i]
+            + (df - 1.0) * np.log(sd)
+            - df * (log_sigma[i] + log_diagonal[i])
+            - 0.5 * df * squares
+            - 0.5 * (LOG_2PI + x[i] * x[i] - np.log(n[i]))
+            - log_sigma[i]
+            - (log_diagonal[i] if balanced else np.log(F[i, i]))
+        )
+    _whitened_reverse(n, rows, L, F, F_, L_, balanced, work)
+    if not balanced:
+        _mean_factor_reverse(L, n, rows, F, F_, work.C_, L_)
+    Z, r, M_ = work.Z, work.r, work.M_
+    for i in range(rows):
+        df = n[i] - 1.0
+        w_ = 0.0
+        for j in range(i + 1):
+            w_ += M[i, j] * Z[i, j]
+            M_[i, j] = w[i] * Z[i, j]
+        scaled = r[i] * inverse[i] * np.sqrt(n[i])
+        numbers_[i, 0] += scaled
+        numbers_[i, 1] += w_ * inverse[i] + (df - 1.0) / numbers[i, 1]
+        mu_[i] -= scaled
+        log_sigma_[i] -= w_ * w[i] + scaled * (numbers[i, 0] - mu[i]) + n[i]
+    k = 0
+    for i in range(rows):
+        for j in range(i):
+            pinned = 1.0 if free[k] < 0 else 0.0
+            work.z_[k] = -((n[i] - j - 2.0) - 2.0 * pinned) * work.parts[TANH, k]
+            k += 1
+    factor_from_z_reverse(M_, rows, work.parts, work.z_)
+    for k in range(free.size):
+        if free[k] >= 0:
+            z_[k] += work.z_[k]
+            epsilon_[free[k]] = work.z_[k] * scale[k]
+    return total
+
+
+@borrowing
+def _whitened_reverse(  # noqa: C901
+    n: Any, rows: int, L: Any, F: Any, F_: Any, L_: Any, balanced: int, work: Any
+) -> None:
+    """Adjoints of the factors, and of what they whiten: ``Z`` of ``W M`` and ``r`` of residuals."""
+    B, Z, x, r = work.B, work.Z, work.x, work.r
+    for i in range(rows - 1, -1, -1):
+        df = n[i] - 1.0
+        entry = -x[i]
+        for h in range(i + 1, rows):
+            entry -= F[h, i] * r[h]
+        r[i] = entry / F[i, i]
+        turn = 1.0 / L[i, i]
+        for j in range(i + 1):
+            entry = -df * B[i, j]
             for h in range(i + 1, rows):
-                entry -= L[h, i] * r_[h]
-            r_[i] = entry / L[i, i]
-            for j in range(i + 1):
-                entry = -df * B[i, j]
-                for h in range(i + 1, rows):
-                    entry -= L[h, i] * Z_[h, j]
-                Z_[i, j] = entry / L[i, i]
+                entry -= L[h, i] * Z[h, j]
+            Z[i, j] = entry * turn
+    if not balanced:
         for i in range(rows):
             for j in range(i + 1):
-                change = r_[i] * x[j]
-                for h in range(j + 1):
-                    change += Z_[i, h] * B[j, h]
-                L_[i, j] -= change
-        k = 0
-        for i in range(rows):
-            df = n[s, i] - 1.0
-            inverse = np.exp(-log_sigma[s, i])
-            w_ = 0.0
-            for j in range(i + 1):
-                w_ += M[i, j] * Z_[i, j]
-                M_[i, j] = w[i] * Z_[i, j]
-            sd_[s, i] = w_ * inverse + (df - 1.0) / sd[s, i]
-            scaled = r_[i] * inverse * np.sqrt(n[s, i])
-            mean_[s, i], mu_[s, i] = scaled, -scaled
-            log_sigma_[s, i] = -w_ * w[i] - scaled * (mean[s, i] - mu[s, i]) - n[s, i]
-            rest, sample_rest = L_[i, i], M_[i, i]
-            for j in range(i - 1, -1, -1):
-                # d tanh = sech^2 dz, d sech = -tanh sech dz
-                sech, sample_sech = P[i, j + 1] / P[i, j], Q[i, j + 1] / Q[i, j]
-                z_population_[s, k + j] = P[i, j] * sech * (L_[i, j] * sech - rest * t[i, j])
-                z_sample_[s, k + j] += (
-                    Q[i, j] * sample_sech * (M_[i, j] * sample_sech - sample_rest * u[i, j])
-                )
-                rest = L_[i, j] * t[i, j] + rest * sech
-                sample_rest = M_[i, j] * u[i, j] + sample_rest * sample_sech
-            k += i
-    return value, sd_, mean_, mu_, log_sigma_, z_population_, z_sample_
+                F_[i, j] = 0.0
+    for i in range(rows):
+        L_[i, i] -= (n[i] - 1.0) / L[i, i]
+        F_[i, i] -= 1.0 / F[i, i]
+        for j in range(i + 1):
+            change = 0.0
+            for h in range(j + 1):
+                change += Z[i, h] * B[j, h]
+            L_[i, j] -= change
+            F_[i, j] -= r[i] * x[j]
 
 
-class TableLogp(KernelLogp):
-    """Log-density per series of a balanced block; ``n``, ``constant`` and ``pinned`` are data."""
+@borrowing
+def _mean_factor(L: Any, n: Any, rows: int, C: Any, F: Any) -> None:
+    """Cholesky factor of the correlation of the sample means when patients are nested."""
+    for i in range(rows):
+        for j in range(i + 1):
+            entry = 0.0
+            for h in range(j + 1):
+                entry += L[i, h] * L[j, h]
+            C[i, j] = entry * np.sqrt(min(n[i], n[j]) / max(n[i], n[j]))
+    cholesky(C, rows, F)
 
-    compiled = staticmethod(numba.njit(_kernel, cache=True))
-    gradients = 6
 
-
-@register_funcify_default_op_cache_key(TableLogp)  # type: ignore[no-untyped-call, untyped-decorator]
-def _funcify(_op: TableLogp, **_kwargs: Any) -> Any:
-    return numba_njit(_kernel), source_salt(_kernel)
-
-
-def fast_table_logp(
-    mean: Any,
-    sd: Any,
-    mu: Any,
-    log_sigma: Any,
-    z_population: Any,
-    z_sample: Any,
-    n: np.ndarray,
-    constant: np.ndarray,
-    pinned: np.ndarray,
-) -> Any:
-    """Log-density (series,) of a balanced block, Fisher z of the sample correlations given.
-
-    Differs from the sum over rows of :func:`bayesasthma.likelihood.tables.table_logp` by the
-    Jacobian and the prior of ``epsilon``, which the caller adds.
-    """
-    result: Any = TableLogp()(
-        sd, mean, mu, log_sigma, z_population, z_sample, n, constant, pinned.astype(float)
-    )
-    return result[0]
+@borrowing
+def _mean_factor_reverse(L: Any, n: Any, rows: int, F: Any, F_: Any, C_: Any, L_: Any) -> None:
+    cholesky_reverse(F, rows, F_, C_)
+    for i in range(rows):
+        for j in range(i + 1):
+            entry_ = C_[i, j] * np.sqrt(min(n[i], n[j]) / max(n[i], n[j]))
+            for h in range(j + 1):
+                L_[i, h] += entry_ * L[j, h]
+                L_[j, h] += entry_ * L[i, h]

@@ -16,7 +16,7 @@ from pytensor.link.numba.dispatch.basic import (
     register_funcify_default_op_cache_key,
 )
 
-from bayesasthma.models.kernels._gradient import KernelLogp, source_salt
+from bayesasthma.models.graph_ops._kernel_logp import KernelLogp, source_salt
 
 
 def _kernel(  # noqa: C901, PLR0912, PLR0915

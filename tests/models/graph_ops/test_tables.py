@@ -14,7 +14,7 @@ from bayesasthma.inference.sampling import compile_model, sample, with_data
 from bayesasthma.likelihood.tables import LOG_2PI, fisher_scale, log_constant, table_logp
 from bayesasthma.models import independent
 from bayesasthma.models.design import design
-from bayesasthma.models.kernels.tables import fast_table_logp, source_salt
+from bayesasthma.models.graph_ops.tables import fast_table_logp, source_salt
 from bayesasthma.models.specification import table_spec
 
 GRADIENTS = ("sd", "mean", "mu", "log_sigma", "z_population", "z_sample")

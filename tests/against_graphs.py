@@ -1,0 +1,79 @@
+"""Kernels against the PyMC graphs that they stand for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from pymc.initial_point import make_initial_point_fn
+from pytensor.compile.mode import Mode
+
+from bayesasthma.inference.routes import STARTS
+from bayesasthma.models.kernels.model import KernelModel
+
+#: Otherwise PyTensor computes with constants that have few digits, such as the normalising constant
+#: of a Beta(1, 4), in single precision; that adds a constant of 1e-8 to the log-density.
+IN_DOUBLE = pytensor.config.change_flags(cast_policy="numpy+floatX")
+#: Built in seconds, where compiling takes a minute.
+PLAIN = Mode(linker="py", optimizer=None)
+
+
+def density(model: pm.Model) -> Any:
+    """Log-density and gradient of a PyMC model at a flat vector, as nutpie has them."""
+    logp = model.logp()
+    values = [model.rvs_to_values[rv] for rv in model.free_RVs]
+    gradient = pt.concatenate([pt.atleast_1d(g).ravel() for g in pt.grad(logp, values)])
+    function = model.compile_fn([logp, gradient], inputs=values, mode=PLAIN)
+    shapes = {v.name: np.shape(model.initial_point()[v.name]) for v in values}
+
+    def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
+        parts = zip(shapes.items(), np.split(x, ends[:-1]), strict=True)
+        value, slope = function({name: part.reshape(shape) for (name, shape), part in parts})
+        return float(value), slope
+
+    return evaluate
+
+
+def assert_same_density(model: pm.Model, kernel: KernelModel, points: int, spread: float) -> None:
+    """Values and gradients agree to nine digits about the starting point."""
+    evaluate = density(model)
+    rng = np.random.default_rng(5)
+    centre = kernel.initial_point()
+    for _ in range(points):
+        x = centre + spread * rng.standard_normal(kernel.n_dim)
+        value, gradient, status = kernel.value_and_gradient(x)
+        expected, slope = evaluate(x)
+        assert status == 0
+        assert value == pytest.approx(expected, rel=1e-9)
+        np.testing.assert_allclose(gradient, slope, rtol=1e-9, atol=1e-9 * np.abs(slope).max())
+
+
+def assert_same_start(model: pm.Model, kernel: KernelModel) -> None:
+    """Chains start at the same points, those of a graph compiled as `CompiledGraphs` compiles.
+
+    The model's data are changed.
+    """
+    for name in STARTS:
+        if name in model.named_vars:
+            model[name].set_value(np.zeros_like(model[name].get_value()))
+    start = make_initial_point_fn(model=model, jitter_rvs=set(model.free_RVs))
+    for seed in (0, 7, 2**63):
+        expected = np.concatenate([np.ravel(value) for value in start(seed).values()])
+        np.testing.assert_allclose(kernel.initial_point(seed), expected, rtol=1e-12, atol=1e-12)
+
+
+def assert_same_variables(model: pm.Model, kernel: KernelModel) -> None:
+    """Names, order, dimensions and labels agree."""
+    free = [rv.name for rv in model.free_RVs]
+    kept = [value.name for value in model.unobserved_value_vars if value.name[-2:] != "__"]
+    assert [own.name for own in kernel.free] == free
+    assert [own.name for own in kernel.variables] == kept
+    for own in (*kernel.free, *kernel.variables):
+        assert own.dims == tuple(model.named_vars_to_dims.get(own.name, ()))
+    for dim, labels in model.coords.items():
+        assert list(kernel.coords[dim]) == list(labels)
