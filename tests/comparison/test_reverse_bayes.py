@@ -30,6 +30,7 @@ from bayesasthma.comparison.reverse_bayes import (
     sceptical_limit,
     sceptical_scales,
 )
+from bayesasthma.models.arm_contrasts import given_others
 
 VISITS = ("week12", "week24", "week48")
 SHARE = 0.6
@@ -179,6 +180,48 @@ def test_reweighting_matches_the_closed_form(location: float) -> None:
         assert state.reliable(0)
         expected = float(normal_sceptical_sd(2.2, 1.0, level))
         assert scale == pytest.approx(expected, rel=study.tolerance(0, level, state.ess[0]))
+
+
+def test_reweighting_is_joint_over_the_arms() -> None:
+    """A sceptic of one arm keeps the prior of the other, which shares its control."""
+    estimate, precision = np.array([2.2, 2.8]), np.linalg.inv([[1.0, 0.5], [0.5, 1.0]])
+
+    def posterior(scales: list[float]) -> tuple[np.ndarray, np.ndarray]:
+        unit = np.outer(scales, scales) * np.array([[1.0, 0.5], [0.5, 1.0]])
+        covariance = np.linalg.inv(precision + np.linalg.inv(unit))
+        return covariance @ precision @ estimate, covariance
+
+    def excess(log_scale: float) -> float:
+        mean, covariance = posterior([float(np.exp(log_scale)), 2.0])
+        return float(stats.norm.cdf(mean[0] / np.sqrt(covariance[0, 0]))) - 0.95
+
+    exact = float(np.exp(optimize.brentq(excess, np.log(1e-3), np.log(1e3))))
+    benefit = np.random.default_rng(seeded(8)).multivariate_normal(*posterior([2.0, 2.0]), 400_000)
+    expected, left = given_others(benefit[..., None] / 2.0)
+    share = np.zeros(len(benefit))
+    draws = EffectDraws(
+        benefit[:, :1], share, 0.0, 2.0, VISITS[:1], expected=expected[:, 0], left=left
+    )
+    scale, state = critical_scale(draws, 0, 0.95)
+    assert state.reliable(0)
+    assert scale == pytest.approx(exact, rel=0.03)
+    # the other arm speaks for this one: without it another sceptic would do
+    alone, _ = critical_scale(replace(draws, expected=0.0, left=1.0), 0, 0.95)
+    assert abs(np.log(alone / exact)) > 0.06
+
+
+def test_arms_of_an_outcome_take_turns_in_refits() -> None:
+    calls: list[Mapping[Key, float]] = []
+
+    def refit(wanted: Mapping[Key, float]) -> dict[Key, EffectDraws]:
+        calls.append(wanted)
+        return {}
+
+    fits = {(name, arm): NormalStudy([6.0]).draws(8.0) for name in "ab" for arm in ("s", "t")}
+    sceptical_scales(fits, refit=refit, rounds=2)
+    assert [set(call) for call in calls] == [
+        {("a", arm), ("b", arm)} for arm in ("s", "t", "s", "t")
+    ]
 
 
 def test_reweighting_is_joint_over_the_visits() -> None:

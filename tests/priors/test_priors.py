@@ -233,70 +233,84 @@ def test_reactions_need_priors_of_one_shape(study: ba.Study, tmp_path: Path) -> 
     values = prior_data(data_, own)
     local = data_.reactions.index("local")
     assert values["fewer_scale"][0, 0, local] == 9
-    assert values["fewer_scale"].shape == (1, 2, 3)
+    assert values["fewer_scale"].shape == (2, 1, 3)  # component, treated, reaction
 
 
 # -------------------------------------------------------------------------- density and draws
 
 
-@given(value=st.lists(finite, min_size=3, max_size=3), share=st.floats(0.01, 0.95))
+def hyperparameters(priors: list[EffectPrior], treated: int, visits: int) -> list[np.ndarray]:
+    """Location, scale (prior, component, treated, visit), tail, weight and constant."""
+    values = mixture_data(priors, treated * visits)
+    for name in ("location", "scale"):
+        shape = (*values[name].shape, treated, visits)
+        values[name] = np.broadcast_to(values[name][..., None, None], shape).copy()
+    return [values[name] for name in ("location", "scale", "tail", "weight", "constant")]
+
+
+def correlation(treated: int, visits: int, share: float) -> np.ndarray:
+    """Of the effects over arms and visits: contrasts with one control share half."""
+    between = np.where(np.eye(treated) > 0, 1.0, 0.5)
+    return np.kron(between, share + (1 - share) * np.eye(visits))
+
+
+@pytest.mark.parametrize("treated", [1, 2, 3])
+@given(value=st.lists(finite, min_size=9, max_size=9), share=st.floats(0.01, 0.95))
 def test_density_is_the_mixture_of_multivariate_t_and_normal(
-    value: list[float], share: float
+    value: list[float], share: float, treated: int
 ) -> None:
-    values = mixture_data([MIXED], 3)
-    location, scale = (np.repeat(values[n][..., None], 3, -1) for n in ("location", "scale"))
-    rest = [values[name] for name in ("tail", "weight", "constant")]
-    got = mixture_logp(np.array([value]), location, scale, *rest, np.array([share]), xp=np)
-    shape = share + (1 - share) * np.eye(3)
+    own = np.array(value[: 3 * treated])
+    order = hyperparameters([MIXED], treated, 3)
+    shares = np.array([share])
+    got = mixture_logp(own.reshape(1, treated, 3), *order, shares, size=(treated, 3), xp=np)
+    shape = correlation(treated, 3, share)
     first, second = MIXED.components
     exact = first.weight * stats.multivariate_t(
-        [first.location] * 3, first.scale**2 * shape, df=first.df
-    ).pdf(value) + second.weight * stats.multivariate_normal(
-        [second.location] * 3, second.scale**2 * shape
-    ).pdf(value)
+        [first.location] * len(own), first.scale**2 * shape, df=first.df
+    ).pdf(own) + second.weight * stats.multivariate_normal(
+        [second.location] * len(own), second.scale**2 * shape
+    ).pdf(own)
     np.testing.assert_allclose(got, [np.log(exact)], rtol=1e-9, atol=1e-9)
 
 
 def test_one_weightless_component_is_the_prior_alone_and_df_of_infinity_the_normal() -> None:
-    x = np.linspace(-4, 4, 9)[:, None]
+    x = np.linspace(-4, 4, 9)[:, None, None]
     for prior, exact in (
         (EffectPrior((Component(0.2, 0.38, 6.0),)), stats.t(6, 0.2, 0.38)),
         (EffectPrior.normal(-1.0, 0.7), stats.norm(-1.0, 0.7)),
     ):
-        values = mixture_data([prior], 1)
-        location, scale = (values[name][..., None] for name in ("location", "scale"))
-        rest = [values[name] for name in ("tail", "weight", "constant")]
-        got = mixture_logp(x, location, scale, *rest, np.zeros(9), xp=np)
-        np.testing.assert_allclose(got, exact.logpdf(x[:, 0]), rtol=1e-12)
+        order = hyperparameters([prior], 1, 1)
+        got = mixture_logp(x, *order, np.zeros(9), size=(1, 1), xp=np)
+        np.testing.assert_allclose(got, exact.logpdf(x[:, 0, 0]), rtol=1e-12)
     near, at = log_normaliser(np.array([1e-9, 0.0]), 3)
     assert near == pytest.approx(at, abs=1e-6)
 
 
-def test_the_graphs_density_equals_numpys_with_gradients_that_are_finite() -> None:
+@pytest.mark.parametrize("treated", [1, 2])
+def test_the_graphs_density_equals_numpys_with_gradients_that_are_finite(treated: int) -> None:
     import pymc as pm
     import pytensor
 
     from bayesasthma.models.mixtures import pooled_mixture
 
-    values = mixture_data([MIXED, EffectPrior((Component(0.0, 0.38, 6.0),))], 3)
-    values |= {n: np.repeat(values[n][..., None], 3, -1) for n in ("location", "scale")}
-    order = [values[n] for n in ("location", "scale", "tail", "weight", "constant")]
+    priors = [MIXED, EffectPrior((Component(0.0, 0.38, 6.0),))]
+    order = hyperparameters(priors, treated, 3)
     share = np.array([0.3, 0.6])
     with pm.Model() as model:
-        pooled_mixture("effect", *order, share, None)
-    point = {"effect": np.random.default_rng(3).normal(size=(2, 3))}
+        given_data = [pm.Data(f"d{i}", own, shape=own.shape) for i, own in enumerate(order)]
+        pooled_mixture("effect", *given_data, share, None)
+    point = {"effect": np.random.default_rng(3).normal(size=(2, treated, 3))}
     mode = pytensor.compile.mode.Mode("py", "fast_compile")
     (got,) = model.compile_logp(sum=False, mode=mode)(point)
-    np.testing.assert_allclose(got, mixture_logp(point["effect"], *order, share, xp=np), rtol=1e-10)
+    exact = mixture_logp(point["effect"], *order, share, size=(treated, 3), xp=np)
+    np.testing.assert_allclose(got, exact, rtol=1e-10)
     assert np.isfinite(model.compile_dlogp(mode=mode)(point)).all()
 
 
 def test_draws_have_the_stated_marginal_at_every_visit_and_share_strength() -> None:
     rng = np.random.default_rng(seeded(11))
-    values = mixture_data([MIXED], 3)
-    values |= {n: np.repeat(values[n][..., None], 3, -1) for n in ("location", "scale")}
-    order = [values[n] for n in ("location", "scale", "tail", "weight", "constant")]
-    draws = draw_mixture(*order, np.array([0.5]), rng=rng, size=(40_000,)).reshape(-1, 3)
+    order = hyperparameters([MIXED], 2, 3)
+    draws = draw_mixture(*order, np.array([0.5]), rng=rng, size=(40_000,)).reshape(-1, 6)
 
     def cdf(x: np.ndarray) -> np.ndarray:
         return sum(
@@ -304,9 +318,19 @@ def test_draws_have_the_stated_marginal_at_every_visit_and_share_strength() -> N
             for part in MIXED.components
         )
 
-    for visit in range(3):
-        assert stats.kstest(draws[:, visit], cdf).pvalue > SMALL_P
-    assert np.corrcoef(draws.T)[0, 1] > 0.5  # the common component adds to the correlation
+    for cell in range(6):
+        assert stats.kstest(draws[:, cell], cdf).pvalue > SMALL_P
+    found = np.corrcoef(draws.T)
+    assert found[0, 1] > 0.5  # the common component adds to the correlation
+    # the contrast of the treated arms: of one component, about 0, as wide as either arm's
+    contrast = draws[:, 0] - draws[:, 3]
+
+    def contrast_cdf(x: np.ndarray) -> np.ndarray:
+        return sum(
+            part.weight * stats.t(part.df, 0, part.scale).cdf(x) for part in MIXED.components
+        )
+
+    assert stats.kstest(contrast, contrast_cdf).pvalue > SMALL_P
 
 
 # -------------------------------------------------- posteriors against importance sampling
