@@ -386,18 +386,13 @@ def _proposals(guess: Mapping[Target, float], turn: int = 0) -> dict[Key, float]
 
     Arms take turns, for a sceptical prior of one arm leaves the others' as they are.
     """
-    open_arms: dict[str, list[str]] = {}
-    for (outcome, arm), _, _ in guess:
-        if arm not in open_arms.setdefault(outcome, []):
-            open_arms[outcome].append(arm)
     by_key: dict[Key, list[float]] = {}
     for (key, _, _), scale in guess.items():
-        outcome, arm = key
-        if arm == open_arms[outcome][turn % len(open_arms[outcome])]:
-            by_key.setdefault(key, []).append(scale)
+        by_key.setdefault(key, []).append(scale)
+    of_outcome: dict[str, list[Key]] = {}
+    for key in by_key:
+        of_outcome.setdefault(key[0], []).append(key)
+    chosen = [keys[turn % len(keys)] for keys in of_outcome.values()]
     # one of them and no average, which may be close to none; three digits, for a refit's identity
     # hangs on its scale and has to be the same on every machine
-    return {
-        key: float(f"{sorted(scales)[(len(scales) - 1) // 2]:.3g}")
-        for key, scales in by_key.items()
-    }
+    return {key: float(f"{sorted(by_key[key])[(len(by_key[key]) - 1) // 2]:.3g}") for key in chosen}
