@@ -54,7 +54,8 @@ def simulate(
     """Patients by visits, multivariate normal, exchangeable correlation."""
     visits = len(mean)
     shared = np.full((visits, visits), correlation) + (1 - correlation) * np.eye(visits)
-    return rng.multivariate_normal(np.asarray(mean), sd**2 * shared, size=n)
+    # by Cholesky: singular vectors of equal singular values are whatever the machine finds
+    return rng.multivariate_normal(np.asarray(mean), sd**2 * shared, n, method="cholesky")
 
 
 def one_visit(folder: Path, seed: int = 0) -> Path:
@@ -175,4 +176,29 @@ def patient_level(folder: Path, seed: int = 0, *, missing: float = 0.1) -> Path:
                 ]
                 rows.append((f"{arm}{i + 1}", arm, visit, *cells))
     write_rows(folder / "patients.csv", ("patient", "arm", "visit", "symptoms", "flow"), rows)
+    return folder
+
+
+def changes_alone(folder: Path, seed: int = 0, *, randomised: bool) -> Path:
+    """Two arms at a baseline and two visits: `score` as changes alone, `flow` as levels."""
+    rng = np.random.default_rng(seed)
+    arms, visits = {"control": 20, "active": 22}, {"start": 0, "week6": 6, "week12": 12}
+    write_toml(folder, arms, visits, "start")
+    file = folder / "study.toml"
+    said = f"randomised = {str(randomised).lower()}"
+    file.write_text(file.read_text(encoding="utf-8").replace("randomised = true", said))
+    outcomes = [
+        ("score", "Score", "points", "", "higher", "", "", ""),
+        ("flow", "Peak flow", "l/min", "", "higher", "", "", ""),
+    ]
+    write_rows(folder / "outcomes.csv", OUTCOME, outcomes)
+    rows: list[tuple[object, ...]] = []
+    for arm, n in arms.items():
+        score = simulate(rng, n, [18.0, 19.0, 20.0], 3.0, 0.6)
+        flow = simulate(rng, n, [300.0, 310.0, 315.0], 60.0, 0.8)
+        for t, visit in enumerate(visits):
+            rows.append(_summary("flow", arm, visit, "level", flow[:, t], 0))
+            if t:
+                rows.append(_summary("score", arm, visit, "change", score[:, t] - score[:, 0], 2))
+    write_rows(folder / "summaries.csv", SUMMARY, rows)
     return folder

@@ -1,4 +1,4 @@
-"""A population of patients with known moments, and Monte Carlo estimates with their error."""
+"""A population of patients with known moments."""
 
 from __future__ import annotations
 
@@ -119,7 +119,9 @@ def correlation_of(z: np.ndarray, rows: int) -> np.ndarray:
 def table_of(population: Population, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Means, SDs and correlations of simulated patients, seen at every visit."""
     rng = np.random.default_rng(seed)
-    y = rng.multivariate_normal(population.mu, population.covariance, int(population.n[0]))
+    # by Cholesky, which gives the same data on every machine: singular vectors have no sign
+    size = int(population.n[0])
+    y = rng.multivariate_normal(population.mu, population.covariance, size, method="cholesky")
     R = np.corrcoef(y, rowvar=False).reshape(population.rows, population.rows)
     return y.mean(axis=0), y.std(axis=0, ddof=1), R
 
@@ -160,22 +162,3 @@ def integrated(
     log_values = population.log_density(mean, sd, epsilon, pinned, pinned_z)
     log_values = log_values + stats.norm.logpdf(epsilon).sum(axis=-1)
     return float(np.exp(log_values).sum() * (grid[1] - grid[0]) ** count)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A Monte Carlo estimate of an expectation with its standard error."""
-
-    value: float
-    error: float
-
-    @classmethod
-    def of(cls, draws: np.ndarray) -> Estimate:
-        return cls(float(np.mean(draws)), float(np.std(draws, ddof=1) / np.sqrt(len(draws))))
-
-    def agrees_with(self, other: Estimate | float, precision: float) -> bool:
-        """Within four standard errors, which must be small enough for the comparison to count."""
-        value, error = (other.value, other.error) if isinstance(other, Estimate) else (other, 0.0)
-        error = float(np.hypot(self.error, error))
-        assert error < precision * abs(value), f"{self} against {other}: too few draws to tell"
-        return abs(self.value - value) < 4 * error

@@ -333,3 +333,27 @@ def test_imbalance(tmp_path: Path) -> None:
     expected = 1.5 / np.sqrt((2.0**2 + 2.2**2) / 2)
     assert result.balance["standardised"].tolist() == pytest.approx([expected])
     assert "not randomised" not in imbalance["finding"].iloc[0]
+    # sampling error: how often arms of 20 and 22 patients that are alike differ by as much
+    error = np.sqrt(1 / 20 + 1 / 22)
+    share = 2 * stats.norm.sf(expected / error)
+    assert share == pytest.approx(0.02, abs=0.005)
+    (finding,) = imbalance["finding"]
+    assert finding == (
+        "The arms differ at baseline by +0.71 SD in Score; between randomised arms it is sampling "
+        f"error, and arms of this size differ by as much in {100 * share:.0f} % of studies."
+    )
+
+
+def test_an_imbalance_that_chance_hardly_gives(tmp_path: Path) -> None:
+    result = write(tmp_path, summaries=LEVELS.replace("10.2", "13.5"))
+    (finding,) = result.findings.loc[result.findings["kind"] == "imbalance", "finding"]
+    assert finding.endswith("differ by as much in fewer than 1 % of studies.")
+
+
+def test_an_imbalance_between_arms_that_were_not_randomised(tmp_path: Path) -> None:
+    write(tmp_path, summaries=LEVELS.replace("10.2", "11.5"))
+    cohort = audit(replace(load_study(tmp_path), randomised=False))
+    (finding,) = cohort.findings.loc[cohort.findings["kind"] == "imbalance", "finding"]
+    assert finding == (
+        "The arms differ at baseline by +0.71 SD in Score; the study was not randomised."
+    )

@@ -35,12 +35,19 @@ PENDING = (
     "adverse-50-60",
     "misspecification",
     "operating",
+    "common-change",
 )
+#: Of these, sections that await their first run.
+NEVER_MADE = ("common-change",)
 
 
 def test_the_proof_is_of_this_source() -> None:
     found = stale(PROOF)
-    wrong = {name: why for name, why in found.items() if name not in PENDING or why == "missing"}
+    wrong = {
+        name: why
+        for name, why in found.items()
+        if name not in (NEVER_MADE if why == "missing" else PENDING)
+    }
     assert not wrong, f"the committed proof is stale ({wrong}); {RENEW}"
     current = sorted(set(PENDING) - set(found))
     assert not current, f"{', '.join(current)}: current, take it off PENDING"
@@ -52,8 +59,9 @@ def test_the_proof_is_as_large_as_it_should_be() -> None:
     for case in CASES:
         assert most[case.name] >= case.replicates, f"{case.name}; {RENEW}"
         assert (PROOF / "figures" / f"{case.name}.png").exists()
-    assert set(read_record(PROOF)["sections"]) == set(sections())
-    assert "## Not made yet" not in (PROOF / "README.md").read_text(encoding="utf-8")
+    assert set(read_record(PROOF)["sections"]) == set(sections()) - set(NEVER_MADE)
+    page = (PROOF / "README.md").read_text(encoding="utf-8")
+    assert ("## Not made yet" in page) == bool(NEVER_MADE)
 
 
 def test_claims_are_counted_for_every_case_as_the_package_counts_now() -> None:
@@ -120,7 +128,7 @@ def test_a_changed_source_makes_its_sections_stale_and_no_others(
     assert "patterned on has changed" in next(iter(found.values()))
 
 
-@pytest.mark.parametrize("name", ["ranks", "reliability"])
+@pytest.mark.parametrize("name", ["ranks", "reliability", "common_change"])
 def test_the_columns_of_its_tables_are_documented(name: str) -> None:
     text = (PROOF.parent / "docs" / "columns.md").read_text(encoding="utf-8")
     section = text.split(f"## `{name}.csv`")[1].split("\n## ")[0]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from tests.monte_carlo import ERRORS, seeded
 
 from bayesasthma.calibration.cases import DWINDLING, cases_of, parse_sizes
 from bayesasthma.calibration.headline import ancova, t_test
@@ -47,7 +48,7 @@ def test_a_small_sd_is_printed_with_a_decimal_more() -> None:
 
 
 def test_patients_have_the_moments_asked_for_and_leave_for_good() -> None:
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(seeded(1))
     n = np.array([[40_000, 40_000, 30_000], [40_000, 20_000, 10_000]])
     mean = np.array([[[1.0, 2.0, 3.0], [1.0, 4.0, 5.0]]])
     sd = np.array([[[1.0, 2.0, 1.0], [0.5, 1.0, 1.0]]])
@@ -55,20 +56,22 @@ def test_patients_have_the_moments_asked_for_and_leave_for_good() -> None:
     patients = normal_patients(rng, mean, sd, z, n)
     found_mean, found_sd, found_n = summarise(patients)
     assert np.array_equal(found_n[0], n)
-    assert found_mean == pytest.approx(mean, abs=0.05)
-    assert found_sd == pytest.approx(sd, rel=0.03)
+    assert (np.abs(found_mean - mean) < ERRORS * sd / np.sqrt(n)).all()
+    assert (np.abs(found_sd / sd - 1) < ERRORS / np.sqrt(2 * n)).all()
     whole = np.isfinite(patients[0, 0]).all(axis=-1)
-    assert np.corrcoef(patients[0, 0][whole].T)[0, 1] == pytest.approx(0.6, abs=0.02)
+    close = ERRORS * (1 - 0.6**2) / np.sqrt(whole.sum())
+    assert np.corrcoef(patients[0, 0][whole].T)[0, 1] == pytest.approx(0.6, abs=close)
     seen = np.isfinite(patients)
     assert not (seen[..., 1:] & ~seen[..., :-1]).any()
 
 
 def test_outcomes_of_a_patient_are_correlated_if_asked() -> None:
-    rng = np.random.default_rng(2)
+    rng = np.random.default_rng(seeded(2))
     zeros, n = np.zeros((2, 1, 2)), np.array([[50_000, 50_000]])
     between = np.array([[1.0, 0.7], [0.7, 1.0]])
     patients = normal_patients(rng, zeros, zeros + 1, np.zeros((2, 1)), n, between)
-    assert np.corrcoef(patients[:, 0, :, 1])[0, 1] == pytest.approx(0.7, abs=0.02)
+    close = ERRORS * (1 - 0.7**2) / np.sqrt(n[0, 0])
+    assert np.corrcoef(patients[:, 0, :, 1])[0, 1] == pytest.approx(0.7, abs=close)
 
 
 def test_a_table_in_its_own_unit_is_standardised_as_a_study_is() -> None:

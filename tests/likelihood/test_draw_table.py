@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
-from tests.population import Estimate, Population
+from tests.monte_carlo import ERRORS, SMALL_P, Estimate, seeded
+from tests.population import Population
 
 from bayesasthma.likelihood.tables import draw_table
 
@@ -16,7 +17,7 @@ UNEQUAL = np.array([20.0, 16.0, 11.0])
 def draw(population: Population, count: int = DRAWS) -> tuple[np.ndarray, np.ndarray]:
     shape = (count, population.rows)
     return draw_table(
-        np.random.default_rng(21),
+        np.random.default_rng(seeded(21)),
         np.broadcast_to(population.mu, shape),
         np.log(population.sigma),
         population.z,
@@ -51,8 +52,8 @@ class TestEqualNumbers:
             sigma, n = self.population.sigma[row], self.population.n[row]
             normal = stats.norm(self.population.mu[row], sigma / np.sqrt(n))
             chi = stats.chi(n - 1, scale=sigma / np.sqrt(n - 1))
-            assert stats.kstest(mean[:, row], normal.cdf).pvalue > 1e-3
-            assert stats.kstest(sd[:, row], chi.cdf).pvalue > 1e-3
+            assert stats.kstest(mean[:, row], normal.cdf).pvalue > SMALL_P
+            assert stats.kstest(sd[:, row], chi.cdf).pvalue > SMALL_P
 
     def test_means_correlate_as_patients_and_variances_with_the_square(self) -> None:
         normal, chi = standardised(self.population, *draw(self.population))
@@ -66,22 +67,22 @@ class TestEqualNumbers:
         normal, chi = standardised(self.population, *draw(self.population))
         for i in range(4):
             for j in range(4):
-                assert stats.pearsonr(normal[:, i], chi[:, j]).pvalue > 1e-4
-                assert stats.pearsonr(normal[:, i] ** 2, chi[:, j]).pvalue > 1e-4
+                assert stats.pearsonr(normal[:, i], chi[:, j]).pvalue > SMALL_P
+                assert stats.pearsonr(normal[:, i] ** 2, chi[:, j]).pvalue > SMALL_P
 
     def test_equal_the_tables_of_simulated_patients(self) -> None:
-        rng = np.random.default_rng(22)
+        rng = np.random.default_rng(seeded(22))
         y = rng.multivariate_normal(self.population.mu, self.population.covariance, (8_000, 18))
         normal, chi = standardised(self.population, y.mean(axis=1), y.std(axis=1, ddof=1))
         drawn_normal, drawn_chi = standardised(self.population, *draw(self.population))
         weights = rng.standard_normal((5, 4))  # any projection has the same distribution
         for weight in weights:
-            assert stats.ks_2samp(normal @ weight, drawn_normal @ weight).pvalue > 1e-3
-            assert stats.ks_2samp(chi @ weight, drawn_chi @ weight).pvalue > 1e-3
+            assert stats.ks_2samp(normal @ weight, drawn_normal @ weight).pvalue > SMALL_P
+            assert stats.ks_2samp(chi @ weight, drawn_chi @ weight).pvalue > SMALL_P
 
     def test_one_row_and_a_batch(self) -> None:
         mean, sd = draw_table(
-            np.random.default_rng(23),
+            np.random.default_rng(seeded(23)),
             np.zeros((3, 5, 1)),
             np.zeros((3, 5, 1)),
             np.zeros((3, 5, 0)),
@@ -108,7 +109,7 @@ class TestUnequalNumbers:
         _, chi = standardised(self.population, *draw(self.population))
         df = UNEQUAL - 1
         for row in range(3):
-            assert abs(chi[:, row].mean()) < 4 / np.sqrt(DRAWS)
+            assert abs(chi[:, row].mean()) < ERRORS / np.sqrt(DRAWS)
         # the rows have their own df, so that these products are of s^2 / sigma^2 - 1
         ratio = chi * np.sqrt(2 / df)
         rho = self.population.R[1, 0]
@@ -117,7 +118,7 @@ class TestUnequalNumbers:
         assert Estimate.of(ratio[:, 1] ** 2).agrees_with(expected, 0.05)
 
     def test_nested_patients_have_the_moments_that_are_documented(self) -> None:
-        rng = np.random.default_rng(24)
+        rng = np.random.default_rng(seeded(24))
         y = rng.multivariate_normal(self.population.mu, self.population.covariance, (20_000, 20))
         seen = [y[:, : int(n), row] for row, n in enumerate(UNEQUAL)]
         mean = np.stack([values.mean(axis=1) for values in seen], axis=-1)
@@ -126,19 +127,19 @@ class TestUnequalNumbers:
         normal, _ = standardised(self.population, mean, np.sqrt(variance))
         drawn, _ = standardised(self.population, *draw(self.population))
         for weight in rng.standard_normal((5, 3)):
-            assert stats.ks_2samp(normal @ weight, drawn @ weight).pvalue > 1e-3
+            assert stats.ks_2samp(normal @ weight, drawn @ weight).pvalue > SMALL_P
         for i in range(3):
             for j in range(i + 1):  # numbers fall, so that the earlier row has more patients
                 expected = 2 * self.population.R[i, j] ** 2 / (UNEQUAL[j] - 1)
                 assert Estimate.of(ratio[:, i] * ratio[:, j]).agrees_with(expected, 0.08)
 
     def test_nested_means_and_sds_are_dependent_as_documented(self) -> None:
-        rng = np.random.default_rng(25)
+        rng = np.random.default_rng(seeded(25))
         rho, more, fewer = 0.95, 20, 5
         y = rng.multivariate_normal(np.zeros(2), [[1, rho], [rho, 1]], (40_000, more))
         mean = np.sqrt(fewer) * y[:, :fewer, 1].mean(axis=1)
         variance = (y[..., 0].var(axis=1, ddof=1) - 1) * np.sqrt((more - 1) / 2)
-        assert abs(np.mean(mean * variance)) < 4 / np.sqrt(40_000)
+        assert abs(np.mean(mean * variance)) < ERRORS / np.sqrt(40_000)
         expected = rho**2 * (1 - fewer / more) / np.sqrt(more - 1)
         got = Estimate.of((mean**2 - 1) / np.sqrt(2) * variance)
         assert got.agrees_with(expected, 0.06)
@@ -149,7 +150,7 @@ class TestUnequalNumbers:
         for row in range(3):
             df = UNEQUAL[row] - 1
             chi = stats.chi(df, scale=population.sigma[row] / np.sqrt(df))
-            assert stats.kstest(sd[:, row], chi.cdf).pvalue > 1e-3
+            assert stats.kstest(sd[:, row], chi.cdf).pvalue > SMALL_P
 
 
 @pytest.mark.parametrize("n", [(14.0, 14.0), (16.0, 9.0), (9.0, 16.0)])
@@ -190,7 +191,7 @@ class TestDrawsFollowTheDensity:
 
         under = mass(below, sd[:, 1] - low)
         over = mass(above, high - sd[:, 1])
-        assert stats.kstest(under / (under + over), "uniform").pvalue > 1e-3
+        assert stats.kstest(under / (under + over), "uniform").pvalue > SMALL_P
         # what the grid integrates to is the density of the rest: the first SD and both means
         df = truth.n[0] - 1
         first = stats.chi.logpdf(sd[:, 0], df, scale=truth.sigma[0] / np.sqrt(df))

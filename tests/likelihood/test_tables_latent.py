@@ -7,8 +7,8 @@ from math import exp, log, pi, sqrt
 import numpy as np
 import pytest
 from scipy import integrate, special, stats
+from tests.monte_carlo import Estimate, seeded
 from tests.population import (
-    Estimate,
     Population,
     integrated,
     log_normal_means,
@@ -56,7 +56,7 @@ def from_patients(
     """
     n, df, last = int(population.n[0]), int(population.n[0]) - 1, population.rows - 1
     known = None if first is None else first[:-1]
-    u = directions(np.random.default_rng(4), draws, last, df, known)
+    u = directions(np.random.default_rng(seeded(4)), draws, last, df, known)
     precision = np.linalg.inv(population.covariance)
     length = sqrt(df) * sd
     scaled = length[:last, None] * u
@@ -94,7 +94,7 @@ def sampled(
 ) -> Estimate:
     """The same by importance sampling, from t distributions that are wider than the integrand."""
     count = len(pairs(population.rows)) - (0 if pinned is None else int(pinned.sum()))
-    epsilon = np.random.default_rng(3).standard_t(6, (draws, count))
+    epsilon = np.random.default_rng(seeded(3)).standard_t(6, (draws, count))
     log_values = population.log_density(mean, sd, epsilon, pinned, pinned_z)
     ratio = stats.norm.logpdf(epsilon) - stats.t.logpdf(epsilon, 6)
     return Estimate.of(np.exp(log_values + ratio.sum(axis=-1)))
@@ -102,7 +102,7 @@ def sampled(
 
 def total_mass(population: Population, draws: int = 100_000) -> Estimate:
     """Integral of the density over means, SDs and epsilon, by importance sampling."""
-    rng, rows, n = np.random.default_rng(2), population.rows, population.n
+    rng, rows, n = np.random.default_rng(seeded(2)), population.rows, population.n
     wide = stats.multivariate_normal(
         population.mu, 1.4 * population.covariance / np.sqrt(np.outer(n, n))
     )
@@ -131,7 +131,7 @@ class TestFreeCorrelations:
         exact = integrated(population, mean, sd)
         assert from_patients(population, mean, sd).agrees_with(exact, precision=0.01)
 
-    @pytest.mark.parametrize("seed", [6, 9])
+    @pytest.mark.parametrize("seed", [11, 12])
     def test_four_rows_equal_the_marginal_of_the_patients(self, seed: int) -> None:
         population = Population.example(4, 8, seed)
         mean, sd, _ = table_of(population, seed)

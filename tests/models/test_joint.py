@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from tests import bundles
+from tests.monte_carlo import ERRORS, seeded
 
 from bayesasthma.errors import UsageError
 from bayesasthma.likelihood.between_outcomes import (
@@ -100,7 +101,7 @@ def test_means_have_the_full_multivariate_normal_density(seed: int) -> None:
 
 
 def test_drawn_means_have_that_covariance() -> None:
-    rng = np.random.default_rng(4)
+    rng = np.random.default_rng(seeded(4))
     values, q = inputs(rng), random_correlation(rng, OUTCOMES)
     draws = 200_000
     fixed = {
@@ -112,7 +113,7 @@ def test_drawn_means_have_that_covariance() -> None:
         expected = full_covariance(values, q, arm)
         found = np.cov(means[:, :, arm].reshape(draws, -1).T)
         error = np.sqrt((np.outer(np.diag(expected), np.diag(expected)) + expected**2) / draws)
-        assert np.abs((found - expected) / error).max() < 5
+        assert np.abs((found - expected) / error).max() < ERRORS
 
 
 def test_operation_equals_numpy_and_its_gradient_the_differences() -> None:
@@ -186,14 +187,17 @@ def test_nested_patients_lower_the_correlation() -> None:
     assert nested_correlation(q, np.array([16.0, 25.0]))[0, 1] == pytest.approx(0.8 * 0.8)
 
 
-def prior_parts(layout: Design, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    groups, arms = outcome_groups(layout), len(layout.arms) - 1
+def prior_parts(
+    layout: Design, rng: np.random.Generator, treated: int = 1
+) -> dict[str, np.ndarray]:
+    """Three arms where the layout has two; a prior set gives all contrasts of an outcome one SD."""
+    groups, arms = outcome_groups(layout), treated
     shape = (len(layout.outcomes), arms, len(layout.follow_up))
     return {
         "effect": rng.normal(size=shape),
         "location": 0.3 * rng.normal(size=shape),
-        "scale": rng.uniform(0.3, 2.0, size=shape[:-1]),
-        "pooling": rng.uniform(0.2, 0.9, size=(len(groups.labels), arms)),
+        "scale": np.repeat(rng.uniform(0.3, 2.0, size=shape[:1])[:, None], arms, axis=1),
+        "pooling": rng.uniform(0.2, 0.9, size=len(groups.labels)),
         "deviation_scale": np.asarray(0.4),
         "deviation_tail": rng.normal(size=shape[0]),
     }
@@ -202,47 +206,63 @@ def prior_parts(layout: Design, rng: np.random.Generator) -> dict[str, np.ndarra
 def effect_covariance(
     groups: OutcomeGroups, values: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Prior covariance of the effects, and of them with the domains' factors, first arm."""
+    """Prior covariance of the effects, and of them with the domains' factors.
+
+    Over arms, contrasts with one control share half their variance.
+    """
     loading, own = loadings(values["scale"], deviations(values), groups)
-    outcomes, visits = values["effect"].shape[0], values["effect"].shape[-1]
-    scale, a, b = values["scale"][:, 0] * groups.sign, loading[:, 0], own[:, 0]
-    covariance = np.zeros((outcomes, visits, outcomes, visits))
-    cross = np.zeros((len(groups.labels), visits, outcomes, visits))
+    outcomes, arms, visits = values["effect"].shape
+    between = np.where(np.eye(arms) > 0, 1.0, 0.5)
+    scale, a, b = values["scale"] * groups.sign[:, None], loading, own
+    covariance = np.zeros((outcomes, arms, visits, outcomes, arms, visits))
+    cross = np.zeros((len(groups.labels), arms, visits, outcomes, arms, visits))
     for k in range(outcomes):
-        share = values["pooling"][groups.index[k], 0]
+        share = values["pooling"][groups.index[k]]
         over = share + (1 - share) * np.eye(visits)
-        for other in range(outcomes):
-            same = groups.index[k] == groups.index[other]
-            factor = same * a[k] * a[other] + (k == other) * b[k]
-            covariance[k, :, other] = scale[k] * scale[other] * factor * over
-        cross[groups.index[k], :, k] = scale[k] * a[k] * over
-    size = outcomes * visits
+        for g in range(arms):
+            for h in range(arms):
+                for other in range(outcomes):
+                    same = groups.index[k] == groups.index[other]
+                    factor = same * a[k, g] * a[other, h]
+                    factor += (k == other) * np.sqrt(b[k, g] * b[other, h])
+                    factor *= scale[k, g] * scale[other, h] * between[g, h]
+                    covariance[k, g, :, other, h] = factor * over
+                cross[groups.index[k], g, :, k, h] = scale[k, h] * a[k, h] * between[g, h] * over
+    size = outcomes * arms * visits
     return covariance.reshape(size, size), cross.reshape(-1, size)
 
 
-def test_prior_of_pooled_effects_is_the_multivariate_normal_it_says(layout: Design) -> None:
+treated_arms = pytest.mark.parametrize("treated", [1, 2])
+
+
+@treated_arms
+def test_prior_of_pooled_effects_is_the_multivariate_normal_it_says(
+    layout: Design, treated: int
+) -> None:
     from bayesasthma.models.distributions import _grouped_logp
 
     groups = outcome_groups(layout)
-    values = prior_parts(layout, np.random.default_rng(6))
+    values = prior_parts(layout, np.random.default_rng(6), treated)
     names = ("effect", "location", "scale", "pooling")
     fixed = [pt.constant(values[name]) for name in names]
-    graph = _grouped_logp(groups, *fixed, pt.constant(deviations(values)), None)
+    size = values["effect"].shape[1:]
+    graph = _grouped_logp(groups, size, *fixed, pt.constant(deviations(values)), None)
     found = pytensor.function([], graph, mode="FAST_COMPILE")()
     covariance, _ = effect_covariance(groups, values)
     exact = stats.multivariate_normal(values["location"].ravel(), covariance)
     assert float(found) == pytest.approx(exact.logpdf(values["effect"].ravel()), abs=1e-8)
     # every effect keeps the variance that its prior set says, whatever is pooled
     np.testing.assert_allclose(
-        np.diag(covariance), np.repeat(values["scale"][:, 0] ** 2, values["effect"].shape[-1])
+        np.diag(covariance), np.repeat(values["scale"].ravel() ** 2, values["effect"].shape[-1])
     )
 
 
-def test_prior_draws_follow_that_prior(layout: Design) -> None:
+@treated_arms
+def test_prior_draws_follow_that_prior(layout: Design, treated: int) -> None:
     from bayesasthma.models.distributions import _grouped_random
 
-    rng = np.random.default_rng(7)
-    groups, values = outcome_groups(layout), prior_parts(layout, rng)
+    rng = np.random.default_rng(seeded(7))
+    groups, values = outcome_groups(layout), prior_parts(layout, rng, treated)
     draws = np.stack(
         [
             _grouped_random(
@@ -255,12 +275,15 @@ def test_prior_draws_follow_that_prior(layout: Design) -> None:
     covariance, _ = effect_covariance(groups, values)
     found = np.cov(draws.reshape(len(draws), -1).T)
     error = np.sqrt((np.outer(np.diag(covariance), np.diag(covariance)) + covariance**2) / 20_000)
-    assert np.abs((found - covariance) / error).max() < 5
+    assert np.abs((found - covariance) / error).max() < ERRORS
 
 
-def test_domain_effects_are_drawn_from_their_conditional_normal(layout: Design) -> None:
-    rng = np.random.default_rng(8)
-    groups, values = outcome_groups(layout), prior_parts(layout, rng)
+@treated_arms
+def test_domain_effects_are_drawn_from_their_conditional_normal(
+    layout: Design, treated: int
+) -> None:
+    rng = np.random.default_rng(seeded(8))
+    groups, values = outcome_groups(layout), prior_parts(layout, rng, treated)
     draws = 40_000
     repeated = {
         name: np.broadcast_to(values[name], (draws, *values[name].shape))
@@ -269,22 +292,26 @@ def test_domain_effects_are_drawn_from_their_conditional_normal(layout: Design) 
     found = draw_domain_effects(rng, repeated, values["location"], values["scale"], groups)
     covariance, cross = effect_covariance(groups, values)
     residual = (values["effect"] - values["location"]).ravel()
-    visits = values["effect"].shape[-1]
-    factor = (cross @ np.linalg.solve(covariance, residual)).reshape(-1, visits)
+    arms, visits = values["effect"].shape[1:]
+    factor = (cross @ np.linalg.solve(covariance, residual)).reshape(-1, arms, visits)
     loading, _ = loadings(values["scale"], deviations(values), groups)
+    between = np.where(np.eye(arms) > 0, 1.0, 0.5)
     for place, group in enumerate(groups.pooled_groups):
         members = groups.index == group
-        weight = (loading * values["scale"])[members, 0].mean()
-        centre = (values["location"] * groups.sign[:, None, None])[members, 0].mean(axis=0)
-        share = values["pooling"][group, 0]
-        rows = slice(group * visits, (group + 1) * visits)
-        prior = share + (1 - share) * np.eye(visits)
+        weight = (loading * values["scale"])[members].mean(axis=0)[:, None]
+        centre = (values["location"] * groups.sign[:, None, None])[members].mean(axis=0)
+        share = values["pooling"][group]
+        rows = slice(group * arms * visits, (group + 1) * arms * visits)
+        prior = np.kron(between, share + (1 - share) * np.eye(visits))
         variance = prior - cross[rows] @ np.linalg.solve(covariance, cross[rows].T)
         expected = centre + weight * factor[group]
-        sd = weight * np.sqrt(np.diag(variance))
-        own = found[:, place, 0]
-        assert np.all(np.abs(own.mean(axis=0) - expected) < 5 * sd / np.sqrt(draws))
-        np.testing.assert_allclose(own.std(axis=0), sd, rtol=0.03)
+        sd = weight * np.sqrt(np.diag(variance)).reshape(arms, visits)
+        own = found[:, place]
+        assert np.all(np.abs(own.mean(axis=0) - expected) < ERRORS * sd / np.sqrt(draws))
+        np.testing.assert_allclose(own.std(axis=0), sd, rtol=ERRORS / np.sqrt(2 * draws))
+        correlation = np.corrcoef(own.reshape(draws, -1).T).reshape(arms * visits, -1)
+        exact = variance / np.sqrt(np.outer(np.diag(variance), np.diag(variance)))
+        np.testing.assert_allclose(correlation, exact, atol=ERRORS / np.sqrt(draws))
 
 
 def test_tables_it_cannot_fit_are_refused_with_what_it_needs(

@@ -64,7 +64,9 @@ class TestSurgical:
         }
         for name, (mean, error) in published.items():
             assert abs(surgical.population.loc[name, "mean"] - mean) <= 3 * error
-        assert surgical.population.loc["tau", "median"] == pytest.approx(0.3835, abs=0.012)
+        # a median has no printed error: that of the mean, times sqrt(pi / 2) as if normal
+        error = np.sqrt(np.pi / 2) * published["tau"][1]
+        assert abs(surgical.population.loc["tau", "median"] - 0.3835) <= 3 * error
 
     def test_second_quadrature(self, surgical: ExchangeableRates) -> None:
         # another implementation: a fixed grid with 80 Gauss-Hermite nodes
@@ -84,7 +86,10 @@ class TestSurgical:
         published += [0.06632, 0.1477, 0.07175, 0.09067, 0.1162, 0.06895]
         uniform = BetaMixture((1.0,), (1.0,), (1.0,))
         got = [uniform.posterior(y, n).mean for y, n in counts("surgical").to_numpy()]
-        np.testing.assert_allclose(got, published, atol=1e-3)
+        # assumed: independent draws, 10,000 updates as in the examples; printed to four digits
+        sds = [uniform.posterior(y, n).sd for y, n in counts("surgical").to_numpy()]
+        error = np.array(sds) / np.sqrt(10_000) + 5e-5
+        assert (np.abs(np.array(got) - published) <= 3 * error).all()
 
 
 class TestRatTumour:
@@ -119,10 +124,11 @@ class TestAnkylosingSpondylitis:
             counts("ankylosing_spondylitis"), LogitNormal(0, 2, HalfNormal(scale))
         )
         population = found.population
-        assert population.loc["tau", "mean"] == pytest.approx(tau, abs=0.015)
-        assert population.loc["tau", "sd"] == pytest.approx(tau_sd, abs=0.015)
-        assert population.loc["new_group", "mean"] == pytest.approx(new, abs=0.005)
-        assert population.loc["new_group", "sd"] == pytest.approx(new_sd, abs=0.005)
+        # RBesT keeps 4,000 draws and prints no error: taken as independent (its default is one in
+        # four of each chain), and to half a unit of the last digit
+        for name, mean, sd in (("tau", tau, tau_sd), ("new_group", new, new_sd)):
+            assert abs(population.loc[name, "mean"] - mean) <= 3 * sd / np.sqrt(4000) + 5e-4
+            assert abs(population.loc[name, "sd"] - sd) <= 3 * sd / np.sqrt(2 * 4000) + 5e-4
         mixture = found.map_prior()
         for probability in (0.025, 0.5, 0.975):
             exact = float(found.predictive_quantiles(np.array([probability]))[0])

@@ -194,6 +194,22 @@ def test_limitations_come_from_the_study(results: ReanalysisResults) -> None:
     assert not {"Not randomised", "Open label"} & set(dict(limitations(masked)))
 
 
+def test_changes_without_their_baseline_are_a_limitation_of_a_cohort(
+    results: ReanalysisResults,
+) -> None:
+    title = "Changes without their baseline"
+    assert title not in dict(limitations(results))
+    table = results.study.table.copy(deep=True)
+    table["mean"].loc[{"outcome": "feno", "visit": "baseline", "statistic": "level"}] = np.nan
+    cohort = replace(results.study, table=table)
+    text = dict(limitations(replace(results, study=cohort)))[title]
+    assert text.startswith("The baseline level of FeNO is not printed")
+    assert "rests on the prior" in text
+    assert "The headline is the difference in change" in text
+    trial = replace(cohort, randomised=True)
+    assert title not in dict(limitations(replace(results, study=trial)))
+
+
 def test_very_large_effects_are_named(results: ReanalysisResults) -> None:
     effects = results.effects.copy()
     effects.loc[effects["outcome"] == "feno", "ci_low"] = -60.0  # the baseline SD is near 13

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.bundles import one_visit
+from tests.bundles import changes_alone, one_visit
 
 import bayesasthma as ba
 from bayesasthma.specification_curve import default_grid, parse_grid, read_grid, study_grid
@@ -17,7 +18,7 @@ from bayesasthma.specification_curve.grid import (
     Specification,
     TableChoices,
 )
-from bayesasthma.specification_curve.study_grid import grid_for
+from bayesasthma.specification_curve.study_grid import default_for, grid_for, table_spec_of
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +174,84 @@ def test_a_study_of_one_visit_has_the_difference_alone(tmp_path: Path) -> None:
     reasons = {item.reason for item in grid.removed}
     assert "the study has no baseline visit" in reasons
     assert "the study prints no adverse reactions" in reasons
+
+
+BASELINES = """
+    [[block]]
+    baseline = ["design", "common", "free"]
+    adjustment = ["adjusted", "change", "difference"]
+"""
+
+
+def test_a_cohort_has_the_baseline_free_and_no_other(study: ba.Study) -> None:
+    assert not study.randomised
+    grid = grid_for(parse_grid(BASELINES), study)
+    assert [(item.fit.baseline, item.adjustment) for item in grid.specifications] == [
+        ("design", "adjusted"), ("design", "change"), ("design", "difference"),
+    ]  # fmt: skip
+    reasons = [item.reason for item in grid.removed]
+    assert len(reasons) == 6
+    assert sum("patients were not allocated at random" in reason for reason in reasons) == 3
+    assert sum(reason.startswith("the same as") for reason in reasons) == 3
+    # the reason goes with what it is about
+    for item in grid.removed:
+        assert ("baseline common" in item.choices) == ("not allocated" in item.reason)
+
+
+def test_arms_that_start_alike_have_one_adjustment(study: ba.Study) -> None:
+    trial = replace(study, randomised=True)
+    grid = grid_for(parse_grid(BASELINES), trial)
+    assert [(item.fit.baseline, item.adjustment) for item in grid.specifications] == [
+        ("design", "adjusted"),
+        ("free", "adjusted"), ("free", "change"), ("free", "difference"),
+    ]  # fmt: skip
+    assert len(grid.fits) == 2
+    assert len(grid.removed) == 5
+    assert all(item.reason.startswith("the same as") for item in grid.removed)
+    assert [table_spec_of(fit).baseline for fit in grid.fits] == [None, "free"]
+
+
+def test_the_default_grid_has_both_baselines_of_a_trial(study: ba.Study) -> None:
+    for randomised, expected in ((True, {"design", "free"}), (False, {"design"})):
+        grid = grid_for(default_grid(), replace(study, randomised=randomised))
+        assert {item.fit.baseline for item in grid.specifications} == expected
+        assert Specification() in grid.specifications
+
+
+def test_the_independent_model_and_one_visit_have_no_baseline_to_choose(
+    study: ba.Study, tmp_path: Path
+) -> None:
+    text = """
+        [[block]]
+        model = ["independent", "longitudinal"]
+        baseline = ["common", "free"]
+        adjustment = "difference"
+    """
+    trial = grid_for(parse_grid(text), replace(study, randomised=True))
+    assert [(item.fit.model, item.fit.baseline) for item in trial.specifications] == [
+        ("independent", "design"), ("longitudinal", "design"), ("longitudinal", "free"),
+    ]  # fmt: skip
+    # the difference between arms that start alike is the adjusted one; of one visit there is one
+    assert [item.adjustment for item in trial.specifications] == [
+        "difference", "adjusted", "difference",
+    ]  # fmt: skip
+    single = grid_for(parse_grid(text), ba.load_study(one_visit(tmp_path / "one")))
+    assert [(item.fit.model, item.fit.baseline) for item in single.specifications] == [
+        ("independent", "design"), ("longitudinal", "design"),
+    ]  # fmt: skip
+
+
+def test_the_default_of_changes_alone(tmp_path: Path) -> None:
+    both = ba.load_study(changes_alone(tmp_path / "both", randomised=False))
+    alone = replace(
+        both, outcomes=both.outcomes.loc[["score"]], table=both.table.sel(outcome=["score"])
+    )
+    assert default_for(both) == Specification()  # an outcome has its baseline printed
+    assert default_for(alone) == Specification(TableChoices(), "change")
+    assert default_for(replace(alone, randomised=True)) == Specification()
+    for study in (both, alone, replace(alone, randomised=True)):
+        grid = grid_for(default_grid(), study)
+        assert default_for(study) in grid.specifications
 
 
 choices = st.fixed_dictionaries(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from tests.bundles import patient_level, three_arms
+from tests.monte_carlo import ERRORS, seeded
 
 import bayesasthma as ba
 from bayesasthma.errors import UsageError
@@ -61,13 +62,15 @@ def test_rounding_units_are_those_of_the_errors_they_cause(
     mean: float, sd: float, step: float
 ) -> None:
     *_, mean_step, sd_step = log_moments(*map(np.array, (mean, sd, step, step)))
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seeded(0))
     error = rng.uniform(-0.5, 0.5, size=(2, 40_000)) * step
     zero = np.zeros(error.shape[1])
     moved_mean, moved_sd, *_ = log_moments(mean + error[0], sd + error[1], zero, zero)
     # a uniform error of width w has the SD w / sqrt(12)
-    assert moved_mean.std() * np.sqrt(12) == pytest.approx(float(mean_step), rel=0.03)
-    assert moved_sd.std() * np.sqrt(12) == pytest.approx(float(sd_step), rel=0.03)
+    # errors of 40,000 draws, and what the map is not linear in
+    close = ERRORS / np.sqrt(2 * error.shape[1]) + 0.01
+    assert moved_mean.std() * np.sqrt(12) == pytest.approx(float(mean_step), rel=close)
+    assert moved_sd.std() * np.sqrt(12) == pytest.approx(float(sd_step), rel=close)
 
 
 def test_correlation_of_logarithms_inverts_the_log_normal_formula() -> None:

@@ -1,4 +1,4 @@
-"""Figures of a calibration: ECDF differences, coverage under misspecification, decision rules."""
+"""Figures of a calibration: ranks, coverage, decision rules, common improvements."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import textwrap
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bayesasthma.calibration.common_change_table import DECLARED, MOST_SHIFT
 from bayesasthma.calibration.reliability import CLAIMS
 from bayesasthma.calibration.tabulation import ecdf_band, ecdf_difference
 from bayesasthma.plots.style import ACCENT, ARM_COLOURS, GREY, LIGHT_GREY, STYLE, blank, panels
@@ -32,6 +34,13 @@ TITLES = {"benefit": "benefit (yes or no)", "benefit_gt_mcid": "benefit > MCID (
 FEWEST = 10
 #: Of the subjects of a claim.
 MARKERS = ("o", "s", "D", "^")
+#: Columns of ``common_change.csv`` that are drawn: label, and what it should be.
+PROPERTIES = {
+    "shift": ("shift of the posterior\nmean, standard errors", 0.0),
+    "coverage": ("95 % interval held\nthe truth", 0.95),
+    "type_1": (f"P(benefit) > {DECLARED:g}\n(ANCOVA: p < {1 - DECLARED:g})", 1 - DECLARED),
+    "p_benefit": ("mean of P(benefit)\n(ANCOVA: of 1 − p)", 0.5),
+}
 
 
 def family(quantity: str) -> str:
@@ -179,3 +188,82 @@ def operating_figure(table: pd.DataFrame) -> Figure:
             axis.axhline(0.025, color=LIGHT_GREY, linewidth=0.8)
         axes[0].legend(fontsize=7)
     return figure
+
+
+def common_change_figure(table: pd.DataFrame, before: pd.DataFrame) -> Figure:
+    """Frequency properties by common improvement: a row of panels per kind of study.
+
+    Each line is of one number of patients an arm, with twice its Monte Carlo error; the diamond
+    beside it is the analysis of covariance of the same patients, which no common improvement moves.
+
+    Parameters
+    ----------
+    table, before : DataFrame
+        As :func:`bayesasthma.calibration.common_change_table.common_change_table` makes them, of
+        the present model and of the first edition's; the latter may be empty.
+    """
+    groups = [
+        (f"{title}, correlation {rho:g}", own)
+        for title, part in (
+            ("First edition: cohort", before[before["baseline"] == "free"]),
+            ("Cohort", table[table["baseline"] == "free"]),
+            ("Randomised", table[table["baseline"] == "common"]),
+        )
+        for rho, own in part.groupby("rho", sort=False)
+    ]
+    with mpl.rc_context(STYLE):
+        figure, axes = panels(
+            len(groups) * len(PROPERTIES), narrow=False, wide_columns=len(PROPERTIES), height=2.0
+        )
+        grid = np.reshape(np.array(axes, dtype=object), (len(groups), len(PROPERTIES)))
+        for row, (title, own) in zip(grid, groups, strict=True):
+            for axis, (name, (_, expected)) in zip(row, PROPERTIES.items(), strict=True):
+                _by_improvement(axis, own, name)
+                axis.axhline(expected, color=GREY, linewidth=0.8, zorder=0)
+                if name == "shift":
+                    axis.axhspan(-MOST_SHIFT, MOST_SHIFT, color=LIGHT_GREY, linewidth=0, zorder=0)
+            row[0].set_title(title, loc="left")
+        for column, (label, _) in zip(grid.T, PROPERTIES.values(), strict=True):
+            for axis in column:
+                axis.sharey(column[0])
+                axis.set_ylabel(label, fontsize=8)
+        handles, labels = grid[-1, 0].get_legend_handles_labels()
+        figure.legend(
+            handles, labels, loc="outside upper center", ncols=len(labels), title="patients an arm"
+        )
+        figure.supxlabel("improvement of all patients of both arms, baseline SDs", fontsize=8.5)
+    return figure
+
+
+def _by_improvement(axis: Axes, table: pd.DataFrame, name: str) -> None:
+    """One line per number of patients, and the analysis of covariance at the right."""
+    sizes = list(dict.fromkeys(table["n"]))
+    ticks = sorted(set(table["improvement"]))
+    right = ticks[-1] + 1
+    for number, (colour, (n, own)) in enumerate(
+        zip(ARM_COLOURS, table.groupby("n", sort=False), strict=False)
+    ):
+        # side by side, so that intervals can be told apart
+        aside = 0.09 * (number - (len(sizes) - 1) / 2)
+        axis.errorbar(
+            own["improvement"] + aside, own[name], _reach(own, name),
+            marker="o", markersize=3, linewidth=0.9, elinewidth=0.8, color=colour, label=f"{n}",
+        )  # fmt: skip
+        if f"ancova_{name}" in table:
+            other, beside = own.iloc[:1], f"ancova_{name}"
+            axis.errorbar(
+                [right + aside], other[beside], _reach(other, beside),
+                marker="D", markersize=3, markerfacecolor="white", elinewidth=0.8, color=colour,
+            )  # fmt: skip
+    marks = [f"{tick:g}" for tick in ticks]
+    if f"ancova_{name}" in table:
+        ticks, marks = [*ticks, right], [*marks, "ANCOVA"]
+    axis.set_xticks(ticks, marks, fontsize=7)
+
+
+def _reach(table: pd.DataFrame, name: str) -> np.ndarray:
+    """Twice the Monte Carlo errors below and above, within 0 and 1 where these are the ends."""
+    value, error = table[name].to_numpy(), 2 * table[f"{name}_error"].to_numpy()
+    if name == "shift":
+        return np.stack([error, error])
+    return np.stack([np.minimum(error, value), np.minimum(error, 1 - value)])

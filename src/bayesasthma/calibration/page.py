@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bayesasthma.calibration.cases import CASES
+from bayesasthma.calibration.common_change_page import common_change_section
 from bayesasthma.calibration.misspecification import DISTRUST_BELOW, TRUST_FROM
 from bayesasthma.calibration.reliability import (
     claim_title,
@@ -19,7 +20,7 @@ from bayesasthma.calibration.tabulation import FALSE_ALARM, outside_band, size_l
 
 Record = dict[str, Any]
 #: Every part of the proof, in the order of the page.
-SECTIONS = (*(case.name for case in CASES), "misspecification", "operating")
+SECTIONS = (*(case.name for case in CASES), "misspecification", "operating", "common-change")
 
 
 def page(folder: Path, record: Record) -> str:
@@ -31,6 +32,7 @@ def page(folder: Path, record: Record) -> str:
         _sizes(folder / "sizes.csv"),
         _scenarios(folder / "misspecification.csv"),
         _rules(folder / "operating.csv"),
+        common_change_section(folder),
         _missing(record),
         _made(record, folder / "ranks.csv"),
     ]

@@ -12,7 +12,10 @@ import numpy as np
 import pandas as pd
 
 from bayesasthma.calibration.cases import CASES, Case, at_paper_sizes
+from bayesasthma.calibration.common_change import GRID
+from bayesasthma.calibration.common_change_table import common_change_table, read_common_change
 from bayesasthma.calibration.figures import (
+    common_change_figure,
     misspecification_figure,
     operating_figure,
     reliability_figure,
@@ -40,9 +43,11 @@ from bayesasthma.inference.fitting import silent
 from bayesasthma.inference.sampling import Progress, versions
 from bayesasthma.inference.sampling import source_hash as package_source_hash
 
-#: Studies of each scenario, and trials of each prior set and benefit: a rare error takes more.
+#: Studies of each scenario, trials of each prior set and benefit (a rare error takes more), and
+#: studies of each common improvement.
 SCENARIO_STUDIES = 200
 TRIALS, NULL_TRIALS = 140, 400
+COMMON_CHANGE_STUDIES = 400
 RECORD = "proof.json"
 RENEW = "renew it with: make calibration"
 
@@ -52,6 +57,7 @@ def sections() -> dict[str, tuple[str, ...]]:
     own = {case.name: RankJob(case).source for case in CASES}
     own["misspecification"] = MisspecificationJob(SCENARIOS[0].name).source
     own["operating"] = OperatingJob(PRIORS[0], BENEFITS[0]).source
+    own["common-change"] = GRID[0].source
     return own
 
 
@@ -155,6 +161,8 @@ def _jobs(name: str, most: int | None) -> dict[Any, int]:
             for prior in PRIORS
             for benefit in BENEFITS
         }
+    elif name == "common-change":
+        jobs = dict.fromkeys(GRID, COMMON_CHANGE_STUDIES)
     else:
         case = _case(name)
         jobs = {RankJob(case): case.replicates}
@@ -202,7 +210,19 @@ def _operating(arrays: Arrays, folder: Path) -> None:
     save_figure(operating_figure(table), folder / "figures" / "operating.png")
 
 
-_TABULATE = {"misspecification": _misspecification, "operating": _operating}
+def _common_change(arrays: Arrays, folder: Path) -> None:
+    table = common_change_table({job: arrays[job.name]["values"] for job in GRID})
+    write_csv(table, folder / "common_change.csv")
+    before = read_common_change(folder / "common_change_before.csv")
+    figure = common_change_figure(table, before)
+    save_figure(figure, folder / "figures" / "common-change.png")
+
+
+_TABULATE = {
+    "misspecification": _misspecification,
+    "operating": _operating,
+    "common-change": _common_change,
+}
 
 
 def _replace_rows(path: Path, rows: pd.DataFrame, key: str) -> None:

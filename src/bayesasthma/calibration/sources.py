@@ -84,6 +84,11 @@ OWN = {
         "calibration/operating.py",
         "calibration/scenarios.py",
     ),
+    "common-change": (
+        "calibration/common_change.py",
+        "calibration/headline.py",
+        "calibration/scenarios.py",
+    ),
 }
 SOURCES = tuple(dict.fromkeys((*ENTRIES, *OWN)))
 #: Prior sets that a source is calibrated or tried under.

@@ -1,10 +1,22 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options that several commands share, and what they stand for."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from bayesasthma.commands.console import Console
+from bayesasthma.errors import BayesAsthmaError, UsageError
+
+if TYPE_CHECKING:
+    from bayesasthma.inference.sampling import SamplerOptions
+    from bayesasthma.study.study import Study
+
+#: Exit status where a number should not be relied on.
+GATE_FAILED = 1
 
 StudyArg = Annotated[str, typer.Argument(help="A bundle's folder, or the name of a bundled study.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")]
@@ -17,3 +29,47 @@ SchedulerOption = Annotated[
     str | None,
     typer.Option(help="Send the work to this Dask scheduler, such as tcp://10.0.0.1:8786."),
 ]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="Folder for results.  [default: reports/<study>]")
+]
+DrawsOption = Annotated[int, typer.Option(help="Kept draws per chain.", min=4)]
+TuneOption = Annotated[int, typer.Option(help="Warm-up draws per chain.", min=1)]
+ChainsOption = Annotated[int, typer.Option(help="Chains.", min=1)]
+BaselineOption = Annotated[
+    str | None,
+    typer.Option(
+        help="common (the arms' population means at baseline are equal; the default where the "
+        "study was randomised) or free."
+    ),
+]
+
+
+def load(study: str) -> Study:
+    """The study of a folder, or a bundled one."""
+    from bayesasthma.study.bundle import load_study
+
+    return load_study(study)
+
+
+def results_folder(out: Path | None, study: Study) -> Path:
+    """Where results go."""
+    folder = out if out is not None else Path("reports") / study.name
+    if folder.exists() and not folder.is_dir():
+        raise BayesAsthmaError(f"--out {folder} is a file, not a folder")
+    return folder
+
+
+def sampler_options(
+    draws: int, tune: int, chains: int, seed: int, console: Console
+) -> SamplerOptions:
+    """Options of a fit; a progress bar where a terminal shows one."""
+    from bayesasthma.inference.sampling import SamplerOptions
+
+    bar = not console.quiet and not console.as_json and sys.stderr.isatty()
+    return SamplerOptions(draws=draws, tune=tune, chains=chains, seed=seed, progress_bar=bar)
+
+
+def check_baseline(baseline: str | None) -> None:
+    """Refuse a choice of baseline that there is not."""
+    if baseline not in (None, "common", "free"):
+        raise UsageError(f"unknown baseline {baseline!r}; there are common, free")

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bayesasthma.commands._options import (
+    GATE_FAILED,
+    BaselineOption,
+    ChainsOption,
+    DrawsOption,
     JsonOption,
+    OutOption,
     QuietOption,
-    SchedulerOption,
     SeedOption,
     StudyArg,
-    WorkersOption,
+    TuneOption,
+    check_baseline,
+    load,
+    results_folder,
+    sampler_options,
 )
 from bayesasthma.commands.calibration import calibrate
 from bayesasthma.commands.console import Console, effect_text, print_audit
 from bayesasthma.commands.priors import app as prior_app
+from bayesasthma.commands.quote import quote
+from bayesasthma.commands.sensitivity import sensitivity
 from bayesasthma.commands.studies import app as study_app
 from bayesasthma.errors import BayesAsthmaError, GateError, StudyError, UsageError
 
-if TYPE_CHECKING:
-    from bayesasthma.inference.sampling import SamplerOptions
-    from bayesasthma.study.study import Study
-
-FINE, GATE_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+BAD_INPUT, INTERRUPTED = 2, 130
 
 app = typer.Typer(
     name="bayesasthma",
@@ -40,38 +45,6 @@ app = typer.Typer(
 app.add_typer(study_app, name="study")
 app.add_typer(prior_app, name="prior")
 app.command()(calibrate)
-
-OutOption = Annotated[
-    Path | None, typer.Option("--out", help="Folder for results.  [default: reports/<study>]")
-]
-DrawsOption = Annotated[int, typer.Option(help="Kept draws per chain.", min=4)]
-TuneOption = Annotated[int, typer.Option(help="Warm-up draws per chain.", min=1)]
-ChainsOption = Annotated[int, typer.Option(help="Chains.", min=1)]
-
-
-def _load(study: str) -> Study:
-    from bayesasthma.study.bundle import load_study
-
-    return load_study(study)
-
-
-def _folder(out: Path | None, study: Study) -> Path:
-    folder = out if out is not None else Path("reports") / study.name
-    if folder.exists() and not folder.is_dir():
-        raise BayesAsthmaError(f"--out {folder} is a file, not a folder")
-    return folder
-
-
-def _options(draws: int, tune: int, chains: int, seed: int, console: Console) -> SamplerOptions:
-    from bayesasthma.inference.sampling import SamplerOptions
-
-    bar = not console.quiet and not console.as_json and sys.stderr.isatty()
-    return SamplerOptions(draws=draws, tune=tune, chains=chains, seed=seed, progress_bar=bar)
-
-
-def _check_baseline(baseline: str | None) -> None:
-    if baseline not in (None, "common", "free"):
-        raise UsageError(f"unknown baseline {baseline!r}; there are common, free")
 
 
 @app.command()
@@ -89,9 +62,9 @@ def reanalyse(
     from bayesasthma.reporting.reanalysis import reanalyse as run
 
     console = Console(quiet, as_json)
-    bundle = _load(study)
-    folder = _folder(out, bundle)
-    options = _options(draws, tune, chains, seed, console)
+    bundle = load(study)
+    folder = results_folder(out, bundle)
+    options = sampler_options(draws, tune, chains, seed, console)
     results = run(bundle, folder, options=options, progress=console.progress)
     failed = results.diagnostics[results.diagnostics["gate"] != "pass"]
     checked = zip(results.diagnostics["fit"], results.diagnostics["failures"], strict=True)
@@ -146,13 +119,7 @@ def fit(
         bool | None,
         typer.Option("--rounding/--no-rounding", help="Model the rounding of printed numbers."),
     ] = None,
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            help="common (the arms' population means at baseline are equal; the default where the "
-            "study was randomised) or free."
-        ),
-    ] = None,
+    baseline: BaselineOption = None,
     draws: DrawsOption = 2000,
     tune: TuneOption = 1000,
     chains: ChainsOption = 4,
@@ -167,10 +134,10 @@ def fit(
 
     if variance not in (None, "common", "by_arm"):
         raise UsageError(f"unknown variance {variance!r}; there are common, by_arm")
-    _check_baseline(baseline)
+    check_baseline(baseline)
     console = Console(quiet, as_json)
-    bundle = _load(study)
-    folder = _folder(out, bundle)
+    bundle = load(study)
+    folder = results_folder(out, bundle)
     fits = run(
         bundle,
         model,
@@ -181,7 +148,7 @@ def fit(
         dispersion=dispersion,
         rounding=rounding,
         baseline=baseline,  # type: ignore[arg-type]
-        options=_options(draws, tune, chains, seed, console),
+        options=sampler_options(draws, tune, chains, seed, console),
         folder=folder / "posterior",
         progress=console.progress,
     )
@@ -215,71 +182,7 @@ def fit(
         raise typer.Exit(GATE_FAILED)
 
 
-@app.command()
-def quote(
-    study: StudyArg = "liu2025",
-    outcome: Annotated[str | None, typer.Option(help="Outcome; all by default.")] = None,
-    visit: Annotated[str | None, typer.Option(help="Visit; the last by default.")] = None,
-    threshold: Annotated[
-        str | None, typer.Option(help="A benefit in the outcome's unit, or 'mcid'.")
-    ] = None,
-    estimand: Annotated[
-        str | None, typer.Option(help="The baseline-adjusted difference by default.")
-    ] = None,
-    prior: Annotated[str | None, typer.Option(help="Prior set.")] = None,
-    correlation: Annotated[str | None, typer.Option(help="Correlation structure.")] = None,
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            help="common (the arms' population means at baseline are equal; the default where the "
-            "study was randomised) or free."
-        ),
-    ] = None,
-    despite_gate: Annotated[
-        bool, typer.Option("--despite-gate", help="Quote although the gate fails; says so.")
-    ] = False,
-    draws: DrawsOption = 2000,
-    tune: TuneOption = 1000,
-    chains: ChainsOption = 4,
-    seed: SeedOption = 20250711,
-    out: OutOption = None,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    """Ready-to-paste statements with interval, probability of benefit, prior and gate."""
-    from bayesasthma.comparison.quotes import quote as statements
-    from bayesasthma.inference.fitting import fit_table
-    from bayesasthma.models.specification import table_spec
-    from bayesasthma.specification_curve import load_sensitivity
-
-    _check_baseline(baseline)
-    console = Console(quiet, as_json)
-    bundle = _load(study)
-    limit: float | str | None = threshold
-    if threshold is not None and threshold != "mcid":
-        try:
-            limit = float(threshold)
-        except ValueError as error:
-            raise UsageError(f"--threshold {threshold!r}: a number, or 'mcid'") from error
-    result = fit_table(
-        bundle,
-        table_spec("longitudinal", prior, correlation, baseline=baseline),  # type: ignore[arg-type]
-        _options(draws, tune, chains, seed, console),
-        folder=_folder(out, bundle) / "posterior",
-        progress=console.progress,
-    )
-    table = statements(
-        result,
-        outcome,
-        visit,
-        threshold=limit,
-        estimand=estimand,
-        despite_gate=despite_gate,
-        curve=load_sensitivity(bundle, _folder(out, bundle)),
-    )
-    console.data(table, "\n\n".join(table["statement"]))
-    if (table["gate"] != "pass").any():
-        raise typer.Exit(GATE_FAILED)
+app.command()(quote)
 
 
 @app.command()
@@ -299,8 +202,8 @@ def audit(
     from bayesasthma.auditing import audit as run
 
     console = Console(quiet, as_json)
-    bundle = _load(study)
-    folder = _folder(out, bundle)
+    bundle = load(study)
+    folder = results_folder(out, bundle)
     result = run(bundle)
     write_csv(result.tests, folder / "audit.csv")
     write_csv(result.findings, folder / "findings.csv")
@@ -319,44 +222,7 @@ def audit(
         raise typer.Exit(GATE_FAILED)
 
 
-@app.command()
-def sensitivity(
-    study: StudyArg = "liu2025",
-    grid: Annotated[
-        Path | None, typer.Option(help="Specifications (TOML); the package's own by default.")
-    ] = None,
-    workers: WorkersOption = None,
-    scheduler: SchedulerOption = None,
-    draws: Annotated[int | None, typer.Option(help="Kept draws per chain.", min=4)] = None,
-    tune: Annotated[int | None, typer.Option(help="Warm-up draws per chain.", min=1)] = None,
-    chains: Annotated[int | None, typer.Option(help="Chains per fit.", min=2)] = None,
-    seed: SeedOption = 20250711,
-    out: OutOption = None,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    """The specification curve: every defensible choice, fitted; a rerun resumes."""
-    from bayesasthma.inference.fitting import fit_table
-    from bayesasthma.specification_curve import curve_options, range_text
-    from bayesasthma.specification_curve import sensitivity as run
-
-    console = Console(quiet, as_json)
-    bundle = _load(study)
-    folder = _folder(out, bundle)
-    curve = run(
-        bundle,
-        grid,
-        options=curve_options(draws, tune, chains, seed),
-        workers=workers,
-        scheduler=scheduler,
-        folder=folder / "posterior" / "sensitivity",
-        fit=fit_table(bundle, folder=folder / "posterior", progress=console.progress),
-        progress=console.progress,
-    )
-    curve.write(folder)
-    console.data(curve.ranges, range_text(curve, folder))
-    if not curve.passed:
-        raise typer.Exit(GATE_FAILED)
+app.command()(sensitivity)
 
 
 @app.command()
@@ -374,9 +240,9 @@ def report(
     from bayesasthma.reporting.reanalysis import report as rebuild
 
     console = Console(quiet, as_json)
-    bundle = _load(study)
-    folder = _folder(out, bundle)
-    written = rebuild(bundle, folder, options=_options(draws, tune, chains, seed, console))
+    bundle = load(study)
+    folder = results_folder(out, bundle)
+    written = rebuild(bundle, folder, options=sampler_options(draws, tune, chains, seed, console))
     console.facts(
         {"study": bundle.name, "out": str(folder), "files": [str(path) for path in written]},
         f"report: {folder / 'report.html'}",

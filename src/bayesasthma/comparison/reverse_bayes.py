@@ -128,6 +128,11 @@ class EffectDraws:
         Independent draws that one draw is worth, at most 1: autocorrelation of the chains.
     method : str
         ``reweighted`` for the fit itself, ``refitted`` for one made under a sceptical prior.
+    expected : ndarray, shape (draw, visit), or 0
+        What the other arms' benefits lead the prior to expect of this one, in prior SDs from its
+        location: contrasts with one control share some of their variance.
+    left : float
+        Share of the prior variance that is left, given the other arms; 1 if there are none.
     """
 
     benefit: FloatArray
@@ -137,13 +142,17 @@ class EffectDraws:
     visits: tuple[str, ...]
     efficiency: float = 1.0
     method: str = REWEIGHTED
+    expected: FloatArray | float = 0.0
+    left: float = 1.0
 
 
 #: Draws under sceptical priors of given SDs, by outcome and arm; without those it cannot give.
 Refit = Callable[[Mapping[Key, float]], Mapping[Key, EffectDraws]]
 
 
-def log_prior(benefit: FloatArray, share: FloatArray, location: float, scale: float) -> FloatArray:
+def log_prior(
+    benefit: FloatArray, share: FloatArray, location: FloatArray | float, scale: float
+) -> FloatArray:
     """Log density (draw,) of effects that are normal with equal correlations ``share``.
 
     ``N(location, scale^2 [(1 - share) I + share 11'])``, jointly over the visits: the prior of
@@ -191,15 +200,19 @@ def reweight(draws: EffectDraws, scale: float) -> Reweighted:
     """Carry draws over to a sceptical prior by Pareto-smoothed importance sampling.
 
     The target prior is ``Normal(0, scale^2)`` at each visit with the same correlation between
-    visits; all else of the model stays, so a weight is the ratio of the two joint prior densities
-    of the effects. Smoothing and diagnostic: Vehtari et al. 2024, JMLR 25(72). The error of a
-    weighted share ``P`` is ``sqrt(sum(w^2 (indicator - P)^2))`` (Owen 2013, Monte Carlo theory,
-    9.2), which the effective size compares with ``P (1 - P)``.
+    visits, and with the other arms' effects; all else of the model stays, so a weight is the ratio
+    of the two joint prior densities of the effects. Smoothing and diagnostic: Vehtari et al. 2024,
+    JMLR 25(72). The error of a weighted share ``P`` is ``sqrt(sum(w^2 (indicator - P)^2))`` (Owen
+    2013, Monte Carlo theory, 9.2), which the effective size compares with ``P (1 - P)``.
     """
     from arviz_stats.base.array import array_stats
 
-    ratio = log_prior(draws.benefit, draws.share, 0.0, scale)
-    ratio = ratio - log_prior(draws.benefit, draws.share, draws.location, draws.scale)
+    def density(location: float, scale: float) -> FloatArray:
+        # given the other arms, whose own prior is the same on both sides
+        centre, spread = location + scale * draws.expected, scale * float(np.sqrt(draws.left))
+        return log_prior(draws.benefit, draws.share, centre, spread)
+
+    ratio = density(0.0, scale) - density(draws.location, draws.scale)
     k = float("-inf")
     if np.ptp(ratio) > 0:  # else the prior is the same
         k = float("nan")
@@ -307,7 +320,7 @@ def sceptical_scales(
     refit : callable, optional
         Gives draws under other prior SDs; without it what cannot be reweighted is left open.
     rounds : int
-        Refits at most; each serves every outcome at once.
+        Refits at most for each treated arm; each serves one arm of every outcome at once.
 
     Returns
     -------
@@ -329,10 +342,11 @@ def sceptical_scales(
             search.found[target] = (float("nan"), float("nan"), float("nan"), NOT_REACHED)
         else:
             search.seek(draws, target)
-    for _ in range(rounds if refit is not None else 0):
+    arms = len({arm for _, arm in fits})
+    for turn in range(rounds * arms if refit is not None else 0):
         if refit is None or not search.guess:
             break
-        again = refit(_proposals(search.guess))
+        again = refit(_proposals(search.guess, turn))
         for target in list(search.guess):
             if target[0] in again:
                 search.seek(again[target[0]], target)
@@ -367,11 +381,20 @@ class _Search:
         self.guess[target] = next_scale(draws, visit, level, self.flat_z[key, visit])
 
 
-def _proposals(guess: Mapping[Target, float]) -> dict[Key, float]:
-    """One prior SD per outcome and arm: the middle one of those that its open targets ask for."""
+def _proposals(guess: Mapping[Target, float], turn: int = 0) -> dict[Key, float]:
+    """One prior SD per outcome: the middle one of those that the open targets of an arm ask for.
+
+    Arms take turns, for a sceptical prior of one arm leaves the others' as they are.
+    """
+    open_arms: dict[str, list[str]] = {}
+    for (outcome, arm), _, _ in guess:
+        if arm not in open_arms.setdefault(outcome, []):
+            open_arms[outcome].append(arm)
     by_key: dict[Key, list[float]] = {}
     for (key, _, _), scale in guess.items():
-        by_key.setdefault(key, []).append(scale)
+        outcome, arm = key
+        if arm == open_arms[outcome][turn % len(open_arms[outcome])]:
+            by_key.setdefault(key, []).append(scale)
     # one of them and no average, which may be close to none; three digits, for a refit's identity
     # hangs on its scale and has to be the same on every machine
     return {

@@ -31,6 +31,7 @@ from bayesasthma.inference.sampling import (
     sample,
     with_data,
 )
+from bayesasthma.models.arm_contrasts import given_others
 from bayesasthma.models.design import Design, design
 from bayesasthma.models.longitudinal_data import data
 from bayesasthma.models.moments import effect_prior
@@ -69,7 +70,11 @@ def effect_draws(fit: Fit, spec: TableSpec | None = None) -> dict[Key, EffectDra
         return {}
     if not np.isfinite(scales).all():  # flat
         return {}
-    return _extract(posterior, layout, locations * layout.direction, scales, REWEIGHTED)
+    treated = len(layout.arms) - 1
+    location, scale = (
+        np.repeat(own[:, None], treated, axis=1) for own in (locations * layout.direction, scales)
+    )
+    return _extract(posterior, layout, location, scale, REWEIGHTED)
 
 
 def scepticism(
@@ -141,13 +146,17 @@ def refitter(
     kept: dict[str, Any] = {} if compiled is None else {"compiled": compiled}
     count = 0
 
-    def draw(scales: np.ndarray, label: str, chosen: SamplerOptions) -> xr.DataTree:
+    def draw(
+        locations: np.ndarray, scales: np.ndarray, label: str, chosen: SamplerOptions
+    ) -> xr.DataTree:
         if "compiled" not in kept:
             kept["compiled"] = ready_table(
                 layout, spec, before_compiling=lambda: progress(f"{label}: compiling")
             ).model
         values = data(layout, spec)
-        values["effect_location"] = np.zeros_like(values["effect_location"])
+        values["effect_location"] = np.repeat(
+            (locations * layout.direction[:, None])[..., None], len(layout.follow_up), axis=-1
+        )
         values["effect_scale"] = scales
         progress(f"{label}: sampling {chosen.chains} x ({chosen.tune} + {chosen.draws})")
         tree = sample(with_data(kept["compiled"], values), chosen, float(layout.n_arm.max()))
@@ -165,10 +174,16 @@ def refitter(
         label = f"{spec.label}-sceptical-{count}"
         chosen = replace(short, seed=options.seed + count)
         arms = layout.arms[1:]
-        scales = np.array([[1.0] * len(arms)] * len(layout.outcomes))
-        for (outcome, arm), scale in wanted.items():
+        locations = np.zeros((len(layout.outcomes), len(arms)))
+        scales = np.ones_like(locations)
+        fitted_location, fitted_scale = effect_prior(layout, spec)
+        for outcome, _ in wanted:
+            # the other arms of an outcome keep the prior of the fit, for they inform this one
             k = layout.outcomes.index(outcome)
-            scales[k, arms.index(arm)] = scale / layout.scale[k]
+            locations[k], scales[k] = fitted_location[k] * layout.direction[k], fitted_scale[k]
+        for (outcome, arm), scale in wanted.items():
+            k, g = layout.outcomes.index(outcome), arms.index(arm)
+            locations[k, g], scales[k, g] = 0.0, scale / layout.scale[k]
         record = {
             "spec": spec.record(),
             "options": chosen.record(),
@@ -176,21 +191,22 @@ def refitter(
             "inputs": study.checksums,
             "outcomes": layout.outcomes,
             "effect_scale": scales.round(9).tolist(),
+            "effect_location": locations.round(9).tolist(),
             "closer": CLOSER,
         }
 
         def run(watch: Stopwatch) -> xr.DataTree:
-            tree = watch.time("sample", lambda: draw(scales, label, chosen))
+            tree = watch.time("sample", lambda: draw(locations, scales, label, chosen))
             if all(_passes(tree, *key) for key in wanted):
                 return tree
             closer = replace(
                 chosen, tune=options.tune, target_accept=max(options.target_accept, CLOSER)
             )
-            return watch.time("sample again", lambda: draw(scales, label, closer))
+            return watch.time("sample again", lambda: draw(locations, scales, label, closer))
 
         tree, _, _ = run_or_resume(label, record, run, folder, progress)
         posterior = tree["posterior"].to_dataset()
-        found = _extract(posterior, layout, np.zeros(len(scales)), scales, REFITTED)
+        found = _extract(posterior, layout, locations, scales, REFITTED)
         good = [key for key in wanted if _passes(tree, *key)]
         if left_out := [outcome for outcome, arm in wanted if (outcome, arm) not in good]:
             progress(f"{label}: fails the gate for {', '.join(left_out)}")
@@ -215,7 +231,7 @@ def _extract(
 ) -> dict[Key, EffectDraws]:
     """Benefits in outcome units, from standardised effects and their standardised prior.
 
-    ``locations`` (outcome,) and ``scales`` (outcome,) or (outcome, treated).
+    ``locations``, of benefits, and ``scales`` have shape (outcome, treated).
     """
     import arviz as az
 
@@ -225,7 +241,8 @@ def _extract(
     if "pooling" in posterior:
         share = posterior["pooling"].transpose("chain", "draw", "outcome").to_numpy()
         share = share.reshape(-1, share.shape[-1])
-    scales = np.broadcast_to(scales.reshape(len(scales), -1), values.shape[1:3])
+    benefit = layout.direction[:, None, None] * values
+    expected, left = given_others((benefit - locations[..., None]) / scales[..., None])
     worth = az.ess(posterior["effect"]).min("follow_up").transpose("outcome", "treated")
     efficiency = np.minimum(worth.to_numpy() / len(values), 1.0)
     found: dict[Key, EffectDraws] = {}
@@ -235,12 +252,14 @@ def _extract(
             continue
         for g, arm in enumerate(layout.arms[1:]):
             found[outcome, arm] = EffectDraws(
-                benefit=direction * unit * values[:, k, g],
+                benefit=unit * benefit[:, k, g],
                 share=share[:, k],
-                location=unit * float(locations[k]),
+                location=unit * float(locations[k, g]),
                 scale=unit * float(scales[k, g]),
                 visits=layout.follow_up,
                 efficiency=float(efficiency[k, g]),
                 method=method,
+                expected=expected[:, k, g],
+                left=left,
             )
     return found

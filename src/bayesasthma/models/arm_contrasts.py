@@ -43,3 +43,15 @@ def correlate(independent: Any, treated: int, xp: Any = np) -> Any:
 def log_determinant(treated: int) -> float:
     """Logarithm of the determinant of the correlation of contrasts."""
     return float(2 * np.log(np.diag(contrast_factor(treated))).sum())
+
+
+def given_others(contrasts: np.ndarray) -> tuple[np.ndarray, float]:
+    """What the other arms' contrasts lead to expect of each, and the share of variance left.
+
+    Standardised contrasts (..., treated, k); the expectations have their shape.
+    """
+    treated = contrasts.shape[-2]
+    expected: np.ndarray = (contrasts.sum(axis=-2, keepdims=True) - contrasts) * (
+        SHARED / (1 + (treated - 2) * SHARED) if treated > 1 else 0.0
+    )
+    return expected, float(1 / np.linalg.inv(SHARED + (1 - SHARED) * np.eye(treated))[0, 0])

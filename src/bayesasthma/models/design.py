@@ -90,7 +90,8 @@ class Design:
     domain : tuple of str
         Domain of each outcome, blank where none is given.
     target : ndarray, shape (outcome,)
-        MCID in baseline SDs (relative ones times the control arm's baseline mean); NaN if none.
+        MCID in baseline SDs (relative ones times the mean over all patients at the first visit
+        printed: a prior favours no arm); NaN if none.
     n_arm : ndarray, shape (arm,)
     tables : tuple of TableBlock
     patients : tuple of PatientBlock
@@ -158,7 +159,7 @@ def design(study: Study, outcomes: list[str] | None = None, *, as_table: bool = 
     meta = study.outcomes.loc[names]
     target = meta["mcid"].to_numpy(dtype=float)
     relative = (meta["mcid_kind"] == "relative").to_numpy()
-    reference = np.array([control_level(study, name) for name in names])
+    reference = np.array([_usual_level(study, name) for name in names])
     target = np.where(relative, target * np.abs(reference), target) / scale
     log = np.isin(names, study.log_outcomes)
     if log.any():
@@ -221,6 +222,17 @@ def control_level(study: Study, outcome: str) -> float:
     levels = study.table["mean"].sel(outcome=outcome, arm=study.control, statistic="level")
     finite = levels.to_numpy()[np.isfinite(levels.to_numpy())]
     return float(finite[0]) if len(finite) else float("nan")
+
+
+def _usual_level(study: Study, outcome: str) -> float:
+    """Mean over the patients of all arms at the first visit that prints levels; NaN if none."""
+    level = study.table[["mean", "n"]].sel(outcome=outcome, statistic="level")
+    for visit in study.visits.index:
+        mean, n = (level[name].sel(visit=visit).to_numpy() for name in ("mean", "n"))
+        seen = np.isfinite(mean)
+        if seen.any():
+            return float(np.average(mean[seen], weights=n[seen]))
+    return float("nan")
 
 
 def _table_blocks(

@@ -48,7 +48,8 @@ CHOICE_NAMES = {
     "rounding": "Rounding modelled",
     "scale": "Scale",
     "dispersion": "SD or SE",
-    "adjustment": "Baseline",
+    "baseline": "Baseline means",
+    "adjustment": "Adjustment",
     "reading": "Counts read as",
 }
 CHOICE_COLOURS = {
@@ -59,6 +60,7 @@ CHOICE_COLOURS = {
     "rounding": "#999933",
     "scale": "#009E73",
     "dispersion": "#D55E00",
+    "baseline": "#882255",
     "adjustment": "#E69F00",
     "reading": "#CC79A7",
 }
