@@ -146,12 +146,14 @@ def assert_equal_to_graph(layout: Design, spec: TableSpec) -> None:
     assert_same_start(model, kernel)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_equals_the_graph(case: str) -> None:
     layout, prior, options = CASES[case]
     assert_equal_to_graph(layout, spec_of(prior, options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prior", ["weak", "reference"])
 def test_equals_the_graph_of_patients(prior: str, tmp_path: Any) -> None:
     layout = design(ba.load_study(adjusted(tmp_path / "patients")))
