@@ -12,7 +12,7 @@ import pytensor.tensor as pt
 from bayesasthma.models.coordinates import Coordinates, centred_normal, offset_flat, offset_normal
 from bayesasthma.models.design import Design
 from bayesasthma.models.distributions import contrast_normal
-from bayesasthma.models.identification import prints_levels, require_identified, whole_table
+from bayesasthma.models.identification import require_identified, whole_table
 from bayesasthma.models.moments import carried_forward, constrained, spread_and_correlation
 from bayesasthma.models.prior_scales import (
     IMBALANCE_SCALE,
@@ -133,16 +133,16 @@ def _means(
 ) -> dict[str, Any]:
     coordinates = Coordinates(factor)
 
-    def declare(name: str, scale: float, *dims: str, flat: bool = spec.prior.flat) -> Any:
-        if flat:
+    def declare(name: str, *dims: str) -> Any:
+        if spec.prior.flat:
             return offset_flat(name, offsets[name], dims, coordinates)
-        return offset_normal(name, np.zeros(1), np.full(1, scale), offsets[name], dims, coordinates)
+        return offset_normal(
+            name, np.zeros(1), np.full(1, PATH_SCALE), offsets[name], dims, coordinates
+        )
 
-    # changes from baseline alone leave the level open, which no contrast depends on
-    flat = spec.prior.flat and prints_levels(design)
-    parameters = {"baseline_level": declare("baseline_level", PATH_SCALE, "outcome", flat=flat)}
+    parameters = {"baseline_level": declare("baseline_level", "outcome")}
     if len(design.visits) > 1:
-        parameters["visit_step"] = declare("visit_step", PATH_SCALE, "outcome", "step")
+        parameters["visit_step"] = declare("visit_step", "outcome", "step")
     if design.baseline is not None and not constrained(design, spec):
         parameters["imbalance"] = _imbalance(design, spec, offsets["imbalance"], coordinates)
     return parameters

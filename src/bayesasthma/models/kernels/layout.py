@@ -61,8 +61,7 @@ DATA = (
     COVARIATE_ROOT,
 ) = range(len(DATA))
 
-#: Entries of ``sizes``. Whether the first block prints every cell in order is ``WHOLE``, whether
-#: the level of the path has a flat prior ``FLAT_LEVEL``.
+#: Entries of ``sizes``. Whether the first block prints every cell in order is ``WHOLE``.
 (
     OUTCOMES,
     ARMS,
@@ -75,9 +74,8 @@ DATA = (
     BY_ARM,
     BASELINE,
     WHOLE,
-    FLAT_LEVEL,
     SIZE_COUNT,
-) = range(13)
+) = range(12)
 
 #: Families of prior sets, and what is known of the arms' means at baseline.
 FLAT, NORMAL, MIXTURE = range(3)

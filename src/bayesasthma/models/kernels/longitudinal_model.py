@@ -15,7 +15,7 @@ from bayesasthma.likelihood.correlation import REFERENCE_LAG_WEEKS, STRUCTURES, 
 from bayesasthma.likelihood.tables import fisher_scale, log_constant
 from bayesasthma.models.arm_contrasts import contrast_factor
 from bayesasthma.models.design import Design, TableBlock
-from bayesasthma.models.identification import prints_levels, require_identified, whole_table
+from bayesasthma.models.identification import require_identified, whole_table
 from bayesasthma.models.kernels.layout import (
     BLOCK_DATA,
     COMMON_BASELINE,
@@ -186,7 +186,6 @@ def _shared(design: Design, spec: TableSpec, places: Mapping[str, int]) -> dict[
         spec.variance == "by_arm",
         baseline,
         whole_table(design),
-        spec.prior.flat and prints_levels(design),
     ]
     lags = [abs(design.weeks[i] - design.weeks[j]) for i, j in pairs(len(design.visits))]
     found = {

@@ -20,7 +20,6 @@ from bayesasthma.models.kernels.layout import (
     EFFECT,
     FAMILY,
     FLAT,
-    FLAT_LEVEL,
     FOLLOW_UP,
     FREE_BASELINE,
     IMBALANCE,
@@ -195,12 +194,10 @@ def means_reverse(  # noqa: C901, PLR0912
             control_ += mu_[g, t]
         path_ += control_
         place = starts[VISIT_STEP] + outcome * (visits - 1) + t - 1
-        level = flat
         if t == 0:
             place = starts[BASELINE_LEVEL] + outcome
-            level = sizes[FLAT_LEVEL] == 1
         own_ = path_
-        if not level:
+        if not flat:
             value, slant = normal(point[place], 0.0, PATH_SCALE)
             total += value
             own_ += slant
