@@ -10,6 +10,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from pymc.initial_point import make_initial_point_fn
+from pymc.model.transform.optimization import freeze_dims_and_data
 from pytensor.compile.mode import Mode
 
 from bayesasthma.inference.routes import STARTS
@@ -77,3 +78,59 @@ def assert_same_variables(model: pm.Model, kernel: KernelModel) -> None:
         assert own.dims == tuple(model.named_vars_to_dims.get(own.name, ()))
     for dim, labels in model.coords.items():
         assert list(kernel.coords[dim]) == list(labels)
+
+
+def frozen_functions(model: pm.Model) -> tuple[Any, Any]:
+    """Functions of a model's value variables: log-density with gradient, and parameters."""
+    names = [variable.name for variable in model.free_RVs]
+    # frozen, as it is for nutpie, which changes the order of the variables
+    frozen = freeze_dims_and_data(model, data=[])
+    inputs = [frozen.rvs_to_values[frozen[name]] for name in names]
+    logp = frozen.logp()
+    gradients = pytensor.grad(logp, inputs, disconnected_inputs="ignore")
+    value = pytensor.function(inputs, [logp, *gradients], mode=PLAIN)
+    named = frozen.replace_rvs_by_values([frozen[name] for name in names])
+    expand = pytensor.function(inputs, named, mode=PLAIN, on_unused_input="ignore")
+    return value, expand
+
+
+def points_about_the_start(model: KernelModel, count: int, seed: int = 1) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    start = model.initial_point()
+    scale = rng.choice([0.1, 0.5, 1.0], size=(count, 1))
+    return start + scale * rng.normal(size=(count, start.size))
+
+
+def split(model: KernelModel, x: np.ndarray) -> list[np.ndarray]:
+    """A flat vector as the values of the free parameters."""
+    parts = np.split(x, np.cumsum([own.size for own in model.free])[:-1])
+    return [part.reshape(own.shape) for own, part in zip(model.free, parts, strict=True)]
+
+
+def assert_same_model(model: pm.Model, kernel: KernelModel, points: int = 100) -> None:
+    """Names, values, gradients, named parameters and starting points agree.
+
+    The model's data are changed.
+    """
+    assert_same_variables(model, kernel)
+    value, expand = frozen_functions(model)
+    names = [variable.name for variable in model.free_RVs]
+    finite = 0
+    for i, x in enumerate(points_about_the_start(kernel, points)):
+        parts = split(kernel, x)
+        expected, *gradients = value(*parts)
+        found, gradient, status = kernel.value_and_gradient(x)
+        if not np.isfinite(expected):
+            assert status != 0
+            continue
+        finite += 1
+        assert found == pytest.approx(float(expected), rel=1e-9)
+        exact = np.concatenate([np.asarray(own).reshape(-1) for own in gradients])
+        size = 1 + np.abs(exact).max()
+        np.testing.assert_allclose(gradient, exact, rtol=1e-9, atol=1e-11 * size)
+        if i < 3:
+            for own, array in kernel.expand(x).items():
+                graph = expand(*parts)[names.index(own)]
+                np.testing.assert_allclose(array, graph, rtol=1e-12, atol=1e-12)
+    assert finite > points / 2
+    assert_same_start(model, kernel)

@@ -117,14 +117,15 @@ def test_drawn_means_have_that_covariance() -> None:
 
 
 def test_operation_equals_numpy_and_its_gradient_the_differences() -> None:
-    from bayesasthma.models.graph_ops.between_outcomes import _kernel
+    from bayesasthma.models.graph_ops.between_outcomes import BetweenOutcomesLogp
 
+    kernel = BetweenOutcomesLogp.compiled
     rng = np.random.default_rng(5)
     values, q = inputs(rng), random_correlation(rng, OUTCOMES)
     n = np.repeat(N[..., None], VISITS, axis=-1)
     flat = [value.reshape(OUTCOMES * ARMS, -1) for value in values.values()]
     series_n = n.reshape(OUTCOMES * ARMS, -1)
-    value, *gradient = _kernel(*flat, q, series_n)
+    value, *gradient = kernel(*flat, q, series_n)
     exact = between_outcomes_logp(whitened_means(**values, n=n), q, N).sum()
     assert float(value) == pytest.approx(exact, abs=1e-9)
     arguments = [*flat, q]
@@ -134,7 +135,7 @@ def test_operation_equals_numpy_and_its_gradient_the_differences() -> None:
             for step in (1e-5, -1e-5):
                 moved = [array.copy() for array in arguments]
                 moved[position][index] += step
-                ends.append(float(_kernel(*moved, series_n)[0]))
+                ends.append(float(kernel(*moved, series_n)[0]))
             assert found[index] == pytest.approx((ends[0] - ends[1]) / 2e-5, abs=1e-5, rel=1e-5)
 
 

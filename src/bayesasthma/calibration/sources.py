@@ -23,7 +23,7 @@ ENTRIES = {
         "models/kernels/longitudinal_model.py",
         "results/estimands.py",
     ),
-    "joint": ("models/joint.py", "results/estimands.py"),
+    "joint": ("models/joint.py", "models/kernels/joint_model.py", "results/estimands.py"),
     "adverse": ("models/adverse.py", "models/kernels/adverse.py"),
 }
 #: Not followed: what reads studies, what models patients, and the registry of priors, whose sets

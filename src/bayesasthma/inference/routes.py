@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 #: Modules of models of tables that have a kernel. Of a design and a specification ``uncovered``
 #: says why the kernel is not for them, blank if it is, and ``kernel_model`` returns it.
-KERNELS = {"longitudinal": "bayesasthma.models.kernels.longitudinal_model"}
+KERNELS = {
+    "longitudinal": "bayesasthma.models.kernels.longitudinal_model",
+    "joint": "bayesasthma.models.kernels.joint_model",
+}
 
 #: Data that chains start at. In every graph they are 0 when it is compiled, and kernels know
 #: nothing of them, so that draws do not depend on which of the priors that share a graph was the

@@ -22,7 +22,8 @@ from bayesasthma.models.design import Design
 from bayesasthma.models.distributions import grouped_normal
 from bayesasthma.models.free_parameters import free_parameters, rounding_errors
 from bayesasthma.models.graph_ops.between_outcomes import fast_between_outcomes_logp
-from bayesasthma.models.moments import effect_prior, moments
+from bayesasthma.models.joint_data import POOLING, data, typical_correlation
+from bayesasthma.models.moments import moments
 from bayesasthma.models.outcome_groups import (
     OutcomeGroups,
     deviations,
@@ -32,13 +33,7 @@ from bayesasthma.models.outcome_groups import (
 )
 from bayesasthma.models.specification import TableSpec
 
-#: Scale of an outcome's deviation from its domain, in baseline SDs: log-normal, median and log SD.
-DEVIATION_SCALE, DEVIATION_LOG_SD = 0.4, 0.5
-#: Beta priors of the shares of a patient's variance: of a factor common to all outcomes with a
-#: direction, and of one common to a domain, of what the first leaves. docs/models.md: sources.
-GENERAL_SHARE, DOMAIN_SHARE = (3.0, 10.0), (3.0, 3.0)
-#: Beta prior of the correlation of a domain's effects between visits.
-POOLING = (3.0, 3.0)
+__all__ = ["build", "data", "typical_correlation"]
 
 
 def build(design: Design, spec: TableSpec) -> pm.Model:
@@ -79,37 +74,6 @@ def build(design: Design, spec: TableSpec) -> pm.Model:
             dims=("series_0", "row_0", "moment"),
         )
     return model
-
-
-def data(design: Design, spec: TableSpec) -> dict[str, np.ndarray]:
-    """Everything that another study of the same shape, or other prior scales, would change.
-
-    Returns
-    -------
-    dict of ndarray
-        As `bayesasthma.models.longitudinal.data`, and the hyperparameters of the joint model:
-        ``general_share_prior``, ``domain_share_prior`` (the two parameters of a beta distribution)
-        and ``deviation_prior`` (median and log SD).
-    """
-    if not spec.prior.flat:
-        effect_prior(design, spec)  # refuses priors that are not normal
-    values = longitudinal.data(design, spec)
-    values["general_share_prior"] = np.array(GENERAL_SHARE)
-    values["domain_share_prior"] = np.array(DOMAIN_SHARE)
-    if not spec.prior.flat:
-        values["deviation_prior"] = np.array([DEVIATION_SCALE, DEVIATION_LOG_SD])
-    return values
-
-
-def typical_correlation(groups: OutcomeGroups) -> np.ndarray:
-    """Correlation between outcomes (outcome, outcome) at the means of the default priors."""
-    general, domain = (a / (a + b) for a, b in (GENERAL_SHARE, DOMAIN_SHARE))
-    shares = {
-        "general_share": np.asarray(general),
-        "domain_share": np.full(len(groups.labels), domain),
-    }
-    result: np.ndarray = outcome_correlation(shares, groups)
-    return result
 
 
 def _effects(design: Design, offset: Any, groups: OutcomeGroups, coordinates: Coordinates) -> Any:

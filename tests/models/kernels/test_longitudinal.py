@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.against_graphs import assert_same_start
+from tests.against_graphs import assert_same_model, points_about_the_start
 from tests.made_up_designs import made_up
 from tests.models.test_patients import adjusted
 
@@ -14,11 +14,9 @@ import bayesasthma as ba
 from bayesasthma.models import longitudinal
 from bayesasthma.models.design import Design, design
 from bayesasthma.models.kernels.longitudinal_model import covers, kernel_model
-from bayesasthma.models.kernels.model import KernelModel
 from bayesasthma.models.longitudinal_data import data
 from bayesasthma.models.specification import TableSpec, table_spec
 
-POINTS = 100
 CHANGES = np.array([[1.0, 0, 0], [-1, 1, 0], [0, 0, 1]])
 
 
@@ -88,62 +86,9 @@ def spec_of(prior: str, options: dict[str, Any]) -> TableSpec:
     return table_spec("longitudinal", prior=prior, **options)
 
 
-def graph_functions(layout: Design, spec: TableSpec) -> tuple[Any, Any, Any]:
-    """The graph's PyMC model, and functions of a point: log-density with gradient, parameters."""
-    import pytensor
-    from pymc.model.transform.optimization import freeze_dims_and_data
-    from pytensor.compile.mode import Mode
-
-    mode = Mode(linker="py", optimizer=None)
-    model = longitudinal.build(layout, spec)
-    names = [variable.name for variable in model.free_RVs]
-    # frozen, as it is for nutpie, which changes the order of the variables
-    frozen = freeze_dims_and_data(model, data=[])
-    inputs = [frozen.rvs_to_values[frozen[name]] for name in names]
-    logp = frozen.logp()
-    gradients = pytensor.grad(logp, inputs, disconnected_inputs="ignore")
-    value = pytensor.function(inputs, [logp, *gradients], mode=mode)
-    named = frozen.replace_rvs_by_values([frozen[name] for name in names])
-    expand = pytensor.function(inputs, named, mode=mode, on_unused_input="ignore")
-    return model, value, expand
-
-
-def points(model: KernelModel, count: int, seed: int = 1) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    start = model.initial_point()
-    scale = rng.choice([0.1, 0.5, 1.0], size=(count, 1))
-    return start + scale * rng.normal(size=(count, start.size))
-
-
-def split(model: KernelModel, x: np.ndarray) -> list[np.ndarray]:
-    parts = np.split(x, np.cumsum([own.size for own in model.free])[:-1])
-    return [part.reshape(own.shape) for own, part in zip(model.free, parts, strict=True)]
-
-
 def assert_equal_to_graph(layout: Design, spec: TableSpec) -> None:
     assert covers(layout, spec)
-    kernel = kernel_model(layout, spec)
-    model, value, expand = graph_functions(layout, spec)
-    names = [variable.name for variable in model.free_RVs]
-    assert [own.name for own in kernel.free] == names
-    for own, variable in zip(kernel.free, model.free_RVs, strict=True):
-        assert own.dims == model.named_vars_to_dims[variable.name]
-    for i, x in enumerate(points(kernel, POINTS)):
-        parts = split(kernel, x)
-        expected, *gradients = value(*parts)
-        found, gradient, status = kernel.value_and_gradient(x)
-        if not np.isfinite(expected):
-            assert status != 0
-            continue
-        assert found == pytest.approx(float(expected), rel=1e-9)
-        exact = np.concatenate([np.asarray(own).reshape(-1) for own in gradients])
-        size = 1 + np.abs(exact).max()
-        np.testing.assert_allclose(gradient, exact, rtol=1e-9, atol=1e-11 * size)
-        if i < 3:
-            for own, array in kernel.expand(x).items():
-                graph = expand(*parts)[names.index(own)]
-                np.testing.assert_allclose(array, graph, rtol=1e-12, atol=1e-12)
-    assert_same_start(model, kernel)
+    assert_same_model(longitudinal.build(layout, spec), kernel_model(layout, spec))
 
 
 @pytest.mark.slow
@@ -164,7 +109,7 @@ def test_equals_the_graph_of_patients(prior: str, tmp_path: Any) -> None:
 def test_gradient_equals_finite_differences(case: str) -> None:
     layout, prior, options = CASES[case]
     model = kernel_model(layout, spec_of(prior, options))
-    (x,) = points(model, 1, seed=5)
+    (x,) = points_about_the_start(model, 1, seed=5)
     _, gradient, _ = model.value_and_gradient(x)
     rng, step = np.random.default_rng(2), 1e-5
     for _ in range(20):
@@ -177,7 +122,7 @@ def test_mixed_coordinates_are_the_same_density() -> None:
     layout, spec = made_up(3, 3, 3), table_spec("longitudinal", baseline="free")
     factor = np.linalg.cholesky(0.4 + 0.6 * np.eye(3))
     plain, mixed = kernel_model(layout, spec), kernel_model(layout, spec, factor)
-    (x,) = points(mixed, 1)
+    (x,) = points_about_the_start(mixed, 1)
     y = x.copy()
     count, place = 0, 0
     turn = {}
@@ -201,7 +146,7 @@ def test_other_data_are_swapped_without_a_new_kernel() -> None:
     spec = table_spec("longitudinal", baseline="common")
     swapped = kernel_model(layout, spec).with_data(**data(other, spec))
     fresh = kernel_model(other, spec)
-    (x,) = points(fresh, 1)
+    (x,) = points_about_the_start(fresh, 1)
     # the weeks between visits belong to the layout; no default structure looks at them
     assert swapped.value_and_gradient(x)[0] == fresh.value_and_gradient(x)[0]
 

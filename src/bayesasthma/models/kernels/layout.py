@@ -84,7 +84,8 @@ FLAT, NORMAL, MIXTURE = range(3)
 NO_BASELINE, FREE_BASELINE, COMMON_BASELINE = range(3)
 
 #: Parameters, in the order of the flat vector but for those of blocks: ``rounding`` comes before
-#: them and ``epsilon`` and ``coefficient`` after. Entries of ``starts`` are their places.
+#: them and ``epsilon`` and ``coefficient`` after. Entries of ``starts`` are their places. The last
+#: four are the joint model's: deviations come before ``pooling``, shares after ``effect``.
 PARAMETERS = (
     "log_sd_level",
     "log_sd_visit_scale",
@@ -100,6 +101,10 @@ PARAMETERS = (
     "pooling",
     "effect",
     "coefficient",
+    "deviation_scale",
+    "deviation_tail",
+    "general_share",
+    "domain_share",
 )
 (
     LOG_SD_LEVEL,
@@ -116,6 +121,10 @@ PARAMETERS = (
     POOLING,
     EFFECT,
     COEFFICIENT,
+    DEVIATION_SCALE,
+    DEVIATION_TAIL,
+    GENERAL_SHARE,
+    DOMAIN_SHARE,
 ) = range(len(PARAMETERS))
 
 #: Data of each block: ``shape`` as below, ``first`` (outcome + 1,) series of each outcome, ``arm``

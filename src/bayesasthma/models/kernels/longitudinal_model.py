@@ -45,10 +45,15 @@ def uncovered(design: Design, spec: TableSpec) -> str:
     """Why `kernel_model` has no model of a design, which its graph then has; blank if it has."""
     if any(np.any(np.diff(table.outcome) < 0) for table in design.tables):
         return "series of a table are not ordered by outcome"
-    if len(design.arms) < 2 or not design.follow_up:
-        return "there is no effect to estimate"
     if spec.model != "longitudinal" or len(design.patients) > 1:
         return f"no kernel has the model {spec.model} of this design"
+    return no_effect(design)
+
+
+def no_effect(design: Design) -> str:
+    """Says so if there is none in a design; else blank."""
+    if len(design.arms) < 2 or not design.follow_up:
+        return "there is no effect to estimate"
     return ""
 
 
@@ -76,31 +81,47 @@ def kernel_model(design: Design, spec: TableSpec, factor: np.ndarray | None = No
     UsageError
         If a flat prior meets a visit that is not printed: its mean would not be identified.
     """
+    own = coords(design)
+    sizes = {name: len(found) for name, found in own.items()}
+    free = variables(sizes, **parameters(design, spec))
+    names = data_names(design)
+    kernel = Kernel("longitudinal", longitudinal_kernel, expand, names)
+    if design.patients:
+        kernel = Kernel("longitudinal-patients", patients_kernel, expand, names)
+    values = values_of(design, spec, free, factor)
+    values = {name: values[name] for name in names}
+    return KernelModel(kernel, values, free, free, own, start())
+
+
+def data_names(design: Design) -> tuple[str, ...]:
+    """Names of a kernel's data, in the order of their numbers."""
+    return (*DATA, *(f"{name}_{k}" for k in range(len(design.tables)) for name in BLOCK_DATA))
+
+
+def values_of(
+    design: Design,
+    spec: TableSpec,
+    free: tuple[Variable, ...],
+    factor: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
+    """The data by name, given the parameters in the order of the flat vector.
+
+    Raises
+    ------
+    UsageError
+        If a flat prior meets a visit that is not printed.
+    """
     if spec.prior.flat:
         require_identified(design, spec)
-    coords = _coords(design)
-    free = _variables(design, spec, {name: len(labels) for name, labels in coords.items()})
-    places = dict(
-        zip(
-            (own.name for own in free),
-            np.cumsum([0, *(own.size for own in free)]).tolist(),
-            strict=False,
-        )
-    )
-    values = {name: np.zeros((0,) * _AXES.get(name, 1)) for name in DATA} | _shared(
-        design, spec, places
-    )
+    ends = np.cumsum([0, *(own.size for own in free)]).tolist()
+    places = dict(zip((own.name for own in free), ends, strict=False))
+    values = {name: np.zeros((0,) * _AXES.get(name, 1)) for name in DATA}
+    values |= _shared(design, spec, places)
     if factor is not None:
         values["factor"] = np.asarray(factor, dtype=float)
     for index, table in enumerate(design.tables):
         values |= _block(index, table, places, len(design.outcomes))
-    values |= data(design, spec)
-    names = (*DATA, *(f"{name}_{k}" for k in range(len(design.tables)) for name in BLOCK_DATA))
-    kernel = Kernel("longitudinal", longitudinal_kernel, expand, names)
-    if design.patients:
-        kernel = Kernel("longitudinal-patients", patients_kernel, expand, names)
-    values = {name: values[name] for name in names}
-    return KernelModel(kernel, values, free, free, coords, _start())
+    return values | data(design, spec)
 
 
 #: Axes of data that not every specification has: without them, they are empty.
@@ -115,15 +136,16 @@ _AXES = {
 }
 
 
-def _coords(design: Design) -> dict[str, Any]:
-    coords: dict[str, Any] = dict(labels(design))
+def coords(design: Design) -> dict[str, Any]:
+    """Labels of dimensions."""
+    found: dict[str, Any] = dict(labels(design))
     for index, table in enumerate(design.tables):
-        coords[f"series_{index}"] = list(range(len(table.outcome)))
-        coords[f"row_{index}"] = list(range(table.rows))
-        coords[f"free_pair_{index}"] = list(range(int((~table.pinned).sum())))
+        found[f"series_{index}"] = list(range(len(table.outcome)))
+        found[f"row_{index}"] = list(range(table.rows))
+        found[f"free_pair_{index}"] = list(range(int((~table.pinned).sum())))
     if design.patients and design.covariates is not None and design.covariates.names:
-        coords["covariate"] = list(design.covariates.names)
-    return coords
+        found["covariate"] = list(design.covariates.names)
+    return found
 
 
 def rounded(table: TableBlock, spec: TableSpec) -> bool:
@@ -131,8 +153,8 @@ def rounded(table: TableBlock, spec: TableSpec) -> bool:
     return spec.rounding and bool(np.any(table.mean_step > 0) or np.any(table.sd_step > 0))
 
 
-def _variables(design: Design, spec: TableSpec, sizes: Mapping[str, int]) -> tuple[Variable, ...]:
-    """The free parameters, in the order in which the graph declares them."""
+def parameters(design: Design, spec: TableSpec) -> dict[str, tuple[str, ...]]:
+    """Dimensions of the free parameters, in the order in which the graph declares them."""
     blocks = list(enumerate(design.tables))
     found: dict[str, tuple[str, ...]] = {
         f"rounding_{k}": (f"series_{k}", f"row_{k}", "moment")
@@ -164,9 +186,9 @@ def _variables(design: Design, spec: TableSpec, sizes: Mapping[str, int]) -> tup
         found["pooling"] = ("outcome",)
     found["effect"] = ("outcome", "treated", "follow_up")
     found |= {f"epsilon_{k}": (f"series_{k}", f"free_pair_{k}") for k, _ in blocks}
-    if "covariate" in sizes:
+    if "covariate" in coords(design):
         found["coefficient"] = ("outcome", "covariate")
-    return variables(sizes, **found)
+    return found
 
 
 def _shared(design: Design, spec: TableSpec, places: Mapping[str, int]) -> dict[str, np.ndarray]:
@@ -237,7 +259,7 @@ def _block(
     return {f"{name}_{index}": value for name, value in found.items()}
 
 
-def _start() -> dict[str, float]:
+def start() -> dict[str, float]:
     """Where chains start but for 0: the means of log-normal scales, on the log scale."""
     mean = 0.5 * LOG_SCALE_SD**2
     return {
