@@ -112,9 +112,13 @@ def assert_same_model(model: pm.Model, kernel: KernelModel, points: int = 100) -
 
     The model's data are changed.
     """
-    assert_same_variables(model, kernel)
     value, expand = frozen_functions(model)
     names = [variable.name for variable in model.free_RVs]
+    assert [own.name for own in kernel.free] == names
+    for own in kernel.free:
+        assert own.dims == tuple(model.named_vars_to_dims.get(own.name, ()))
+    for dim, labels in model.coords.items():
+        assert list(kernel.coords[dim]) == list(labels)
     finite = 0
     for i, x in enumerate(points_about_the_start(kernel, points)):
         parts = split(kernel, x)
