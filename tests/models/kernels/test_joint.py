@@ -77,6 +77,7 @@ def spec_of(prior: str, options: dict[str, Any]) -> TableSpec:
     return table_spec("joint", prior=prior, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_equals_the_graph(case: str) -> None:
     layout, prior, options = CASES[case]
