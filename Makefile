@@ -3,6 +3,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# Modules are byte-compiled when first imported: most of those installed never are, and compiling
+# all of them takes longer than the download.
+INSTALL := $(PIP) install --quiet --no-compile
 
 # Passed on to the command behind a target: make test ARGS="-k likelihood"
 ARGS ?=
@@ -17,29 +20,29 @@ help: ## list the targets
 	@echo '  ARGS="..." is passed on, as in: make test ARGS="-k likelihood"'
 
 .PHONY: setup
-setup: $(VENV)/.installed ## set up .venv from requirements.lock
+setup: $(VENV)/.developed ## set up .venv with all that tests and checks need
 
 .PHONY: reanalysis
 reanalysis: $(VENV)/.installed ## audit, fit, diagnose, compare, report: renews reports/liu2025
 	$(BIN)/bayesasthma reanalyse $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.installed ## run the tests
+test: $(VENV)/.developed ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: lint
-lint: $(VENV)/.installed ## check style, format and types
+lint: $(VENV)/.developed ## check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
 .PHONY: format
-format: $(VENV)/.installed ## fix what ruff can fix, and format
+format: $(VENV)/.developed ## fix what ruff can fix, and format
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
 .PHONY: bench
-bench: $(VENV)/.installed ## run every script of benchmarks/
+bench: $(VENV)/.developed ## run every script of benchmarks/
 	@set -e; for script in benchmarks/[a-z]*.py; do \
 	  echo "$$script"; $(BIN)/python "$$script"; \
 	done
@@ -52,18 +55,23 @@ calibration: $(VENV)/.installed ## renew the proof in calibration/ (an hour or t
 	$(BIN)/bayesasthma calibrate proof --out calibration $(ARGS)
 
 .PHONY: wheel
-wheel: $(VENV)/.installed ## build the wheel and the source distribution into dist/
+wheel: $(VENV)/.developed ## build the wheel and the source distribution into dist/
 	$(BIN)/hatchling build $(ARGS)
 
+LOCKING = --universal --python-version 3.12 --no-python-downloads --generate-hashes \
+  --no-annotate --no-emit-index-url --no-emit-find-links \
+  --custom-compile-command "make lock" --quiet
+
+# Two locks: what the main job needs, and with tests, checks and benchmarks all the rest.
 # Pins that still fit are kept; make lock ARGS=--upgrade takes the newest of everything.
 .PHONY: lock
-lock: $(VENV)/.installed ## renew requirements.lock from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --group dev --all-extras \
-	  --universal --python-version 3.12 --no-python-downloads --generate-hashes \
-	  --no-annotate --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command "make lock" --quiet --output-file requirements.lock $(ARGS)
-	@if grep -n '://' requirements.lock; then \
-	  echo "requirements.lock must name no address" >&2; exit 1; \
+lock: $(VENV)/.developed ## renew both locks from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --group build $(LOCKING) \
+	  --output-file requirements.lock $(ARGS)
+	$(BIN)/uv pip compile pyproject.toml --group dev --all-extras --constraint requirements.lock \
+	  $(LOCKING) --output-file requirements-dev.lock $(ARGS)
+	@if grep -n '://' requirements.lock requirements-dev.lock; then \
+	  echo "a lock must name no address" >&2; exit 1; \
 	fi
 
 .PHONY: clean
@@ -93,7 +101,7 @@ echo "No Python 3.12 to 3.14 with venv was found, nor uv: install one of them fi
 exit 1
 endef
 
-# The two stamps are written last, so an interrupted set-up is begun again. Two makes at once take
+# The stamps are written last, so an interrupted set-up is begun again. Two makes at once take
 # turns (where flock exists), and the second finds the work done.
 define one_at_a_time
 set -e; \
@@ -105,10 +113,15 @@ endef
 $(VENV)/.locked: requirements.lock
 	@$(one_at_a_time); \
 	( $(create_venv) ); \
-	$(PIP) install --quiet --require-hashes --requirement requirements.lock; \
+	$(INSTALL) --require-hashes --requirement requirements.lock; \
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.locked pyproject.toml
 	@$(one_at_a_time); \
-	$(PIP) install --quiet --no-deps --no-build-isolation --editable .; \
+	$(INSTALL) --no-deps --no-build-isolation --editable .; \
+	touch $@
+
+$(VENV)/.developed: requirements-dev.lock $(VENV)/.installed
+	@$(one_at_a_time); \
+	$(INSTALL) --require-hashes --requirement requirements-dev.lock; \
 	touch $@
