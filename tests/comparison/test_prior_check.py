@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from math import inf
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from tests.bundles import changes_alone
 from tests.monte_carlo import assert_agree, probability, seeded
 from typer.testing import CliRunner
 
@@ -29,6 +31,7 @@ from bayesasthma.comparison.prior_check import (
 from bayesasthma.models.design import design
 from bayesasthma.priors.distributions import Component, EffectPrior
 from bayesasthma.priors.named_sets import prior_set
+from bayesasthma.study.bundle import load_study
 
 MIXED = EffectPrior((Component(0.6, 0.5, inf, 0.5), Component(0.0, 8.0, inf, 0.5)))
 
@@ -131,3 +134,16 @@ def test_the_commands_print_the_registry_and_the_check() -> None:
     assert shown["name"] == "external:0.2"
     check = pd.DataFrame(shown["check"])
     assert check.loc[check["outcome"] == "act", "formula"].str.startswith("0.2 Normal").all()
+
+
+def test_changes_alone_are_compared_as_differences_in_change(tmp_path: Path) -> None:
+    layout = design(load_study(changes_alone(tmp_path / "study", randomised=True)), ["score"])
+    (table,) = layout.tables
+    found = estimates(layout)
+    assert {item.visit for item in found} == {1, 2}
+    for item in found:
+        assert item.of_change
+        row = int(np.flatnonzero(table.functional[:, item.visit])[0])
+        assert item.value == table.mean[1, row] - table.mean[0, row]
+        error = np.sqrt((table.sd[:, row] ** 2 / table.n[:, row]).sum())
+        assert item.error == pytest.approx(error)

@@ -41,6 +41,8 @@ class Estimate:
         Positions in the design.
     value, error : float
         Of the treatment effect, and its standard error.
+    of_change : bool
+        Whether it is a difference in change, for no level is printed.
     """
 
     outcome: int
@@ -48,6 +50,7 @@ class Estimate:
     visit: int
     value: float
     error: float
+    of_change: bool = False
 
 
 def cdf(prior: EffectPrior, x: np.ndarray | float, error: float = 0.0) -> np.ndarray:
@@ -127,18 +130,24 @@ def estimates(layout: Design, rho: float | None = DEFAULT_RHO) -> list[Estimate]
     With ``rho`` they are adjusted for baseline by the slope ``b = rho s_t s_0 / s_0^2`` pooled over
     the arms, ``d_t - b d_0``, with the squared standard error ``sum over arms of (s_t^2 + b^2 s_0^2
     - 2 b rho s_0 s_t) / n``; without, or where the baseline is not printed, it is ``d_t`` with
-    ``sum of s_t^2 / n``.
+    ``sum of s_t^2 / n``. Where changes alone are printed it is the difference in change, likewise.
     """
     level: dict[tuple[int, int, int], tuple[float, float, float]] = {}
+    change: dict[tuple[int, int, int], tuple[float, float, float]] = {}
     for table in layout.tables:
         for row, functional in enumerate(table.functional):
-            if functional.min() < 0:
-                continue
-            visit = int(np.flatnonzero(functional)[0])
+            cells = level if functional.min() >= 0 else change
+            visit = int(np.argmax(functional))
             for s, key in enumerate(zip(table.outcome, table.arm, strict=True)):
                 numbers = (table.mean[s, row], table.sd[s, row], table.n[s, row])
-                level[int(key[0]), int(key[1]), visit] = tuple(map(float, numbers))  # type: ignore[assignment]
+                cells[int(key[0]), int(key[1]), visit] = tuple(map(float, numbers))  # type: ignore[assignment]
     found = []
+    for (k, g, t), own in sorted(change.items()):
+        if g > 0 and (k, g, t) not in level and (k, 0, t) in change:
+            control = change[k, 0, t]
+            error = sum(sd**2 / n for _, sd, n in (control, own))
+            value = own[0] - control[0]
+            found.append(Estimate(k, g, t, value, float(np.sqrt(error)), of_change=True))
     for (k, g, t), own in sorted(level.items()):
         if g == 0 or t == layout.baseline or (k, 0, t) not in level:
             continue
@@ -159,6 +168,12 @@ def estimates(layout: Design, rho: float | None = DEFAULT_RHO) -> list[Estimate]
             )
         found.append(Estimate(k, g, t, value, float(np.sqrt(error))))
     return found
+
+
+def _estimand(item: Estimate, layout: Design, rho: float | None) -> str:
+    if item.of_change:
+        return "difference_in_change"
+    return "difference" if rho is None or layout.baseline is None else "adjusted_difference"
 
 
 def prior_check(
@@ -202,9 +217,7 @@ def prior_check(
                 "outcome": layout.outcomes[k],
                 "arm": layout.arms[item.arm],
                 "visit": layout.visits[item.visit],
-                "estimand": "difference"
-                if rho is None or layout.baseline is None
-                else "adjusted_difference",
+                "estimand": _estimand(item, layout, rho),
                 "unit": study.outcomes.loc[layout.outcomes[k], "unit"],
                 "rho": np.nan if rho is None or layout.baseline is None else rho,
                 **_describe(own, sign, float(layout.target[k]) * unit),
