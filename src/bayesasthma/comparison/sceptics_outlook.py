@@ -64,7 +64,8 @@ def outlook(draws: EffectDraws) -> Outlook:
     are those of the posterior less the prior: normal given a factor of its precision, which has a
     gamma distribution about 1 with the SDs' degrees of freedom. Far from 0 its tails decide, for a
     prior narrow enough to contradict the data makes the patients' SDs look larger. Given the factor
-    and the correlation between visits (Beta(2, 2)) the posterior is normal in closed form.
+    and the correlation between visits (Beta(2, 2), unless the draws have but one) the posterior is
+    normal in closed form.
 
     Parameters
     ----------
@@ -91,7 +92,9 @@ def outlook(draws: EffectDraws) -> Outlook:
         logs = np.linspace(-np.log1p(distance / freedom) - margin, margin, FACTORS)
         factor, weight = np.exp(logs), freedom / 2 * (logs - np.exp(logs))
     nodes = (np.arange(SHARES) + 0.5) / SHARES
-    log_weight = np.log(nodes * (1 - nodes))[:, None] + weight
+    if count == 1 or np.ptp(draws.share) == 0:  # known
+        nodes = np.array([share])
+    log_weight = (np.log(nodes * (1 - nodes))[:, None] if len(nodes) > 1 else 0.0) + weight
     shape, noise = _correlation(nodes, count)[:, None], spread / factor[:, None, None]
     scales = draws.scale * GRID
     chance = []
