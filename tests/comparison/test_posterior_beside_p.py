@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,17 +22,18 @@ from bayesasthma.comparison import scepticism as module
 from bayesasthma.comparison.posterior_beside_p import BETWEEN, COLUMNS, compare, headline_table
 from bayesasthma.comparison.reverse_bayes import (
     REWEIGHTED,
-    UNRESOLVED,
     intrinsic_p,
     sceptical_limit,
 )
+from bayesasthma.comparison.sceptical_search import UNRESOLVED
 from bayesasthma.comparison.scepticism import effect_draws, refitter, scepticism
 from bayesasthma.frequentist import benjamini_hochberg
 from bayesasthma.inference.fitting import Fit
 from bayesasthma.inference.sampling import SamplerOptions
-from bayesasthma.models.design import design
+from bayesasthma.models.design import Design, design
+from bayesasthma.models.longitudinal_data import data
 from bayesasthma.models.moments import effect_prior
-from bayesasthma.models.specification import table_spec
+from bayesasthma.models.specification import TableSpec, table_spec
 from bayesasthma.study.study import Study
 
 
@@ -250,94 +252,143 @@ def test_scepticism_reaches_the_comparison(fits: list[Fit], audited: AuditResult
 class FakeSampler:
     """Stands in for compiling and sampling; remembers what it was asked for."""
 
-    def __init__(self, fit: Fit, *, diverging: bool = False) -> None:
+    def __init__(self, fit: Fit, *, diverging: str = "") -> None:
         self.fit, self.diverging = fit, diverging
-        self.values: list[dict[str, Any]] = []
-        self.options: list[SamplerOptions] = []
+        self.values: dict[str, dict[str, Any]] = {}
+        self.options: dict[str, list[SamplerOptions]] = {}
 
-    def with_data(self, compiled: Any, values: dict[str, Any]) -> Any:
-        assert compiled == "compiled"
-        self.values.append(values)
+    def ready_table(self, layout: Design, _spec: TableSpec, **_options: Any) -> SimpleNamespace:
+        (outcome,) = layout.outcomes
+        return SimpleNamespace(model=outcome)
+
+    def with_data(self, compiled: str, values: dict[str, Any]) -> str:
+        self.values[compiled] = values
         return compiled
 
-    def sample(self, _compiled: Any, options: SamplerOptions, patients: float) -> xr.DataTree:
+    def sample(self, compiled: str, options: SamplerOptions, patients: float) -> xr.DataTree:
         assert patients == max(self.fit.study.arms["n"])
-        self.options.append(options)
+        self.options.setdefault(compiled, []).append(options)
         stats_ = self.fit.data["sample_stats"].to_dataset().copy(deep=True)
-        stats_["diverging"][0, 0] = self.diverging
-        posterior = self.fit.data["posterior"].to_dataset()
+        stats_["diverging"][0, 0] = compiled == self.diverging
+        posterior = self.fit.data["posterior"].to_dataset().sel(outcome=[compiled])
         return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats_})
+
+
+def patched(fake: FakeSampler, monkeypatch: pytest.MonkeyPatch) -> FakeSampler:
+    for name in ("ready_table", "with_data", "sample"):
+        monkeypatch.setattr(module, name, getattr(fake, name))
+    return fake
 
 
 @pytest.fixture
 def sampler(fits: list[Fit], monkeypatch: pytest.MonkeyPatch) -> FakeSampler:
-    fake = FakeSampler(with_effects(fits[1]))
-    monkeypatch.setattr(module, "with_data", fake.with_data)
-    monkeypatch.setattr(module, "sample", fake.sample)
-    return fake
+    return patched(FakeSampler(with_effects(fits[1])), monkeypatch)
 
 
 def refit_of(sampler: FakeSampler, **options: Any) -> Any:
-    return refitter(
-        sampler.fit, table_spec("longitudinal"), SamplerOptions(), compiled="compiled", **options
-    )
+    return refitter(sampler.fit, table_spec("longitudinal"), SamplerOptions(), **options)
 
 
 def test_a_refit_swaps_the_prior_and_nothing_else(sampler: FakeSampler) -> None:
     wanted = {("act", "OMA_AIT"): 0.5, ("feno", "OMA_AIT"): 2.0}
     found = refit_of(sampler)(wanted)
     assert set(found) == set(wanted)
-    layout = design(sampler.fit.study)
-    (values,) = sampler.values
-    assert not values["effect_location"].any()
+    assert set(sampler.values) == {"act", "feno"}
+    seeds = set()
     for (outcome, _), scale in wanted.items():
-        k = layout.outcomes.index(outcome)
-        assert values["effect_scale"][k, 0] * layout.scale[k] == pytest.approx(scale)
+        own_design = design(sampler.fit.study, [outcome])
+        values = dict(sampler.values[outcome])
+        assert not values["effect_location"].any()
+        assert values["effect_scale"] * own_design.scale == pytest.approx(scale)
+        usual = data(own_design, table_spec("longitudinal"))
+        assert set(values) == set(usual)
+        for name in set(usual) - {"effect_location", "effect_scale"}:
+            np.testing.assert_array_equal(values[name], usual[name])
         own = found[outcome, "OMA_AIT"]
         assert (own.scale, own.location, own.method) == (pytest.approx(scale), 0, "refitted")
-    assert sampler.options[0].tune < SamplerOptions().tune
-    assert sampler.options[0].seed != SamplerOptions().seed
+        raw = sampler.fit.data["posterior"]["effect"].sel(outcome=outcome, treated="OMA_AIT")
+        sign = {"act": 1, "feno": -1}[outcome] * own_design.scale[0]
+        np.testing.assert_allclose(own.benefit, sign * raw.to_numpy().reshape(-1, 3))
+        (options,) = sampler.options[outcome]
+        assert options.tune < SamplerOptions().tune
+        seeds.add(options.seed)
+    assert len(seeds | {SamplerOptions().seed}) == 3
 
 
 def test_a_refit_of_one_arm_leaves_the_others_prior(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    fake = FakeSampler(with_effects(table_fit(ba.load_study(three_arms(tmp_path / "three")))))
-    monkeypatch.setattr(module, "with_data", fake.with_data)
-    monkeypatch.setattr(module, "sample", fake.sample)
+    fit = with_effects(table_fit(ba.load_study(three_arms(tmp_path / "three"))))
+    fake = patched(FakeSampler(fit), monkeypatch)
     layout = design(fake.fit.study)
     k, unit = layout.outcomes.index("symptoms"), float(layout.scale[0])
     assert k == 0
     spec = table_spec("longitudinal", "enthusiastic")
-    refit = refitter(fake.fit, spec, SamplerOptions(), compiled="compiled")
+    refit = refitter(fake.fit, spec, SamplerOptions())
     own = refit({("symptoms", "high"): 0.4 * unit})["symptoms", "high"]
-    (values,) = fake.values
+    values = fake.values["symptoms"]
     location, scale = (one[k] for one in effect_prior(layout, spec))
     assert location < 0 < scale  # fewer symptoms are the benefit
-    np.testing.assert_allclose(values["effect_scale"][k], [scale, 0.4])
-    np.testing.assert_allclose(values["effect_location"][k], [[location] * 2, [0.0] * 2])
+    np.testing.assert_allclose(values["effect_scale"], [[scale, 0.4]])
+    np.testing.assert_allclose(values["effect_location"], [[[location] * 2, [0.0] * 2]])
     low = fake.fit.data["posterior"]["effect"].sel(outcome="symptoms", treated="low").to_numpy()
     np.testing.assert_allclose(own.expected, 0.5 * (location - low.reshape(-1, 2)) / scale)
     assert (own.location, own.scale, own.left) == (0.0, pytest.approx(0.4 * unit), 0.75)
 
 
+def test_two_arms_of_an_outcome_are_refitted_in_one_call(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    fit = with_effects(table_fit(ba.load_study(three_arms(tmp_path / "three"))))
+    fake = patched(FakeSampler(fit), monkeypatch)
+    lines: list[str] = []
+    wanted = {("symptoms", "low"): 0.5, ("symptoms", "high"): 0.4}
+    refit = refitter(
+        fit, table_spec("longitudinal"), SamplerOptions(), folder=tmp_path, progress=lines.append
+    )
+    found = refit(wanted)
+    assert {key: own.scale for key, own in found.items()} == pytest.approx(wanted)
+    assert len({options.seed for options in fake.options["symptoms"]}) == 2
+    (line,) = lines
+    assert "sampling" in line
+    assert "symptoms low 0.5, symptoms high 0.4" in line
+
+
 def test_refits_are_kept_and_resumed(sampler: FakeSampler, tmp_path: Any) -> None:
-    wanted = {("act", "OMA_AIT"): 0.5}
+    wanted = {("act", "OMA_AIT"): 0.5, ("feno", "OMA_AIT"): 2.0}
     first = refit_of(sampler, folder=tmp_path)(wanted)
     lines: list[str] = []
     again = refit_of(sampler, folder=tmp_path, progress=lines.append)(wanted)
-    assert len(sampler.values) == 1
-    assert "using the saved fit" in lines[0]
-    np.testing.assert_array_equal(first["act", "OMA_AIT"].benefit, again["act", "OMA_AIT"].benefit)
+    assert [len(own) for own in sampler.options.values()] == [1, 1]
+    (line,) = lines
+    assert "using the saved fit" in line
+    for key, own in first.items():
+        np.testing.assert_array_equal(own.benefit, again[key].benefit)
+        np.testing.assert_array_equal(own.share, again[key].share)
+        assert own.efficiency == again[key].efficiency
     refit_of(sampler, folder=tmp_path)({("act", "OMA_AIT"): 0.6})
-    assert len(sampler.values) == 2
+    assert len(sampler.options["act"]) == 2
+
+
+def test_a_report_finds_refits_missing_before_one_is_made(
+    sampler: FakeSampler, tmp_path: Any
+) -> None:
+    def refuse(message: str) -> None:
+        raise LookupError(message)
+
+    with pytest.raises(LookupError, match="longitudinal-weak-sceptical-1: sampling"):
+        refit_of(sampler, folder=tmp_path, progress=refuse)({("act", "OMA_AIT"): 0.5})
+    assert not sampler.options
 
 
 def test_a_divergent_refit_is_sampled_again_and_then_not_used(sampler: FakeSampler) -> None:
-    sampler.diverging = True
+    sampler.diverging = "act"
     lines: list[str] = []
-    assert refit_of(sampler, progress=lines.append)({("act", "OMA_AIT"): 0.5}) == {}
-    assert any("fails the gate for act" in line for line in lines)
-    first, closer = sampler.options
+    wanted = {("act", "OMA_AIT"): 0.5, ("feno", "OMA_AIT"): 2.0}
+    found = refit_of(sampler, progress=lines.append)(wanted)
+    assert set(found) == {("feno", "OMA_AIT")}  # which has nothing to do with it
+    assert any(line.endswith("fails the gate for act") for line in lines)
+    first, closer = sampler.options["act"]
     assert closer.target_accept == 0.99 > first.target_accept
     assert closer.tune == SamplerOptions().tune
+    assert len(sampler.options["feno"]) == 1

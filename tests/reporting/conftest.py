@@ -13,8 +13,9 @@ from tests.made_up_fits import CHAINS, DRAWS, table_fit
 import bayesasthma as ba
 from bayesasthma.auditing import audit
 from bayesasthma.comparison.posterior_beside_p import compare
-from bayesasthma.comparison.reverse_bayes import COLUMNS as SCEPTICAL_COLUMNS
-from bayesasthma.comparison.reverse_bayes import LEVELS, NOT_REACHED, normal_sceptical_sd
+from bayesasthma.comparison.reverse_bayes import LEVELS, normal_sceptical_sd
+from bayesasthma.comparison.sceptical_search import COLUMNS as SCEPTICAL_COLUMNS
+from bayesasthma.comparison.sceptical_search import NOT_REACHED
 from bayesasthma.inference.adverse_fits import AdverseFit
 from bayesasthma.inference.diagnostics import diagnostics_frame
 from bayesasthma.inference.fitting import Fit

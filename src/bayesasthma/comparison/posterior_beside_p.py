@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayesasthma.comparison.reverse_bayes import LEVELS, NOT_REACHED, intrinsic_p, sceptical_limit
+from bayesasthma.comparison.reverse_bayes import LEVELS, intrinsic_p, sceptical_limit
+from bayesasthma.comparison.sceptical_search import NOT_REACHED
 from bayesasthma.comparison.scepticism import scepticism
 from bayesasthma.frequentist import benjamini_hochberg
 from bayesasthma.inference.fitting import Fit

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special
 
@@ -22,20 +20,12 @@ K_MAX = 0.7
 ESS_MIN = 400
 #: How far from the fitted scale a search goes, as a factor.
 REACH = 300.0
-#: Refits at most.
-ROUNDS = 6
-#: A few thousand draws cannot tell a P(benefit) beyond this from certainty.
-P_CERTAIN = 1 - 1e-5
 
 REWEIGHTED = "reweighted"
 REFITTED = "refitted"
-NOT_REACHED = "not convincing under the fitted prior"
-UNRESOLVED = "needs a refit"
 
-COLUMNS = ["outcome", "arm", "visit", "level", "sd", "pareto_k", "ess", "method"]
-
+#: Outcome and treated arm.
 Key = tuple[str, str]
-Target = tuple[Key, int, float]
 
 
 def sceptical_limit(ci_low: ArrayLike, ci_high: ArrayLike) -> FloatArray:
@@ -133,6 +123,8 @@ class EffectDraws:
         location: contrasts with one control share some of their variance.
     left : float
         Share of the prior variance that is left, given the other arms; 1 if there are none.
+    freedom : float
+        Degrees of freedom of the SDs behind the benefits, by which a first guess is made.
     """
 
     benefit: FloatArray
@@ -144,10 +136,7 @@ class EffectDraws:
     method: str = REWEIGHTED
     expected: FloatArray | float = 0.0
     left: float = 1.0
-
-
-#: Draws under sceptical priors of given SDs, by outcome and arm; without those it cannot give.
-Refit = Callable[[Mapping[Key, float]], Mapping[Key, EffectDraws]]
+    freedom: float = float("inf")
 
 
 def log_prior(
@@ -232,11 +221,21 @@ def reweight(draws: EffectDraws, scale: float) -> Reweighted:
     return Reweighted(chance, k, draws.efficiency * ess, len(draws.benefit))
 
 
-def critical_scale(draws: EffectDraws, visit: int, level: float) -> tuple[float, Reweighted]:
+def critical_scale(
+    draws: EffectDraws, visit: int, level: float, states: dict[float, Reweighted] | None = None
+) -> tuple[float, Reweighted]:
     """Sceptical prior SD at which the reweighted P(benefit) crosses ``level``.
 
     Searched outwards from the fitted scale, downwards where P(benefit) is above the level there,
     until the weights are carried by a tenth of the draws needed.
+
+    Parameters
+    ----------
+    draws : EffectDraws
+    visit : int
+    level : float
+    states : dict, optional
+        By log SD what the draws give there; kept between calls, other visits and levels profit.
 
     Returns
     -------
@@ -245,9 +244,12 @@ def critical_scale(draws: EffectDraws, visit: int, level: float) -> tuple[float,
     state : Reweighted
         There, or where the search ended.
     """
+    known = {} if states is None else states
 
     def at(log_scale: float) -> Reweighted:
-        return reweight(draws, float(np.exp(log_scale)))
+        if log_scale not in known:
+            known[log_scale] = reweight(draws, float(np.exp(log_scale)))
+        return known[log_scale]
 
     def excess(log_scale: float) -> float:
         return float(at(log_scale).probability[visit]) - level
@@ -267,132 +269,3 @@ def critical_scale(draws: EffectDraws, visit: int, level: float) -> tuple[float,
             return float(np.exp(root)), at(root)
         here = there
     return float("nan"), state
-
-
-def next_scale(draws: EffectDraws, visit: int, level: float, flat_z: float) -> float:
-    """Where to draw next, when these draws lie too far from the answer to be reweighted.
-
-    By the normal closed form, ``z(s) = z_flat s / sqrt(s^2 + se^2)`` for the normal quantile ``z``
-    of P(benefit) under prior SD ``s``. From the fit itself with the posterior's mean and SD, half
-    as much again because posteriors have heavier tails than a normal one; from a refit with the
-    ``se`` that makes the form true there.
-
-    Parameters
-    ----------
-    draws : EffectDraws
-    visit : int
-    level : float
-    flat_z : float
-        Normal quantile of P(benefit) under the fitted prior.
-
-    Returns
-    -------
-    float
-    """
-    benefit = draws.benefit[:, visit]
-    if draws.method == REWEIGHTED:
-        closed = 1.5 * float(normal_sceptical_sd(benefit.mean(), benefit.std(), level))
-        return closed if np.isfinite(closed) else draws.scale / 4
-    chance = np.clip((benefit > 0).mean(), 0.6, 1 - 0.5 / len(benefit))
-    z = min(float(special.ndtri(chance)), 0.98 * flat_z)
-    se = draws.scale * np.sqrt((flat_z / z) ** 2 - 1)
-    closed = float(normal_sceptical_sd(flat_z * se, se, level))
-    step = closed / draws.scale if np.isfinite(closed) else 4.0
-    return draws.scale * float(np.clip(step, 0.25, 4.0))
-
-
-def sceptical_scales(
-    fits: Mapping[Key, EffectDraws],
-    levels: Sequence[float] = LEVELS,
-    refit: Refit | None = None,
-    rounds: int = ROUNDS,
-) -> pd.DataFrame:
-    """How narrow a prior about 0 must be for P(benefit) to fall below each level.
-
-    By reweighting the fit where its Pareto k allows, else by refitting close to the answer and
-    reweighting from there.
-
-    Parameters
-    ----------
-    fits : mapping of EffectDraws
-        By outcome and arm.
-    levels : sequence of float
-    refit : callable, optional
-        Gives draws under other prior SDs; without it what cannot be reweighted is left open.
-    rounds : int
-        Refits at most for each treated arm; each serves one arm of every outcome at once.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``outcome, arm, visit, level, sd, pareto_k, ess, method``; ``sd`` is in the draws'
-        unit, NaN where P(benefit) is below the level under the fitted prior already, or where no
-        reliable answer was found (``method`` says which).
-    """
-    search = _Search()
-    targets = [
-        (key, visit, level)
-        for key, draws in fits.items()
-        for visit in range(draws.benefit.shape[1])
-        for level in levels
-    ]
-    for target in targets:
-        draws = fits[target[0]]
-        if (draws.benefit[:, target[1]] > 0).mean() < target[2]:
-            search.found[target] = (float("nan"), float("nan"), float("nan"), NOT_REACHED)
-        else:
-            search.seek(draws, target)
-    arms = len({arm for _, arm in fits})
-    for turn in range(rounds * arms if refit is not None else 0):
-        if refit is None or not search.guess:
-            break
-        again = refit(_proposals(search.guess, turn))
-        for target in list(search.guess):
-            if target[0] in again:
-                search.seek(again[target[0]], target)
-    rows = [
-        (*key, fits[key].visits[visit], level, *search.found[key, visit, level])
-        for key, visit, level in targets
-    ]
-    return pd.DataFrame(rows, columns=COLUMNS)
-
-
-@dataclass(frozen=True)
-class _Search:
-    """Targets solved so far, and where to look next for the others."""
-
-    found: dict[Target, tuple[float, float, float, str]] = field(default_factory=dict)
-    guess: dict[Target, float] = field(default_factory=dict)
-    flat_z: dict[tuple[Key, int], float] = field(default_factory=dict)
-
-    def seek(self, draws: EffectDraws, target: Target) -> None:
-        """Solve one target from one set of draws, or note a better place to draw from."""
-        key, visit, level = target
-        scale, state = critical_scale(draws, visit, level)
-        ess = float(state.ess[visit])
-        if np.isfinite(scale) and state.reliable(visit):
-            self.found[target] = (scale, state.pareto_k, ess, draws.method)
-            self.guess.pop(target, None)
-            return
-        self.found[target] = (float("nan"), state.pareto_k, ess, UNRESOLVED)
-        if draws.method == REWEIGHTED:
-            positive = (draws.benefit[:, visit] > 0).mean()
-            self.flat_z[key, visit] = float(special.ndtri(min(positive, P_CERTAIN)))
-        self.guess[target] = next_scale(draws, visit, level, self.flat_z[key, visit])
-
-
-def _proposals(guess: Mapping[Target, float], turn: int = 0) -> dict[Key, float]:
-    """One prior SD per outcome: the middle one of those that the open targets of an arm ask for.
-
-    Arms take turns, for a sceptical prior of one arm leaves the others' as they are.
-    """
-    by_key: dict[Key, list[float]] = {}
-    for (key, _, _), scale in guess.items():
-        by_key.setdefault(key, []).append(scale)
-    of_outcome: dict[str, list[Key]] = {}
-    for key in by_key:
-        of_outcome.setdefault(key[0], []).append(key)
-    chosen = [keys[turn % len(keys)] for keys in of_outcome.values()]
-    # one of them and no average, which may be close to none; three digits, for a refit's identity
-    # hangs on its scale and has to be the same on every machine
-    return {key: float(f"{sorted(by_key[key])[(len(by_key[key]) - 1) // 2]:.3g}") for key in chosen}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +13,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesasthma.comparison.reverse_bayes import (
-    COLUMNS,
-    REFITTED,
-    REWEIGHTED,
-    EffectDraws,
-    Key,
-    Refit,
-    sceptical_scales,
-)
+from bayesasthma.comparison.reverse_bayes import REFITTED, REWEIGHTED, EffectDraws, Key
+from bayesasthma.comparison.sceptical_search import COLUMNS, Refit, sceptical_scales
 from bayesasthma.errors import UsageError
+from bayesasthma.inference.convergence import ess_bulk
 from bayesasthma.inference.diagnostics import check
 from bayesasthma.inference.fitting import Fit, run_or_resume, silent
 from bayesasthma.inference.routes import ready_table
-from bayesasthma.inference.sampling import (
-    Progress,
-    SamplerOptions,
-    Stopwatch,
-    sample,
-    with_data,
-)
+from bayesasthma.inference.sampling import Progress, SamplerOptions, sample, with_data
 from bayesasthma.models.arm_contrasts import given_others
 from bayesasthma.models.design import Design, design
 from bayesasthma.models.longitudinal_data import data
@@ -43,6 +33,8 @@ REFIT_TUNE, REFIT_DRAWS = 500, 1000
 CLOSER = 0.99
 #: The variables that say what an effect is and how it is pooled over visits.
 KEPT = ("effect", "pooling")
+#: Between the seeds of successive calls, more than outcomes and arms.
+SEEDS_APART = 1000
 
 
 def effect_draws(fit: Fit, spec: TableSpec | None = None) -> dict[Key, EffectDraws]:
@@ -65,15 +57,11 @@ def effect_draws(fit: Fit, spec: TableSpec | None = None) -> dict[Key, EffectDra
         return {}
     layout = design(fit.study, [str(k) for k in posterior["outcome"].to_numpy()])
     try:
-        locations, scales = effect_prior(layout, spec or table_spec(fit.model, fit.prior))
+        location, scale = _fitted_prior(layout, spec or table_spec(fit.model, fit.prior))
     except UsageError:  # a mixture, or a prior set that has no name here
         return {}
-    if not np.isfinite(scales).all():  # flat
+    if not np.isfinite(scale).all():  # flat
         return {}
-    treated = len(layout.arms) - 1
-    location, scale = (
-        np.repeat(own[:, None], treated, axis=1) for own in (locations * layout.direction, scales)
-    )
     return _extract(posterior, layout, location, scale, REWEIGHTED)
 
 
@@ -96,8 +84,8 @@ def scepticism(
     -------
     DataFrame
         Columns ``outcome, arm, visit, level, sd, pareto_k, ess, method``, as
-        :func:`bayesasthma.comparison.reverse_bayes.sceptical_scales` gives them; ``sd`` in outcome
-        units.
+        :func:`bayesasthma.comparison.sceptical_search.sceptical_scales` gives them; ``sd`` in
+        outcome units.
     """
     draws = effect_draws(fit, spec)
     if not draws:
@@ -111,13 +99,12 @@ def refitter(
     options: SamplerOptions,
     *,
     folder: Path | None = None,
-    compiled: Any | None = None,
     progress: Progress = silent,
 ) -> Refit:
-    """A function that refits the model of ``fit`` under sceptical priors of given SDs.
+    """A function that refits outcomes of ``fit`` under sceptical priors of given SDs.
 
-    The model is made ready once, when it is first needed, unless ``compiled`` is given; each refit
-    only swaps the prior's location and scale. Refits are kept in ``folder`` and resumed.
+    Outcomes share no parameter: each is refitted by itself, as many at a time as there are cores.
+    What one call asks for is kept in one file of ``folder`` and resumed.
 
     Parameters
     ----------
@@ -129,8 +116,8 @@ def refitter(
         ``REFIT_DRAWS``; each refit has a seed of its own. One that fails its gate is sampled once
         more, with all the options' warm-up and an acceptance rate of ``CLOSER``.
     folder : Path, optional
-    compiled : KernelModel or nutpie compiled model, optional
     progress : callable
+        Receives a line per call.
 
     Returns
     -------
@@ -139,87 +126,170 @@ def refitter(
         diagnostics gate, or whose refit has divergent transitions, are not returned.
     """
     study = fit.study
-    layout = design(study, [str(k) for k in fit.data["posterior"]["outcome"].to_numpy()])
     short = replace(
         options, draws=min(options.draws, REFIT_DRAWS), tune=min(options.tune, REFIT_TUNE)
     )
-    kept: dict[str, Any] = {} if compiled is None else {"compiled": compiled}
+    ready: dict[str, Any] = {}
     count = 0
 
-    def draw(
-        locations: np.ndarray, scales: np.ndarray, label: str, chosen: SamplerOptions
-    ) -> xr.DataTree:
-        if "compiled" not in kept:
-            kept["compiled"] = ready_table(
-                layout, spec, before_compiling=lambda: progress(f"{label}: compiling")
-            ).model
-        values = data(layout, spec)
-        values["effect_location"] = np.repeat(
-            (locations * layout.direction[:, None])[..., None], len(layout.follow_up), axis=-1
-        )
-        values["effect_scale"] = scales
-        progress(f"{label}: sampling {chosen.chains} x ({chosen.tune} + {chosen.draws})")
-        tree = sample(with_data(kept["compiled"], values), chosen, float(layout.n_arm.max()))
-        names = [name for name in KEPT if name in tree["posterior"]]
-        return xr.DataTree.from_dict(
-            {
-                "posterior": tree["posterior"].to_dataset()[names],
-                "sample_stats": tree["sample_stats"].to_dataset(),
-            }
-        )
+    def run(asked: Sequence[_Asked], label: str, chosen: SamplerOptions) -> xr.DataTree:
+        names = ", ".join(f"{own.name} {own.scale:.3g}" for own in asked)
+        progress(f"{label}: sampling {chosen.chains} x ({chosen.tune} + {chosen.draws}) of {names}")
+        for own in asked:
+            if own.key[0] not in ready:
+                ready[own.key[0]] = ready_table(
+                    own.layout, spec, before_compiling=lambda: progress(f"{label}: compiling")
+                ).model
+        cores = options.cores or os.cpu_count() or 1
+        workers = min(cores, len(asked))
+
+        def one(number: int) -> xr.DataTree:
+            own = asked[number]
+            # seeds of a call follow each other, and those of the next are far away
+            first = replace(chosen, seed=chosen.seed + number, cores=max(cores // workers, 1))
+            model = with_data(ready[own.key[0]], own.values(spec))
+            tree = sample(model, first, own.patients)
+            if not _passes(tree, own.key):
+                rate = max(options.target_accept, CLOSER)
+                closer = replace(first, tune=options.tune, target_accept=rate)
+                tree = sample(model, closer, own.patients)
+            return tree
+
+        with ThreadPoolExecutor(workers) as pool:
+            return _together(list(pool.map(one, range(len(asked)))))
 
     def refit(wanted: Mapping[Key, float]) -> dict[Key, EffectDraws]:
         nonlocal count
         count += 1
         label = f"{spec.label}-sceptical-{count}"
-        chosen = replace(short, seed=options.seed + count)
-        arms = layout.arms[1:]
-        locations = np.zeros((len(layout.outcomes), len(arms)))
-        scales = np.ones_like(locations)
-        fitted_location, fitted_scale = effect_prior(layout, spec)
-        for outcome, _ in wanted:
-            # the other arms of an outcome keep the prior of the fit, for they inform this one
-            k = layout.outcomes.index(outcome)
-            locations[k], scales[k] = fitted_location[k] * layout.direction[k], fitted_scale[k]
-        for (outcome, arm), scale in wanted.items():
-            k, g = layout.outcomes.index(outcome), arms.index(arm)
-            locations[k, g], scales[k, g] = 0.0, scale / layout.scale[k]
+        chosen = replace(short, seed=options.seed + SEEDS_APART * count)
+        asked = [
+            _Asked(key, scale, *_of_one(fit, spec, key, scale)) for key, scale in wanted.items()
+        ]
         record = {
             "spec": spec.record(),
             "options": chosen.record(),
             "study": study.name,
             "inputs": study.checksums,
-            "outcomes": layout.outcomes,
-            "effect_scale": scales.round(9).tolist(),
-            "effect_location": locations.round(9).tolist(),
+            "asked": [own.record() for own in asked],
             "closer": CLOSER,
+            "tune_closer": options.tune,
         }
-
-        def run(watch: Stopwatch) -> xr.DataTree:
-            tree = watch.time("sample", lambda: draw(locations, scales, label, chosen))
-            if all(_passes(tree, *key) for key in wanted):
-                return tree
-            closer = replace(
-                chosen, tune=options.tune, target_accept=max(options.target_accept, CLOSER)
-            )
-            return watch.time("sample again", lambda: draw(locations, scales, label, closer))
-
-        tree, _, _ = run_or_resume(label, record, run, folder, progress)
-        posterior = tree["posterior"].to_dataset()
-        found = _extract(posterior, layout, locations, scales, REFITTED)
-        good = [key for key in wanted if _passes(tree, *key)]
-        if left_out := [outcome for outcome, arm in wanted if (outcome, arm) not in good]:
-            progress(f"{label}: fails the gate for {', '.join(left_out)}")
-        return {key: found[key] for key in good}
+        tree, _, _ = run_or_resume(
+            label,
+            record,
+            lambda watch: watch.time("sample", lambda: run(asked, label, chosen)),
+            folder,
+            progress,
+        )
+        found, failed = {}, []
+        for number, own in enumerate(asked):
+            part = _alone(tree, number)
+            if _passes(part, own.key):
+                posterior = part["posterior"].to_dataset()
+                everything = _extract(posterior, own.layout, own.locations, own.scales, REFITTED)
+                found[own.key] = everything[own.key]
+            else:
+                failed.append(own.name)
+        if failed:
+            progress(f"{label}: fails the gate for {', '.join(failed)}")
+        return found
 
     return refit
 
 
-def _passes(tree: xr.DataTree, outcome: str, arm: str) -> bool:
-    """Whether the sampler and the effects of one outcome and arm pass the diagnostics gate."""
-    own = tree["posterior"].to_dataset().sel(outcome=[outcome], treated=[arm])
+@dataclass(frozen=True)
+class _Asked:
+    """A refit of one outcome with a sceptical prior of one arm.
+
+    ``locations``, of benefits, and ``scales`` (outcome, treated) are the standardised prior's.
+    """
+
+    key: Key
+    scale: float
+    layout: Design
+    locations: np.ndarray
+    scales: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """The outcome, and the arm if there are several."""
+        return self.key[0] if len(self.layout.arms) == 2 else " ".join(self.key)
+
+    @property
+    def patients(self) -> float:
+        """Of the largest arm."""
+        return float(self.layout.n_arm.max())
+
+    def values(self, spec: TableSpec) -> dict[str, Any]:
+        """Data of the model with this prior."""
+        effects = self.locations * self.layout.direction[:, None]
+        return data(self.layout, spec) | {
+            "effect_location": np.repeat(effects[..., None], len(self.layout.follow_up), axis=-1),
+            "effect_scale": self.scales,
+        }
+
+    def record(self) -> dict[str, Any]:
+        """What determines the draws, as plain data."""
+        return {
+            "outcome": self.key[0],
+            "arm": self.key[1],
+            "effect_location": self.locations.round(9).tolist(),
+            "effect_scale": self.scales.round(9).tolist(),
+        }
+
+
+def _of_one(
+    fit: Fit, spec: TableSpec, key: Key, scale: float
+) -> tuple[Design, np.ndarray, np.ndarray]:
+    """The design of one outcome, and the priors of its arms' benefits, one of them sceptical."""
+    layout = design(fit.study, [key[0]])
+    locations, scales = _fitted_prior(layout, spec)
+    g = layout.arms.index(key[1]) - 1
+    # the other arms of an outcome keep the prior of the fit, for they inform this one
+    locations[0, g], scales[0, g] = 0.0, scale / layout.scale[0]
+    return layout, locations, scales
+
+
+def _fitted_prior(layout: Design, spec: TableSpec) -> tuple[np.ndarray, np.ndarray]:
+    """Locations of benefits and scales (outcome, treated) of the prior of a fit, standardised."""
+    locations, scales = effect_prior(layout, spec)
+    treated = len(layout.arms) - 1
+    location, scale = (
+        np.repeat(own[:, None], treated, axis=1) for own in (locations * layout.direction, scales)
+    )
+    return location, scale
+
+
+def _together(trees: Sequence[xr.DataTree]) -> xr.DataTree:
+    """Refits in one tree, along ``refit``, of the variables that are used of them."""
+    draws = [tree["posterior"].to_dataset().isel(outcome=0) for tree in trees]
+    posterior = [own[[name for name in KEPT if name in own]] for own in draws]
+    statistics = [tree["sample_stats"].to_dataset() for tree in trees]
+    return xr.DataTree.from_dict(
+        {
+            "posterior": xr.concat(posterior, dim="refit"),
+            "sample_stats": xr.concat(statistics, dim="refit"),
+        }
+    )
+
+
+def _alone(tree: xr.DataTree, number: int) -> xr.DataTree:
+    """One of the refits that are kept in one tree."""
+    posterior = tree["posterior"].to_dataset().isel(refit=number)
+    parts = {
+        "posterior": posterior.expand_dims("outcome"),
+        "sample_stats": tree["sample_stats"].to_dataset().isel(refit=number),
+    }
+    return xr.DataTree.from_dict(parts)
+
+
+def _passes(tree: xr.DataTree, key: Key) -> bool:
+    """Whether the sampler and the effects of the arm of a refit pass the diagnostics gate."""
+    posterior = tree["posterior"].to_dataset().sel(treated=[key[1]])
+    own = posterior[[name for name in KEPT if name in posterior]]
     stats = tree["sample_stats"].to_dataset()
-    return check(outcome, xr.DataTree.from_dict({"posterior": own, "sample_stats": stats})).passed
+    return check(key[0], xr.DataTree.from_dict({"posterior": own, "sample_stats": stats})).passed
 
 
 def _extract(
@@ -233,8 +303,6 @@ def _extract(
 
     ``locations``, of benefits, and ``scales`` have shape (outcome, treated).
     """
-    import arviz as az
-
     effect = posterior["effect"].transpose("chain", "draw", "outcome", "treated", "follow_up")
     values = effect.to_numpy().reshape(-1, *effect.shape[2:])
     share = np.zeros(values.shape[:2])
@@ -243,8 +311,10 @@ def _extract(
         share = share.reshape(-1, share.shape[-1])
     benefit = layout.direction[:, None, None] * values
     expected, left = given_others((benefit - locations[..., None]) / scales[..., None])
-    worth = az.ess(posterior["effect"]).min("follow_up").transpose("outcome", "treated")
-    efficiency = np.minimum(worth.to_numpy() / len(values), 1.0)
+    chains, length = effect.shape[:2]
+    worth = ess_bulk(effect.to_numpy().reshape(chains, length, -1)).reshape(values.shape[1:])
+    efficiency = np.minimum(worth.min(-1) / len(values), 1.0)
+    freedom = float(layout.n_arm.sum() - len(layout.arms))
     found: dict[Key, EffectDraws] = {}
     for k, outcome in enumerate(layout.outcomes):
         unit, direction = float(layout.scale[k]), int(layout.direction[k])
@@ -261,5 +331,6 @@ def _extract(
                 method=method,
                 expected=expected[:, k, g],
                 left=left,
+                freedom=freedom,
             )
     return found

@@ -64,11 +64,8 @@ def reanalyse(
     progress("audit: done")
 
     def fit_one(model: str) -> Fit:
-        return fit_table(
-            study, model, options, folder=folder / "posterior", kept=compiled, progress=progress
-        )
+        return fit_table(study, model, options, folder=folder / "posterior", progress=progress)
 
-    compiled: dict[str, Any] = {}
     models = list(TABLE_DEFAULTS)
     if not prints_levels(study):
         models.remove("independent")
@@ -86,7 +83,7 @@ def reanalyse(
             ),
         )
     sceptical = watch.time(
-        "reverse Bayes", lambda: _scepticism(table_fits, options, folder, compiled, progress)
+        "reverse Bayes", lambda: _scepticism(table_fits, options, folder, progress)
     )
     progress("effects, comparison and diagnostics")
     results: ReanalysisResults = watch.time(
@@ -129,21 +126,14 @@ def _scepticism(
     table_fits: Sequence[Fit],
     options: SamplerOptions,
     folder: Path,
-    compiled: dict[str, Any],
     progress: Progress,
 ) -> pd.DataFrame | None:
     """Reverse Bayes of the longitudinal fit, refitting where reweighting does not reach."""
     for fit in table_fits:
         if fit.model == "longitudinal":
             spec = table_spec(fit.model, fit.prior)
-            refit = refitter(
-                fit,
-                spec,
-                options,
-                folder=folder / "posterior",
-                compiled=compiled.get(fit.label),
-                progress=progress,
-            )
+            kept = folder / "posterior"
+            refit = refitter(fit, spec, options, folder=kept, progress=progress)
             return scepticism(fit, refit)
     return None
 
