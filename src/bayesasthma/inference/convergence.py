@@ -58,12 +58,12 @@ def r_hat(draws: np.ndarray) -> np.ndarray:
     ----------
     Vehtari A et al. Bayesian Anal 2021;16:667-718.
     """
-    return _by_block(lambda rows: _r_hat(rows, _normal_scores(_split(rows)))[None], draws)[0]
+    return _one(lambda rows: _r_hat(rows, _normal_scores(_split(rows))), draws)
 
 
 def ess_bulk(draws: np.ndarray) -> np.ndarray:
     """Effective sample size of the rank-normalised draws; shapes as in :func:`r_hat`."""
-    return _by_block(lambda rows: _ess(_normal_scores(_split(rows)))[None], draws)[0]
+    return _one(lambda rows: _ess(_normal_scores(_split(rows))), draws)
 
 
 def ess_tail(draws: np.ndarray, prob: float = TAIL) -> np.ndarray:
@@ -75,12 +75,12 @@ def ess_tail(draws: np.ndarray, prob: float = TAIL) -> np.ndarray:
     prob : float
         The quantiles are ``prob`` and ``1 - prob``; ArviZ's default is 0.11.
     """
-    return _by_block(lambda rows: _ess_tail(rows, prob)[None], draws)[0]
+    return _one(lambda rows: _ess_tail(rows, prob), draws)
 
 
 def ess_mean(draws: np.ndarray) -> np.ndarray:
     """Effective sample size for the mean; shapes as in :func:`r_hat`."""
-    return _by_block(lambda rows: _ess(_split(rows))[None], draws)[0]
+    return _one(lambda rows: _ess(_split(rows)), draws)
 
 
 def constant(draws: np.ndarray) -> np.ndarray:
@@ -91,6 +91,12 @@ def constant(draws: np.ndarray) -> np.ndarray:
 def _constant(spread: np.ndarray, size: np.ndarray) -> np.ndarray:
     still: np.ndarray = np.less_equal(spread, 16 * float(np.finfo(float).eps) * size)
     return still
+
+
+def _one(function: Callable[[np.ndarray], np.ndarray], draws: np.ndarray) -> np.ndarray:
+    """One number (quantity,) of draws (chain, draw, quantity)."""
+    found: np.ndarray = _by_block(lambda rows: function(rows)[None], draws)[0]
+    return found
 
 
 def _by_block(
