@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from bayesasthma.calibration.proof import read_record, sections, stale
-from bayesasthma.reporting.trust import proof_folder, trust
+from bayesasthma.reporting.shipped_proof import proof_folder
+from bayesasthma.reporting.trust import trust
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import xarray as xr
 
@@ -54,7 +55,15 @@ def mean_and_interval(draws: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray, 
 
 
 def headline(fit: Fit) -> Headline:
-    """The headline effect of a fit at its follow-up visits."""
+    """The headline effect of a fit at its follow-up visits, worked out once for each fit."""
+    kept: dict[str, Any] = vars(fit)
+    if "_headline" not in kept:
+        kept["_headline"] = _headline(fit)
+    found: Headline = kept["_headline"]
+    return found
+
+
+def _headline(fit: Fit) -> Headline:
     study = fit.study
     available = estimand_draws(fit)
     leading = headlines(fit)

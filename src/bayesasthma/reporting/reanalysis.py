@@ -23,6 +23,7 @@ from bayesasthma.models.design import design
 from bayesasthma.models.outcome_groups import unsuitable
 from bayesasthma.models.specification import TABLE_DEFAULTS, table_spec
 from bayesasthma.reporting.results import ReanalysisResults
+from bayesasthma.reporting.unchanged import keep, take_up
 from bayesasthma.results.adverse_table import COLUMNS as ADVERSE_COLUMNS
 from bayesasthma.results.adverse_table import adverse_effects
 from bayesasthma.results.effect_table import effects
@@ -37,6 +38,7 @@ def reanalyse(
     *,
     options: SamplerOptions | None = None,
     progress: Progress = silent,
+    rebuild: bool = False,
 ) -> ReanalysisResults:
     """The main job: audit, fit, diagnose, compare and report, in one go; resumable.
 
@@ -48,6 +50,8 @@ def reanalyse(
     options : SamplerOptions, optional
     progress : callable
         Receives a line per stage.
+    rebuild : bool
+        Make tables, figures and page anew even if nothing has changed since they were made.
 
     Returns
     -------
@@ -82,16 +86,27 @@ def reanalyse(
                 study, options=options, folder=folder / "posterior", progress=progress
             ),
         )
+    kept = None
+    if not rebuild:
+        kept = watch.time("look for changes", lambda: take_up(study, folder, options))
+    run = _run(study, [*table_fits, *adverse_fits], options, started)
+    if kept is not None:
+        progress("nothing has changed: keeping tables, figures and report")
+        results = ReanalysisResults(
+            study, table_fits, adverse_fits, **kept, audit=findings, run=run
+        )
+        _write_run(results, folder, watch)
+        return results
     sceptical = watch.time(
         "reverse Bayes", lambda: _scepticism(table_fits, options, folder, progress)
     )
     progress("effects, comparison and diagnostics")
-    results: ReanalysisResults = watch.time(
-        "summarise",
-        lambda: _results(study, table_fits, adverse_fits, findings, sceptical, options, started),
+    results = watch.time(
+        "summarise", lambda: _results(study, table_fits, adverse_fits, findings, sceptical, run)
     )
     progress("figures and report")
     write(results, folder, watch)
+    keep(results, folder, options)
     return results
 
 
@@ -118,7 +133,7 @@ def report(study: Study, out: str | Path, *, options: SamplerOptions | None = No
                 f"'bayesasthma reanalyse {study.name} --out {folder}' first"
             )
 
-    reanalyse(study, folder, options=options, progress=refuse)
+    reanalyse(study, folder, options=options, progress=refuse, rebuild=True)
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
@@ -144,8 +159,7 @@ def _results(
     adverse_fits: Sequence[AdverseFit],
     findings: Any,
     sceptical: pd.DataFrame | None,
-    options: SamplerOptions,
-    started: str,
+    run: dict[str, Any],
 ) -> ReanalysisResults:
     adverse = (
         pd.concat([adverse_effects(item) for item in adverse_fits], ignore_index=True)
@@ -165,20 +179,27 @@ def _results(
         diagnostics=diagnostics_frame([item.gate for item in every]),
         joint=_joint(table_fits),
         audit=findings,
-        run={
-            "study": study.name,
-            "started": started,
-            "seed": options.seed,
-            "options": options.record(),
-            "versions": {"bayesasthma": _own_version(), **versions()},
-            "checksums": study.checksums,
-            "timings": {},
-            "fits": {
-                item.label: {"seconds": item.seconds, "resumed": item.resumed, **item.route}
-                for item in every
-            },
-        },
+        run=run,
     )
+
+
+def _run(
+    study: Study, fits: Sequence[Fit | AdverseFit], options: SamplerOptions, started: str
+) -> dict[str, Any]:
+    """What ``run.json`` says of a run, but for its timings."""
+    return {
+        "study": study.name,
+        "started": started,
+        "seed": options.seed,
+        "options": options.record(),
+        "versions": {"bayesasthma": _own_version(), **versions()},
+        "checksums": study.checksums,
+        "timings": {},
+        "fits": {
+            item.label: {"seconds": item.seconds, "resumed": item.resumed, **item.route}
+            for item in fits
+        },
+    }
 
 
 def _joint(table_fits: Sequence[Fit]) -> pd.DataFrame:
@@ -210,5 +231,9 @@ def write(results: ReanalysisResults, folder: Path, watch: Stopwatch) -> None:
     from bayesasthma.reporting import write_report
 
     watch.time("report", lambda: write_report(results, folder))
+    _write_run(results, folder, watch)
+
+
+def _write_run(results: ReanalysisResults, folder: Path, watch: Stopwatch) -> None:
     results.run["timings"] = {k: round(v, 2) for k, v in watch.seconds.items()}
     write_text(json.dumps(results.run, indent=2, default=str) + "\n", folder / "run.json")

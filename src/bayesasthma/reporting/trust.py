@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +24,7 @@ from bayesasthma.calibration.reliability import (
 )
 from bayesasthma.calibration.tabulation import size_label
 from bayesasthma.reporting.captioned_figure import Picture, single
+from bayesasthma.reporting.shipped_proof import proof_folder
 
 #: The quantity a reader asks about first, by model.
 HEADLINES = {
@@ -82,13 +82,6 @@ class Trust:
     pictures: list[Picture]
     missing: list[str]
     stale: bool
-
-
-def proof_folder() -> Path | None:
-    """The proof in the wheel, or ``calibration/`` of a source checkout; None if there is none."""
-    packaged = Path(str(files("bayesasthma"))) / "proof"
-    checkout = Path(__file__).resolve().parents[3] / "calibration"
-    return next((own for own in (packaged, checkout) if (own / "proof.json").is_file()), None)
 
 
 def trust(folder: Path | None = None) -> Trust | None:
