@@ -9,7 +9,7 @@ twice the same effect. ``tests/models/test_equivariance.py`` holds densities to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -173,7 +173,8 @@ def test_reactions_of_exchanged_arms(prior: str, reading: str) -> None:
     found = []
     for own in (study, with_arms(study, [1, 0])):
         data = counts(own, reading)
-        tree = sample(graphs().get_adverse(data, prior_set(prior)), OPTIONS)
+        options = replace(OPTIONS, draws=4000)
+        tree = sample(graphs().get_adverse(data, prior_set(prior)), options)
         found.append(fewer(tree["posterior"].to_dataset(), prior, data.reactions))
     assert moved(found[0], -found[1]) < TOLERANCE
 
