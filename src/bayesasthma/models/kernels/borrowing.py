@@ -8,27 +8,24 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
-
 from bayesasthma.models.kernels import data
 from bayesasthma.models.kernels.compiling import OPTIONS
+from bayesasthma.models.kernels.parts import part
 
-#: Nobody calls these functions from Python: the code that would serve such a call is left out.
-INNER: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 #: A function counts references as its caller does unless it says so; what allocates, or returns an
 #: array, must.
-BORROWING: dict[str, Any] = {**INNER, "_nrt": False}
-RETURNING: dict[str, Any] = {**INNER, "_nrt": True}
+BORROWING: dict[str, Any] = {**OPTIONS, "_nrt": False}
+RETURNING: dict[str, Any] = {**OPTIONS, "_nrt": True}
 
 
 def borrowing(function: Any) -> Any:
     """Decorator like :func:`bayesasthma.models.kernels.compiling.compiled`."""
-    return numba.njit(**BORROWING)(function)
+    return part(BORROWING, function)
 
 
 def returning(function: Any) -> Any:
     """Decorator of a function that returns an array; it counts references, whoever calls it."""
-    return numba.njit(**RETURNING)(function)
+    return part(RETURNING, function)
 
 
 vector = returning(data.vector.py_func)

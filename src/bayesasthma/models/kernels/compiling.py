@@ -7,36 +7,43 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-import numba
 import numpy as np
+from numba.core import config
+
+from bayesasthma.models.kernels.parts import part
 
 #: Exact IEEE arithmetic, and division by zero that gives an infinity instead of an exception.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": False}
+
+#: Numba's settings that machine code depends on; it keeps code of other processors apart itself.
+SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "LLVM_REFPRUNE_FLAGS")
 
 PACKAGE = __name__.partition(".")[0]
 
 
 def compiled(function: Any) -> Any:
-    """Decorator of every function of a kernel: Numba's ``njit``, deliberately without its cache.
+    """Decorator of every function of a kernel: a `part`, deliberately without Numba's cache.
 
     Numba holds cached code of a function to be current as long as the function's own file is, even
     if a function that it calls in another file has changed. So only whole callbacks are cached, by
     :mod:`bayesasthma.models.kernels.callbacks`, under a :func:`code_salt`.
     """
-    return numba.njit(**OPTIONS)(function)
+    return part(OPTIONS, function)
 
 
 def code_salt(*functions: Any) -> str:
     """Digest of all that the machine code of functions depends on.
 
     That is the bytecode of the functions and of all functions of this package that they call,
-    however far, and the values of the globals that they read, which Numba compiles in as constants.
+    however far, each one's options, Numba's settings, and the values of the globals that they read,
+    which Numba compiles in as constants.
     Comments, names of files and line numbers make no difference.
     """
     seen: dict[str, str] = {}
     for function in functions:
         _visit(function, seen)
-    facts = repr((sorted(seen.items()), sorted(OPTIONS.items())))
+    settings = [(name, str(getattr(config, name))) for name in SETTINGS]
+    facts = repr((sorted(seen.items()), sorted(OPTIONS.items()), settings))
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
@@ -44,7 +51,8 @@ def _visit(function: Any, seen: dict[str, str]) -> str:
     """Note a function and what it reaches; its name."""
     plain = getattr(function, "py_func", function)
     code = plain.__code__
-    name = f"{plain.__module__}.{plain.__qualname__}"
+    options = sorted(getattr(function, "targetoptions", {}).items())
+    name = f"{plain.__module__}.{plain.__qualname__} {options}"
     if name in seen:
         return name
     seen[name] = ""  # met, in case it calls itself
