@@ -50,3 +50,6 @@ def test_reference_prior_gives_the_mixed_model(trial: str, baseline: str) -> Non
     apart = (found["mean"] - wanted["estimate"]) / wanted["se"]
     assert apart.abs().max() < ESTIMATE, apart.to_dict()
     np.testing.assert_allclose(found["sd"], wanted["se"], rtol=ERROR)
+    # arms that are alike at baseline have no difference there to report
+    visits = set(effects(fit, estimands=["difference"])["visit"])
+    assert (study.baseline_visit in visits) == (baseline == "free")

@@ -215,7 +215,7 @@ def effects(
     -------
     DataFrame
         The columns of ``effects.csv``; see ``docs/columns.md``. Cells whose arm or control prints
-        nothing at that visit are left out.
+        nothing at that visit are left out, and so is the baseline of arms taken as alike there.
 
     Raises
     ------
@@ -252,7 +252,7 @@ def effects(
         frame["estimand"] = estimand
         frames.append(frame)
     table = pd.concat(frames, ignore_index=True)
-    table = table[_printed(table, study)]
+    table = table[_printed(table, study) & _estimated(table, fit)]
     meta = study.outcomes.loc[table["outcome"]]
     fixed = {"standardised_difference": "SD"} | dict.fromkeys(SHARES, "proportion")
     fixed |= dict.fromkeys(RATIOS.values(), "ratio")
@@ -305,6 +305,12 @@ def _ratio_summary(
     own = ["mean", "sd", "median", "ci_low", "ci_high", "mcse_mean"]
     on_log[own] = natural[own]
     return on_log
+
+
+def _estimated(table: pd.DataFrame, fit: Fit) -> pd.Series:
+    """Rows of what was estimated: not of the baseline of arms that are taken to be alike there."""
+    assumed = fit.baseline == "common"
+    return ~((table["visit"] == fit.study.baseline_visit) & assumed)
 
 
 def _printed(table: pd.DataFrame, study: Study) -> pd.Series:
