@@ -197,10 +197,11 @@ def test_reactions_exchange_with_the_arms(prior: str, reading: str) -> None:
     from pymc.model.transform.conditioning import remove_value_transforms
 
     from bayesasthma.models import adverse
+    from bayesasthma.models.adverse_counts import counts
 
     study, order = load_study("liu2025"), [1, 0]
     models = [
-        remove_value_transforms(adverse.build(adverse.counts(own, reading), prior_set(prior)))
+        remove_value_transforms(adverse.build(counts(own, reading), prior_set(prior)))
         for own in (study, with_arms(study, order))
     ]
     draws = draw_prior(models[0], POINTS, 3)
