@@ -101,7 +101,6 @@ def fit_table(
     *,
     outcomes: list[str] | None = None,
     folder: Path | None = None,
-    kept: dict[str, Any] | None = None,
     progress: Progress = silent,
 ) -> Fit:
     """Fit a model of the printed means and SDs (or of the patients, if the study has them).
@@ -116,9 +115,6 @@ def fit_table(
         Which outcomes; all by default.
     folder : Path, optional
         Where fits are kept: an unchanged one is read instead of sampled, a new one is saved.
-    kept : dict, optional
-        Receives the model that was sampled under the fit's label, for refits with other data or
-        prior scales; nothing if the fit is read from a file.
     progress : callable
         Receives one line per stage.
 
@@ -132,12 +128,14 @@ def fit_table(
     layout = design(study, outcomes, as_table=spec.model == "independent")
     spec = _with_plain_baseline(spec, layout)
     label = "-".join(filter(None, [spec.label, study.reading]))
+    baseline = baseline_of(spec, layout)
     record = {
         "spec": spec.record(),
         "options": options.record(),
         "study": study.name,
         "inputs": study.checksums,
         "outcomes": layout.outcomes,
+        "baseline": baseline,
     }
 
     def run(watch: Stopwatch) -> xr.DataTree:
@@ -145,8 +143,6 @@ def fit_table(
             progress(f"{label}: compiling (the first time on a machine takes a minute or two)")
 
         ready = watch.time("compile", lambda: ready_table(layout, spec, before_compiling=compiling))
-        if kept is not None:
-            kept[label] = ready.model
         most = float(layout.n_arm.max())
         progress(f"{label}: sampling {options.chains} x ({options.tune} + {options.draws})")
         apart = separable(layout, spec)
@@ -165,7 +161,6 @@ def fit_table(
         return whole
 
     tree, seconds, resumed = run_or_resume(label, record, run, folder, progress)
-    baseline = baseline_of(spec, layout)
     return Fit(study, label, spec.model, spec.prior.name, tree, seconds, resumed, baseline)
 
 
@@ -190,15 +185,12 @@ def _with_plain_baseline(spec: TableSpec, layout: Design) -> TableSpec:
     """
     if spec.baseline is None:
         return spec
-    if spec.model == "independent" or layout.baseline is None:
+    if spec.model == "independent":
         raise UsageError(
-            f"baseline {spec.baseline!r}: "
-            + (
-                "the model 'independent' looks at each visit by itself"
-                if spec.model == "independent"
-                else "the study has no baseline visit"
-            )
+            f"baseline {spec.baseline!r}: the model 'independent' looks at each visit by itself"
         )
+    if layout.baseline is None:
+        raise UsageError(f"baseline {spec.baseline!r}: the study has no baseline visit")
     plain = replace(spec, baseline=None)
     return plain if constrained(layout, plain) == constrained(layout, spec) else spec
 
