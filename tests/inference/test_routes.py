@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +39,14 @@ def test_a_fit_says_how_it_was_sampled_also_when_it_is_resumed(tmp_path: Path) -
 
 
 def test_a_model_without_a_kernel_says_why() -> None:
-    layout = design(ba.load_study("liu2025"), as_table=True)
-    kernel, reason = table_kernel(layout, table_spec("independent"))
+    layout = design(ba.load_study("liu2025"))
+    (table,) = layout.tables
+    mixed = replace(layout, tables=(replace(table, outcome=table.outcome[::-1]),))
+    kernel, reason = table_kernel(mixed, table_spec("longitudinal"))
     assert kernel is None
     assert Ready("compiled", "graph", reason).record() == {
         "compiled": "graph",
-        "graph_reason": "the model independent has no kernel",
+        "graph_reason": "series of a table are not ordered by outcome",
     }
 
 

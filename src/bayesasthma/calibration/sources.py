@@ -17,7 +17,11 @@ ROOT = Path(__file__).parent.parent
 
 #: Where a model's source begins: its module and all that it imports, but for ``BEYOND``.
 ENTRIES = {
-    "independent": ("models/independent.py", "results/estimands.py"),
+    "independent": (
+        "models/independent.py",
+        "models/kernels/independent.py",
+        "results/estimands.py",
+    ),
     "longitudinal": (
         "models/longitudinal.py",
         "models/kernels/longitudinal_model.py",

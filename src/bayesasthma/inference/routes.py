@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 #: Modules of models of tables that have a kernel. Of a design and a specification ``uncovered``
 #: says why the kernel is not for them, blank if it is, and ``kernel_model`` returns it.
 KERNELS = {
+    "independent": "bayesasthma.models.kernels.independent",
     "longitudinal": "bayesasthma.models.kernels.longitudinal_model",
     "joint": "bayesasthma.models.kernels.joint_model",
 }
