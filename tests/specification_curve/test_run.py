@@ -18,16 +18,14 @@ from bayesasthma.dispatch import Worker
 from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.inference.diagnostics import Gate
 from bayesasthma.inference.graphs import CompiledGraphs
+from bayesasthma.inference.remedies import REPEATS
 from bayesasthma.inference.sampling import PATIENTS_MANY, SamplerOptions
 from bayesasthma.specification_curve import parse_grid, run
 from bayesasthma.specification_curve.fingerprints import environment
 from bayesasthma.specification_curve.grid import AdverseChoices, TableChoices
 from bayesasthma.specification_curve.repeated_sampling import (
-    CLOSER,
-    REPEATS,
     Drawn,
     Problem,
-    repeated,
     sample_parts,
 )
 from bayesasthma.specification_curve.run import CURVE_OPTIONS, run_grid
@@ -142,21 +140,6 @@ def test_a_worker_with_other_source_refuses(study: ba.Study) -> None:
     payload = Payload(study, choices, None, None, (), CURVE_OPTIONS, "of another version")
     with pytest.raises(BayesAsthmaError, match="other package versions"):
         fit_specification(payload, Worker())
-
-
-def test_what_failed_gets_more_draws_and_what_diverged_smaller_steps() -> None:
-    again = repeated(CURVE_OPTIONS, diverged=False, short=True)
-    assert again.draws == 2 * CURVE_OPTIONS.draws
-    assert (again.chains, again.tune) == (CURVE_OPTIONS.chains, CURVE_OPTIONS.tune)
-    assert again.target_accept == CURVE_OPTIONS.target_accept
-    rates = []
-    for _ in range(REPEATS):
-        again = repeated(again, diverged=True, short=False)
-        rates.append(again.target_accept)
-    assert rates == list(CLOSER)
-    assert repeated(again, diverged=True, short=False).target_accept == CLOSER[-1]
-    assert again.draws == 2 * CURVE_OPTIONS.draws
-    assert repeated(again, diverged=False, short=True).target_accept == CLOSER[-1]
 
 
 class MadeUp:

@@ -14,12 +14,12 @@ from scipy import stats
 from bayesasthma.errors import UsageError
 from bayesasthma.inference.diagnostics import Gate, check
 from bayesasthma.inference.fitting import PRIOR_DRAWS, run_or_resume, silent
+from bayesasthma.inference.remedies import sample_closely
 from bayesasthma.inference.routes import Ready, adverse_kernel, route_of
 from bayesasthma.inference.sampling import (
     Progress,
     SamplerOptions,
     Stopwatch,
-    sample,
 )
 from bayesasthma.models.adverse_counts import (
     JEFFREYS,
@@ -122,12 +122,12 @@ def fit_adverse(
             progress(
                 f"{spec.label}: sampling {options.chains} x ({options.tune} + {options.draws})"
             )
-            tree = watch.time("sample", lambda: sample(ready.model, options))
+            tree = watch.time("sample", lambda: sample_closely(ready.model, options))
             prior = watch.time("predict", lambda: _prior_draws(data, chosen, options.seed))
             whole = watch.time(
                 "predict", lambda: _hierarchical_tree(tree, prior, data, spec, options.seed)
             )
-            whole.attrs |= ready.record()
+            whole.attrs |= tree.attrs | ready.record()
             return whole
 
         tree, seconds, resumed = run_or_resume(spec.label, record, run, folder, progress)

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayesasthma.inference.remedies import AGAIN, sample_closely
 from bayesasthma.inference.routes import table_kernel
-from bayesasthma.inference.sampling import SamplerOptions, sample
+from bayesasthma.inference.sampling import SamplerOptions
 from bayesasthma.models.design import Design, TableBlock
 from bayesasthma.models.specification import TableSpec
 
@@ -74,17 +75,20 @@ def sample_apart(
     -------
     DataTree
         As `sample` returns for all outcomes at once; ``sample_stats`` (chain, draw, outcome).
-        Rounding scores of an outcome whose numbers are exact are 0.
+        Rounding scores of an outcome whose numbers are exact are 0. An attribute says which
+        outcomes were sampled again.
     """
     whole, _ = table_kernel(layout, spec)
     assert whole is not None
     size = (options.chains, options.draws)
     draws = {own.name: np.zeros((*size, *own.shape)) for own in whole.variables}
-    statistics = []
+    statistics, again = [], []
     for k in range(len(layout.outcomes)):
         own, places = one_outcome(layout, k)
         kernel, _ = table_kernel(own, spec)
-        tree = sample(kernel, replace(options, seed=options.seed + k), patients)
+        tree = sample_closely(kernel, replace(options, seed=options.seed + k), patients)
+        if AGAIN in tree.attrs:
+            again.append(f"{layout.outcomes[k]}: {tree.attrs[AGAIN]}")
         numbers = {f"{number}": series for number, series in places}
         local = {str(number): str(j) for j, (number, _) in enumerate(places)}
         for variable in whole.variables:
@@ -103,4 +107,7 @@ def sample_apart(
     )
     stats = xr.concat(statistics, dim="outcome").transpose("chain", "draw", "outcome")
     stats = stats.assign_coords(outcome=list(layout.outcomes))
-    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
+    together = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
+    if again:
+        together.attrs[AGAIN] = "; ".join(again)
+    return together

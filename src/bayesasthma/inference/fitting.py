@@ -15,6 +15,7 @@ from bayesasthma.errors import UsageError
 from bayesasthma.inference.apart import sample_apart, separable
 from bayesasthma.inference.assembly import assemble
 from bayesasthma.inference.diagnostics import Gate, check
+from bayesasthma.inference.remedies import sample_closely
 from bayesasthma.inference.routes import model_module, ready_table, route_of
 from bayesasthma.inference.sampling import (
     Progress,
@@ -23,7 +24,6 @@ from bayesasthma.inference.sampling import (
     draw_prior,
     fit_key,
     load_if_current,
-    sample,
     save,
     versions,
 )
@@ -75,7 +75,10 @@ class Fit:
 
     @property
     def route(self) -> dict[str, str]:
-        """``compiled``: ``kernel`` or ``graph``; with ``graph_reason``, why it was no kernel."""
+        """``compiled``: ``kernel`` or ``graph``; with ``graph_reason``, why it was no kernel.
+
+        ``sampled_again``, if draws diverged at first: what was done, and what came of it.
+        """
         return route_of(self.data)
 
     @cached_property
@@ -151,13 +154,13 @@ def fit_table(
             lambda: (
                 sample_apart(layout, spec, options, most)
                 if apart
-                else sample(ready.model, options, most)
+                else sample_closely(ready.model, options, most)
             ),
         )
         progress(f"{label}: predictive draws and log-likelihood")
         prior = watch.time("predict", lambda: _prior_draws(layout, spec, options.seed))
         whole = watch.time("predict", lambda: assemble(tree, prior, layout, spec, options.seed))
-        whole.attrs |= ready.record()
+        whole.attrs |= tree.attrs | ready.record()
         return whole
 
     tree, seconds, resumed = run_or_resume(label, record, run, folder, progress)

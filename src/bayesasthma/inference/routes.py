@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from bayesasthma.inference.remedies import AGAIN
 from bayesasthma.models.adverse_counts import Counts
 from bayesasthma.models.design import Design
 from bayesasthma.models.specification import TableSpec
@@ -61,8 +62,8 @@ class Ready:
 
 
 def route_of(tree: xr.DataTree) -> dict[str, str]:
-    """The route by which a fit was sampled, of its draws; empty where it is not known."""
-    return {name: str(tree.attrs[name]) for name in (COMPILED, REASON) if name in tree.attrs}
+    """How a fit was sampled, of its draws; empty where it is not known."""
+    return {name: str(tree.attrs[name]) for name in (COMPILED, REASON, AGAIN) if name in tree.attrs}
 
 
 def table_kernel(layout: Design, spec: TableSpec) -> tuple[KernelModel | None, str]:

@@ -21,6 +21,7 @@ SUMMARISING = (
     "results/effect_table.py",
     "results/estimands.py",
     "inference/graphs.py",
+    "inference/remedies.py",
     "results/summaries.py",
     "specification_curve/repeated_sampling.py",
     "specification_curve/study_grid.py",

@@ -9,15 +9,8 @@ from typing import Any
 import pandas as pd
 
 from bayesasthma.inference.diagnostics import Gate
+from bayesasthma.inference.remedies import REPEATS, repeated
 from bayesasthma.inference.sampling import SamplerOptions
-
-#: What fails its gate is sampled again, once or twice: with this many times the draws, if it has
-#: not converged (R-hat depends on the effective draws of a chain, however many chains there are;
-#: chains of the same seed start in the same modes); at the next of these acceptance rates, if it
-#: diverged. Smaller steps may need trees of this depth.
-MORE, CLOSER, DEEPER = 2, (0.98, 0.998), 12
-#: Times that it is sampled again.
-REPEATS = 2
 
 
 @dataclass(frozen=True)
@@ -118,17 +111,6 @@ def _sample_again(part: Part) -> None:
     part.retry += (
         f"{'; '.join(part.failures)}; sampled again with {options.chains} x ({options.tune} + "
         f"{options.draws}) at acceptance {options.target_accept:g}: "
-    )
-
-
-def repeated(options: SamplerOptions, *, diverged: bool, short: bool) -> SamplerOptions:
-    """Options for sampling again what failed its gate with these."""
-    smaller = [rate for rate in CLOSER if diverged and rate > options.target_accept]
-    return replace(
-        options,
-        draws=MORE * options.draws if short else options.draws,
-        max_depth=max(options.max_depth, DEEPER),
-        target_accept=smaller[0] if smaller else options.target_accept,
     )
 
 

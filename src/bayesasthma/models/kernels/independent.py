@@ -174,7 +174,7 @@ def kernel_model(design: Design, spec: TableSpec) -> KernelModel:
     """
     printed = cells(design)
     group = sd_groups(printed, spec)
-    coords = {
+    coords: dict[str, list[Any]] = {
         "cell": list(range(len(group))),
         "sd_group": list(range(int(group.max()) + 1)),
         "moment": ["mean", "sd"],
