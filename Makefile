@@ -27,8 +27,8 @@ reanalysis: $(VENV)/.installed ## audit, fit, diagnose, compare, report: renews 
 	$(BIN)/bayesasthma reanalyse $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.developed ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.developed ## run the tests, on all cores
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.developed ## check style, format and types
