@@ -16,6 +16,7 @@ from bayesasthma.comparison.posterior_beside_p import compare
 from bayesasthma.comparison.scepticism import refitter, scepticism
 from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.inference.adverse_fits import AdverseFit, fit_adverse
+from bayesasthma.inference.ahead import compiling_ahead
 from bayesasthma.inference.diagnostics import diagnostics_frame
 from bayesasthma.inference.fitting import Fit, fit_table, silent
 from bayesasthma.inference.sampling import Progress, SamplerOptions, Stopwatch, versions
@@ -77,15 +78,20 @@ def reanalyse(
     if (reason := unsuitable(design(study))) is not None:
         models.remove("joint")
         progress(f"joint: left out, for {reason}")
-    table_fits = [watch.time(f"fit {model}", partial(fit_one, model)) for model in models]
+    table_fits: list[Fit] = []
     adverse_fits: list[AdverseFit] = []
-    if not study.adverse.empty:
-        adverse_fits = watch.time(
-            "fit adverse",
-            lambda: fit_adverse(
-                study, options=options, folder=folder / "posterior", progress=progress
-            ),
-        )
+    with compiling_ahead(study, _needed_later(models, folder)) as wait:
+        for model in models:
+            if model in AHEAD:
+                watch.time("wait for kernels", wait)
+            table_fits.append(watch.time(f"fit {model}", partial(fit_one, model)))
+        if not study.adverse.empty:
+            adverse_fits = watch.time(
+                "fit adverse",
+                lambda: fit_adverse(
+                    study, options=options, folder=folder / "posterior", progress=progress
+                ),
+            )
     kept = None
     if not rebuild:
         kept = watch.time("look for changes", lambda: take_up(study, folder, options))
@@ -108,6 +114,17 @@ def reanalyse(
     write(results, folder, watch)
     keep(results, folder, options)
     return results
+
+
+#: Models fitted after the longest compilation, whose kernels another process compiles meanwhile.
+AHEAD = ("joint", "adverse")
+
+
+def _needed_later(models: Sequence[str], folder: Path) -> list[str]:
+    """Models whose kernels are to be compiled ahead: none once there are saved fits."""
+    if any((folder / "posterior").glob("longitudinal*.nc")):
+        return []
+    return [model for model in AHEAD if model == "adverse" or model in models]
 
 
 def prints_levels(study: Study) -> bool:
