@@ -128,6 +128,11 @@ def paint[T](
 
 def _png(figure: Figure, dpi: int) -> tuple[bytes, tuple[int, int]]:
     stream = io.BytesIO()
+    if (engine := figure.get_layout_engine()) is not None:
+        # saving would draw everything once for the layout alone, and throw the drawing away
+        figure.dpi = dpi
+        engine.execute(figure)
+        figure.set_layout_engine("none")
     # no software version in the file: the same results give the same bytes
     figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
     width, height = figure.get_size_inches() * dpi
