@@ -14,7 +14,8 @@ from bayesasthma.comparison.posterior_beside_p import compare
 from bayesasthma.inference.diagnostics import diagnostics_frame
 from bayesasthma.plots.shrinkage import q_values
 from bayesasthma.reporting import write_report
-from bayesasthma.reporting.joint_section import joint_pictures, joint_section
+from bayesasthma.reporting.captioned_figure import paint
+from bayesasthma.reporting.joint_section import joint_drawings, joint_section
 from bayesasthma.reporting.limitations import limitations
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.results.adverse_table import COLUMNS as ADVERSE_COLUMNS
@@ -55,7 +56,7 @@ def test_section_prints_the_table(results: ReanalysisResults) -> None:
 
 
 def test_report_shows_section_and_figure(results: ReanalysisResults, tmp_path: Path) -> None:
-    (picture,) = joint_pictures(results)
+    _, (picture,) = paint(joint_drawings(results))
     assert picture.section == "joint"
     assert picture.wide.startswith(b"\x89PNG")
     assert picture.narrow.startswith(b"\x89PNG")
@@ -72,7 +73,7 @@ def test_without_a_joint_fit_there_is_no_section(results: ReanalysisResults) -> 
 
     without = replace(results, joint=pd.DataFrame())
     assert joint_section(without) == []
-    assert joint_pictures(without) == []
+    assert joint_drawings(without) == []
     assert "one by one" in dict(limitations(without))["Many outcomes"]
 
 

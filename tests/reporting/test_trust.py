@@ -46,7 +46,7 @@ def test_ranks_alone_are_told_and_drawn(folder: Path) -> None:
     assert int(quantities) == len(own)
     assert int(calibrated) == (own["verdict"] == "calibrated").sum()
     assert coverage == f"{100 * own.loc['adjusted_difference[week48]', 'coverage_95']:.1f} %"
-    assert [picture.name for picture in found.pictures] == ["proof_ranks"]
+    assert [picture.name for picture in found.drawings] == ["proof_ranks"]
     assert not found.scenarios
     assert not found.sizes
     assert not found.claims
@@ -95,7 +95,7 @@ def test_claims_are_set_out_by_their_probability(folder: Path) -> None:
         ["P(all primary outcomes improve)", "joint", "25.0 % (20 to 40; 40)", "–"],
         ["P(benefit)", "longitudinal, unit from the table", "25.0 % (20 to 40; 40)", "–"],
     ]
-    assert [picture.name for picture in found.pictures] == ["proof_ranks", "proof_claims"]
+    assert [picture.name for picture in found.drawings] == ["proof_ranks", "proof_claims"]
 
 
 def test_scenarios_stand_worst_first(folder: Path) -> None:
@@ -106,7 +106,7 @@ def test_scenarios_stand_worst_first(folder: Path) -> None:
         ("Errors as SDs", "25 % (20 to 99)", "distrust"),
         ("Normal", "96 % (20 to 99)", "trust"),
     ]
-    assert [picture.name for picture in found.pictures] == ["proof_ranks", "proof_scenarios"]
+    assert [picture.name for picture in found.drawings] == ["proof_ranks", "proof_scenarios"]
 
 
 def test_no_proof_no_account(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_probability_follows_rho(study: ba.Study, curve: Sensitivity) -> None:
 def test_the_section_says_why_there_is_no_curve(study: ba.Study) -> None:
     section = curve_section(study, "no specification curve has been run")
     assert section.missing == "no specification curve has been run"
-    assert not section.pictures
+    assert not section.drawings
 
 
 def test_the_section_tells_ranges_and_failures(study: ba.Study, curve: Sensitivity) -> None:
@@ -115,7 +115,7 @@ def test_the_section_tells_ranges_and_failures(study: ba.Study, curve: Sensitivi
         "Eosinophil count: R-hat 1.2; tail ESS 3 below 400; FeNO: R-hat 1.1"
     )
     assert "1 fit failed it for some of" in section.summary
-    names = {picture.name for picture in section.pictures}
+    names = {picture.name for picture in section.drawings}
     assert {"choice_shares", "probability_by_correlation"} <= names
     assert len(names) == 5
 

@@ -108,15 +108,24 @@ def imported(path: str) -> tuple[str, ...]:
         if own in found or own in BEYOND:
             continue
         found.append(own)
-        for node in ast.walk(ast.parse((ROOT / own).read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bayesasthma."):
-                parts = str(node.module).split(".")[1:]
-                below = [Path(*parts, name.name) for name in node.names]
-                files = [own.with_suffix(".py") for own in (Path(*parts), *below)]
-                waiting += [file.as_posix() for file in files if (ROOT / file).is_file()]
+        waiting += _imports(own)
     return tuple(sorted(found))
 
 
+@cache
+def _imports(path: str) -> tuple[str, ...]:
+    """The package's files that a file names in its imports."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bayesasthma."):
+            parts = str(node.module).split(".")[1:]
+            below = [Path(*parts, name.name) for name in node.names]
+            files = [own.with_suffix(".py") for own in (Path(*parts), *below)]
+            found += [file.as_posix() for file in files if (ROOT / file).is_file()]
+    return tuple(found)
+
+
+@cache
 def _file_facts(path: str) -> list[Any]:
     return [path, file_tokens(ROOT / path)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -202,6 +203,7 @@ def fit_facts(facts: np.ndarray, seconds: np.ndarray) -> dict[str, Any]:
     }
 
 
+@cache
 def ecdf_band(count: int, prob: float = 0.95, simulations: int = 2000) -> np.ndarray:
     """Simultaneous band of the ECDF of uniform ranks, minus the ECDF expected.
 
@@ -228,7 +230,9 @@ def ecdf_band(count: int, prob: float = 0.95, simulations: int = 2000) -> np.nda
     ).min(axis=1)
     level = np.quantile(tail, 1 - prob)
     bounds = np.stack([stats.binom.ppf(level, count, inner), stats.binom.isf(level, count, inner)])
-    return np.column_stack([bounds / count - inner, np.zeros(2)])
+    band = np.column_stack([bounds / count - inner, np.zeros(2)])
+    band.setflags(write=False)  # every caller is given this one
+    return band
 
 
 def outside_band(table: pd.DataFrame) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from bayesasthma.dispatch.cluster import DaskCluster
 from bayesasthma.dispatch.local import InProcess, Processes, available_cores
+from bayesasthma.dispatch.side_by_side import side_by_side
 from bayesasthma.dispatch.tasks import (
     ATTEMPTS,
     Event,
@@ -39,6 +40,7 @@ __all__ = [
     "available_cores",
     "open_pool",
     "run",
+    "side_by_side",
 ]
 
 

@@ -154,12 +154,13 @@ def design(study: Study, outcomes: list[str] | None = None, *, as_table: bool = 
     baseline = visits.index(study.baseline_visit) if study.baseline_visit is not None else None
     if baseline not in (None, 0):
         raise UsageError("the baseline visit must be the first one")
-    units = [_unit(study, name) for name in names]
+    printed = _Printed(study)
+    units = [_unit(printed, name) for name in names]
     centre, scale = (np.array(values) for values in zip(*units, strict=True))
     meta = study.outcomes.loc[names]
     target = meta["mcid"].to_numpy(dtype=float)
     relative = (meta["mcid_kind"] == "relative").to_numpy()
-    reference = np.array([_usual_level(study, name) for name in names])
+    reference = np.array([_usual_level(printed, name) for name in names])
     target = np.where(relative, target * np.abs(reference), target) / scale
     log = np.isin(names, study.log_outcomes)
     if log.any():
@@ -181,7 +182,7 @@ def design(study: Study, outcomes: list[str] | None = None, *, as_table: bool = 
         domain=tuple(str(name) for name in meta["domain"].fillna("")),
         target=target,
         n_arm=study.arms["n"].to_numpy(dtype=float),
-        tables=() if with_patients else _table_blocks(study, names, centre, scale),
+        tables=() if with_patients else _table_blocks(study, printed, names, centre, scale),
         patients=()
         if covariates is None
         else (patient_block(study, names, centre, scale, covariates),),
@@ -202,13 +203,41 @@ def log_threshold(fraction: FloatArray, direction: FloatArray) -> FloatArray:
         return np.where(falls, -np.log1p(-np.asarray(fraction)), np.log1p(fraction))
 
 
-def _unit(study: Study, outcome: str) -> tuple[float, float]:
+class _Printed:
+    """A study's table as plain arrays: looking a number up by label costs a thousand times as much.
+
+    ``level`` and ``change``: by field, shape (outcome, arm, visit).
+    """
+
+    def __init__(self, study: Study) -> None:
+        table = study.table
+        dims = ("outcome", "arm", "visit")
+        labels = {
+            "outcome": list(study.outcomes.index),
+            "arm": list(study.arms.index),
+            "visit": list(study.visits.index),
+        }
+        self.outcomes = {str(name): k for k, name in enumerate(labels["outcome"])}
+        self._statistics = {
+            statistic: {
+                name: table[name].sel(statistic=statistic).sel(labels).transpose(*dims).to_numpy()
+                for name in ("mean", "sd", "mean_step", "sd_step", "n")
+            }
+            for statistic in ("level", "change")
+        }
+
+    def cells(self, statistic: str, outcome: str) -> dict[str, FloatArray]:
+        """Fields (arm, visit) of the levels, or of the changes, of an outcome."""
+        k = self.outcomes[outcome]
+        return {name: array[k] for name, array in self._statistics[statistic].items()}
+
+
+def _unit(printed: _Printed, outcome: str) -> tuple[float, float]:
     """Centre and scale of an outcome: mean over arms and pooled SD at the first visit printed."""
     for statistic in ("level", "change"):
-        table = study.table.sel(outcome=outcome, statistic=statistic)
-        for visit in study.visits.index:
-            cell = table.sel(visit=visit)
-            mean, sd, n = (cell[name].to_numpy() for name in ("mean", "sd", "n"))
+        cells = printed.cells(statistic, outcome)
+        for visit in range(cells["mean"].shape[1]):
+            mean, sd, n = (cells[name][:, visit] for name in ("mean", "sd", "n"))
             seen = np.isfinite(mean)
             if seen.any():
                 pooled = np.sum((n[seen] - 1) * sd[seen] ** 2) / np.sum(n[seen] - 1)
@@ -224,11 +253,11 @@ def control_level(study: Study, outcome: str) -> float:
     return float(finite[0]) if len(finite) else float("nan")
 
 
-def _usual_level(study: Study, outcome: str) -> float:
+def _usual_level(printed: _Printed, outcome: str) -> float:
     """Mean over the patients of all arms at the first visit that prints levels; NaN if none."""
-    level = study.table[["mean", "n"]].sel(outcome=outcome, statistic="level")
-    for visit in study.visits.index:
-        mean, n = (level[name].sel(visit=visit).to_numpy() for name in ("mean", "n"))
+    level = printed.cells("level", outcome)
+    for visit in range(level["mean"].shape[1]):
+        mean, n = (level[name][:, visit] for name in ("mean", "n"))
         seen = np.isfinite(mean)
         if seen.any():
             return float(np.average(mean[seen], weights=n[seen]))
@@ -236,7 +265,7 @@ def _usual_level(study: Study, outcome: str) -> float:
 
 
 def _table_blocks(
-    study: Study, names: list[str], centre: FloatArray, scale: FloatArray
+    study: Study, printed: _Printed, names: list[str], centre: FloatArray, scale: FloatArray
 ) -> tuple[TableBlock, ...]:
     """Group the series by the rows they print and the correlations published for them."""
     visits = list(study.visits.index)
@@ -244,10 +273,9 @@ def _table_blocks(
         list
     )
     for k, name in enumerate(names):
+        cells = {statistic: printed.cells(statistic, name) for statistic in ("level", "change")}
         for g, arm in enumerate(study.arms.index):
-            table = study.table.sel(outcome=name, arm=arm)
-            level = np.isfinite(table["mean"].sel(statistic="level").to_numpy())
-            change = np.isfinite(table["mean"].sel(statistic="change").to_numpy())
+            level, change = (np.isfinite(cells[own]["mean"][g]) for own in ("level", "change"))
             rows = [
                 (t, "level" if level[t] else "change")
                 for t in range(len(visits))
@@ -255,9 +283,8 @@ def _table_blocks(
             ]
             if not rows:
                 continue
-            cells = [table.isel(visit=t).sel(statistic=statistic) for t, statistic in rows]
             values = {
-                field: np.array([float(cell[field]) for cell in cells])
+                field: np.array([float(cells[own][field][g, t]) for t, own in rows])
                 for field in ("mean", "sd", "mean_step", "sd_step", "n")
             }
             if np.any(values["n"] - 1 < len(rows)):
@@ -265,7 +292,8 @@ def _table_blocks(
                     f"{name}, {arm}: {len(rows)} visits need at least {len(rows) + 1} patients at "
                     f"each, found {int(values['n'].min())}"
                 )
-            pinned, pinned_z = _pins(study, name, str(arm), rows)
+            sd = {own: cells[own]["sd"][g] for own in cells}
+            pinned, pinned_z = _pins(study, name, str(arm), rows, sd)
             values["pinned_z"] = pinned_z
             levels = np.array([statistic == "level" for _, statistic in rows])
             values["mean"] = (values["mean"] - np.where(levels, centre[k], 0.0)) / scale[k]
@@ -308,7 +336,11 @@ def _stack(
 
 
 def _pins(
-    study: Study, outcome: str, arm: str, rows: list[tuple[int, str]]
+    study: Study,
+    outcome: str,
+    arm: str,
+    rows: list[tuple[int, str]],
+    sd: dict[str, FloatArray],
 ) -> tuple[list[bool], FloatArray]:
     """Sample partial correlations that are published, on Fisher's z scale.
 
@@ -316,19 +348,18 @@ def _pins(
     ``(s0^2 + st^2 - sd^2) / (2 s0 st)`` (Cochrane Handbook, 16.1.3.2); ``correlations.csv`` gives
     others. The partial correlation of rows ``i`` and ``j`` given the rows before ``j`` follows when
     all correlations among those rows are known; else the published number cannot be used exactly.
+    ``sd`` holds the printed SDs (visit) of levels and of changes.
     """
     visits = list(study.visits.index)
     known = np.full((len(rows), len(rows)), np.nan)
     np.fill_diagonal(known, 1.0)
     position = {visits[t]: i for i, (t, statistic) in enumerate(rows) if statistic == "level"}
-    table = study.table.sel(outcome=outcome, arm=arm)
     base = study.baseline_visit
     if base in position:
-        first = float(table["sd"].sel(visit=base, statistic="level"))
+        first = float(sd["level"][visits.index(base)])
         for visit, i in position.items():
-            change = float(table["sd"].sel(visit=visit, statistic="change"))
+            change, last = (float(sd[own][visits.index(visit)]) for own in ("change", "level"))
             if visit != base and np.isfinite(change):
-                last = float(table["sd"].sel(visit=visit, statistic="level"))
                 known[i, position[base]] = (first**2 + last**2 - change**2) / (2 * first * last)
     published = study.correlations
     published = published[(published["outcome"] == outcome) & (published["arm"] == arm)]

@@ -1,4 +1,4 @@
-"""ArviZ's sampler diagnostics of the headline quantities, as figures outside any pyplot session."""
+"""Sampler diagnostics of the headline quantities, many by ArviZ, outside any pyplot session."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from bayesasthma.inference.diagnostics import BFMI_MIN, ESS_MIN
+from bayesasthma.inference.convergence import diagnose, ess_bulk, ess_tail
+from bayesasthma.inference.diagnostics import BFMI_MIN, ESS_MIN, R_HAT_MAX
 from bayesasthma.inference.fitting import Fit
+from bayesasthma.inference.rank_bands import rank_band, rank_differences
 from bayesasthma.plots.headline import SAMPLE, headline
-from bayesasthma.plots.style import ACCENT, GREY, STYLE, outcome_name
+from bayesasthma.plots.style import ACCENT, GREY, STYLE, blank, outcome_name
 
 WIDTH = 6.4
 #: Tol's muted colours (personal.sron.nl/~pault) for chains and groups: no arm has them.
@@ -113,18 +115,41 @@ def _grid(tree: xr.DataTree, height: float = 1.5, columns: int = 2) -> dict[str,
     }
 
 
+@mpl.rc_context(STYLE)
 def rank_plots(fit: Fit, arm: str | None = None) -> Figure:
     """Fractional ranks of each chain among all, less the expected, with a simultaneous band.
 
     Chains are thinned to independent draws first, which the band assumes (Säilynoja, Bürkner and
-    Vehtari 2022, Stat Comput 32:32).
+    Vehtari 2022, Stat Comput 32:32); it holds all chains of an outcome with probability 0.99.
     """
-    import arviz as az
-
-    tree = headline_tree(fit, arm)
-    with _private_pyplot():
-        plot = az.plot_rank(tree, backend="matplotlib", method="envelope", **_grid(tree))
-        return _figure(plot)
+    posterior = headline_tree(fit, arm)["posterior"].to_dataset()["headline"]
+    draws = posterior.transpose(*SAMPLE, "outcome").to_numpy()
+    independent = np.minimum(ess_bulk(draws), ess_tail(draws)).mean()
+    draws = draws[:, :: max(1, int(np.ceil(draws.shape[0] * draws.shape[1] / independent)))]
+    chains, length = draws.shape[:2]
+    low, high = rank_band(chains, length)
+    differences = rank_differences(draws)
+    share = np.arange(length + 1) / length
+    names = [str(name) for name in posterior["outcome"].to_numpy()]
+    rows = -(-len(names) // 2)
+    figure = blank(WIDTH, 1.5 * rows + 0.4)
+    grid = figure.subplots(rows, 2, sharey=True, squeeze=False).ravel()
+    for quantity, (axis, name) in enumerate(zip(grid, names, strict=False)):
+        axis.fill_between(share, low, high, color="black", alpha=0.1, step="mid", linewidth=0)
+        for chain in range(chains):
+            axis.step(
+                share,
+                differences[chain, quantity],
+                where="mid",
+                color=CHAIN_COLOURS[chain % len(CHAIN_COLOURS)],
+            )
+        axis.set_title(name)
+        axis.set_xlabel("fractional ranks")
+        axis.yaxis.set_visible(False)
+        axis.spines["left"].set_visible(False)
+    for spare in grid[len(names) :]:
+        spare.remove()
+    return figure
 
 
 def traces(fit: Fit, arm: str | None = None) -> Figure:
@@ -183,23 +208,29 @@ def energy(fit: Fit) -> Figure:
         return figure
 
 
+@mpl.rc_context(STYLE)
 def convergence(fit: Fit) -> Figure:
-    """Share of the model's scalars with at most a given R-hat, bulk ESS and tail ESS."""
-    import arviz as az
+    """Share of the model's scalars with at most a given bulk ESS, tail ESS and R-hat.
 
-    every = xr.Dataset({"every": (("chain", "draw", "parameter"), _varying(fit))})
-    with _private_pyplot():
-        plot = az.plot_convergence_dist(
-            xr.DataTree.from_dict({"posterior": every}),
-            backend="matplotlib",
-            figure_kwargs={"figsize": (WIDTH, 2.4), "layout": "constrained"},
-        )
-        figure = _figure(plot)
-        names = {"ess_bulk": "bulk ESS", "ess_tail": "tail ESS", "rhat": "R-hat"}
-        for axis in figure.axes:
-            axis.set_title(names.get(axis.get_title(loc="left"), axis.get_title(loc="left")))
-        figure.axes[0].set_ylabel("share of quantities")
-        return figure
+    Dashed: 100 draws a chain, and R-hat 1.01 (Vehtari et al. 2021, Bayesian Anal 16:667).
+    """
+    draws = _varying(fit)
+    r_hat, bulk, tail = diagnose(draws)
+    enough = 100 * draws.shape[0]
+    figure = blank(WIDTH, 2.4)
+    for axis, title, values, limit in zip(
+        figure.subplots(1, 3),
+        ("bulk ESS", "tail ESS", "R-hat"),
+        (bulk, tail, r_hat),
+        (enough, enough, R_HAT_MAX),
+        strict=True,
+    ):
+        axis.ecdf(values, color=CHAIN_COLOURS[0])
+        axis.axvline(limit, color="black", alpha=0.5, linestyle="--")
+        axis.set_title(title)
+        axis.xaxis.set_major_locator(MaxNLocator(3))
+    figure.axes[0].set_ylabel("share of quantities")
+    return figure
 
 
 def _varying(fit: Fit) -> np.ndarray:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from bayesasthma import plots
 from bayesasthma.plots.arms_and_contrast import contrast_rows
 from bayesasthma.plots.style import arm_name
-from bayesasthma.reporting.captioned_figure import Picture, draw
+from bayesasthma.reporting.captioned_figure import Drawing, draw
 from bayesasthma.reporting.results import ReanalysisResults
 
 MAIN = "longitudinal"
 
 
-def comparison_pictures(results: ReanalysisResults, arm: str) -> list[Picture]:
+def comparison_drawings(results: ReanalysisResults, arm: str) -> list[Drawing]:
     """What the comparison of one treated arm allows: p, arms and contrast, scepticism."""
     study, table = results.study, results.comparison
     own = table[(table["arm"] == arm) & (table["model"] == MAIN)]

@@ -11,7 +11,7 @@ import pandas as pd
 from bayesasthma import plots
 from bayesasthma.plots.specifications import CHOICE_NAMES, choice_value, quantity_name
 from bayesasthma.plots.style import arm_name, visit_name
-from bayesasthma.reporting.captioned_figure import Picture, draw
+from bayesasthma.reporting.captioned_figure import Drawing, draw
 from bayesasthma.reporting.wording import chance, number
 from bayesasthma.specification_curve import Sensitivity
 from bayesasthma.specification_curve.summary import default_choices, differences, rho_rows
@@ -37,7 +37,7 @@ class CurveSection:
         Specifications left out of the ranges, and combinations not run, each with its reason.
     power : list of list of str
         Power-scaling at the last visit.
-    pictures : list of Picture
+    drawings : list of Drawing
     """
 
     missing: str = ""
@@ -47,7 +47,7 @@ class CurveSection:
     failed: list[tuple[str, str]] = field(default_factory=list)
     removed: list[tuple[str, int]] = field(default_factory=list)
     power: list[list[str]] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
+    drawings: list[Drawing] = field(default_factory=list)
 
 
 def curve_section(study: Study, curve: Sensitivity | str) -> CurveSection:
@@ -81,7 +81,7 @@ def curve_section(study: Study, curve: Sensitivity | str) -> CurveSection:
             for _, row in curve.power.iterrows()
             if row["visit"] == study.follow_up[-1]
         ],
-        pictures=_pictures(study, curve, last),
+        drawings=_drawings(study, curve, last),
     )
 
 
@@ -197,7 +197,7 @@ def _counted(reasons: list[str]) -> list[tuple[str, int]]:
     return [(text, shown.count(text)) for text in dict.fromkeys(shown)]
 
 
-def _pictures(study: Study, curve: Sensitivity, last: pd.DataFrame) -> list[Picture]:
+def _drawings(study: Study, curve: Sensitivity, last: pd.DataFrame) -> list[Drawing]:
     found = []
     visit = study.follow_up[-1]
     for arm in study.treatments:

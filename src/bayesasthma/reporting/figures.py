@@ -7,27 +7,27 @@ from bayesasthma.inference.fitting import Fit
 from bayesasthma.plots.correlations import has_typical_correlation
 from bayesasthma.plots.predictive import table_predictions
 from bayesasthma.plots.style import arm_name
-from bayesasthma.reporting.captioned_figure import Picture, draw, single
-from bayesasthma.reporting.comparison_figures import comparison_pictures
-from bayesasthma.reporting.joint_section import joint_pictures
-from bayesasthma.reporting.prior_section import prior_pictures
+from bayesasthma.reporting.captioned_figure import Drawing, draw, single
+from bayesasthma.reporting.comparison_figures import comparison_drawings
+from bayesasthma.reporting.joint_section import joint_drawings
+from bayesasthma.reporting.prior_section import prior_drawings
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.tables import main_fit
 
 
-def pictures(results: ReanalysisResults) -> list[Picture]:
-    """Draw every figure that the results allow."""
-    found: list[Picture] = []
+def drawings(results: ReanalysisResults) -> list[Drawing]:
+    """Every figure that the results allow."""
+    found: list[Drawing] = []
     study, fit = results.study, main_fit(results)
     if fit is not None:
         found.append(_trajectories(fit))
         for arm in study.treatments:
             found += _effects(results, fit, arm)
-            found += comparison_pictures(results, arm)
-        found += joint_pictures(results)
+            found += comparison_drawings(results, arm)
+        found += joint_drawings(results)
         if has_typical_correlation(fit):
             found.append(_correlation(fit))
-        found += prior_pictures(study)
+        found += prior_drawings(study)
     if len(results.adverse):
         found += _adverse(results)
     if fit is not None:
@@ -41,7 +41,7 @@ def _sampled(fit: Fit) -> bool:
     return "sample_stats" in fit.data.children
 
 
-def _trajectories(fit: Fit) -> Picture:
+def _trajectories(fit: Fit) -> Drawing:
     return draw(
         "trajectories",
         "trajectories",
@@ -54,7 +54,7 @@ def _trajectories(fit: Fit) -> Picture:
     )
 
 
-def _effects(results: ReanalysisResults, fit: Fit, arm: str) -> list[Picture]:
+def _effects(results: ReanalysisResults, fit: Fit, arm: str) -> list[Drawing]:
     study = results.study
     suffix = "" if len(study.treatments) == 1 else f"_{arm}"
     who = f"{arm_name(study, arm)} against {arm_name(study, study.control)}"
@@ -89,7 +89,7 @@ def _effects(results: ReanalysisResults, fit: Fit, arm: str) -> list[Picture]:
     ]
 
 
-def _correlation(fit: Fit) -> Picture:
+def _correlation(fit: Fit) -> Drawing:
     return draw(
         "correlations",
         "correlations",
@@ -101,7 +101,7 @@ def _correlation(fit: Fit) -> Picture:
     )
 
 
-def _adverse(results: ReanalysisResults) -> list[Picture]:
+def _adverse(results: ReanalysisResults) -> list[Drawing]:
     study = results.study
     found = [
         draw(
@@ -136,7 +136,7 @@ def _adverse(results: ReanalysisResults) -> list[Picture]:
     return found
 
 
-def _predictive(results: ReanalysisResults, fit: Fit) -> list[Picture]:
+def _predictive(results: ReanalysisResults, fit: Fit) -> list[Drawing]:
     found = []
     table = table_predictions(fit)
     if len(table):
@@ -169,7 +169,7 @@ def _predictive(results: ReanalysisResults, fit: Fit) -> list[Picture]:
     return found
 
 
-def _sampler(fit: Fit) -> list[Picture]:
+def _sampler(fit: Fit) -> list[Drawing]:
     what = "headline effect of every outcome at its last visit"
     chains = fit.data["posterior"].sizes["chain"]
     found = [
@@ -177,13 +177,15 @@ def _sampler(fit: Fit) -> list[Picture]:
             "convergence", "sampler", "Distributions of R-hat and ESS over all parameters.",
             "Every parameter and every moment of the fit: share at or below each value of bulk "
             "ESS, tail ESS and R-hat. Dashed: the usual limits.",
-            plots.convergence(fit),
+            plots.convergence,
+            fit,
         ),
         single(
             "energy", "sampler", "Energy of the sampler and E-BFMI by chain.",
             "Left: E-BFMI by chain, with the gate's minimum. Right: marginal energy and energy "
             "transitions, which should look alike.",
-            plots.energy(fit),
+            plots.energy,
+            fit,
         ),
     ]  # fmt: skip
     if chains > 1:
@@ -192,24 +194,28 @@ def _sampler(fit: Fit) -> list[Picture]:
                 "ranks", "sampler", f"Rank plots of the {what}.",
                 f"Fractional ranks of each chain's draws of the {what}, less what is expected; "
                 "a chain that leaves the band disagrees with the others.",
-                plots.rank_plots(fit),
+                plots.rank_plots,
+            fit,
             )
         )  # fmt: skip
     found += [
         single(
             "traces", "sampler", f"Traces of the {what}.",
             f"Draws of the {what} in order, in outcome units; one colour per chain.",
-            plots.traces(fit),
+            plots.traces,
+            fit,
         ),
         single(
             "ess_evolution", "sampler", f"Effective sample size of the {what} as draws accumulate.",
             f"Effective sample size of the {what} as draws accumulate: it should grow steadily.",
-            plots.ess_evolution(fit),
+            plots.ess_evolution,
+            fit,
         ),
         single(
             "chain_forest", "sampler", f"Intervals of the {what}, chain by chain.",
             f"The {what}, chain by chain: 50 and 95 % intervals, which should coincide.",
-            plots.chain_forest(fit),
+            plots.chain_forest,
+            fit,
         ),
     ]  # fmt: skip
     if "prior" in fit.data.children:
@@ -217,7 +223,8 @@ def _sampler(fit: Fit) -> list[Picture]:
             single(
                 "prior_posterior", "sampler", f"Prior and posterior of the {what}.",
                 f"Prior and posterior density of the {what}, in outcome units.",
-                plots.prior_posterior(fit),
+                plots.prior_posterior,
+            fit,
             )
         )  # fmt: skip
     return found

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bayesasthma import plots
 from bayesasthma.plots.style import arm_name, outcome_name, visit_name
-from bayesasthma.reporting.captioned_figure import Picture, draw
+from bayesasthma.reporting.captioned_figure import Drawing, draw
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.wording import interval, listed, number
 from bayesasthma.results.summaries import format_probability
@@ -147,7 +147,7 @@ def _outcomes(study: Study, table: pd.DataFrame) -> str:
     return " ".join(sentences)
 
 
-def joint_pictures(results: ReanalysisResults) -> list[Picture]:
+def joint_drawings(results: ReanalysisResults) -> list[Drawing]:
     """The shrinkage figure of every treated arm, if a joint model was fitted."""
     study = results.study
     if not len(results.joint):

@@ -11,7 +11,7 @@ from bayesasthma.comparison.prior_check import DEFAULT_RHO, prior_check
 from bayesasthma.plots.style import arm_name, outcome_name, reaction_label, visit_name
 from bayesasthma.priors.distributions import PriorSet
 from bayesasthma.priors.named_sets import registry
-from bayesasthma.reporting.captioned_figure import Picture, draw
+from bayesasthma.reporting.captioned_figure import Drawing, draw
 from bayesasthma.study.study import Study
 
 #: Conflicts below this are set in bold.
@@ -76,7 +76,7 @@ def _chance(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
-def prior_pictures(study: Study) -> list[Picture]:
+def prior_drawings(study: Study) -> list[Drawing]:
     """The section's figure."""
     return [
         draw(

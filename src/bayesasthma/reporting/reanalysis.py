@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from bayesasthma._files.output import write_csv, write_text
 from bayesasthma.comparison.posterior_beside_p import compare
 from bayesasthma.comparison.scepticism import refitter, scepticism
+from bayesasthma.dispatch import side_by_side
 from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.inference.adverse_fits import AdverseFit, fit_adverse
 from bayesasthma.inference.ahead import compiling_ahead
-from bayesasthma.inference.diagnostics import diagnostics_frame
+from bayesasthma.inference.diagnostics import Gate, diagnostics_frame
 from bayesasthma.inference.fitting import Fit, fit_table, silent
 from bayesasthma.inference.sampling import Progress, SamplerOptions, Stopwatch, versions
 from bayesasthma.models.design import design
@@ -178,13 +179,21 @@ def _results(
     sceptical: pd.DataFrame | None,
     run: dict[str, Any],
 ) -> ReanalysisResults:
+    every: list[Fit | AdverseFit] = [*table_fits, *adverse_fits]
+    # those of most outcomes at once, which take longest, first
+    order = sorted(range(len(every)), key=lambda i: -every[i].data["posterior"].nbytes)
+    _, found = side_by_side([partial(_summary, every[i]) for i in order])
+    summaries = [found[order.index(i)] for i in range(len(every))]
+    for item, summary in zip(every, summaries, strict=True):
+        vars(item)["gate"] = summary.gate  # worked out beside the table, perhaps in a helper
+    tables = [summary.table for summary in summaries]
+    table = pd.concat(tables[: len(table_fits)], ignore_index=True)
     adverse = (
-        pd.concat([adverse_effects(item) for item in adverse_fits], ignore_index=True)
+        pd.concat(tables[len(table_fits) :], ignore_index=True)
         if adverse_fits
         else pd.DataFrame(columns=ADVERSE_COLUMNS)
     )
-    every: list[Fit | AdverseFit] = [*table_fits, *adverse_fits]
-    table = pd.concat([effects(item) for item in table_fits], ignore_index=True)
+    joint = [summary.joint for summary in summaries if summary.joint is not None]
     compared = compare(list(table_fits), audit=findings, sceptical=sceptical, summaries=table)
     return ReanalysisResults(
         study=study,
@@ -194,7 +203,7 @@ def _results(
         adverse=adverse,
         comparison=compared,
         diagnostics=diagnostics_frame([item.gate for item in every]),
-        joint=_joint(table_fits),
+        joint=joint[0] if joint else pd.DataFrame(columns=JOINT_COLUMNS),
         audit=findings,
         run=run,
     )
@@ -219,12 +228,19 @@ def _run(
     }
 
 
-def _joint(table_fits: Sequence[Fit]) -> pd.DataFrame:
-    """Statements about several outcomes, of the joint fit if there is one."""
-    for fit in table_fits:
-        if fit.model == "joint" and (fit.study.outcomes["direction"] != 0).any():
-            return joint_effects(fit)
-    return pd.DataFrame(columns=JOINT_COLUMNS)
+class _Summary(NamedTuple):
+    """Table of effects of a fit, statements about several outcomes if it makes any, and gate."""
+
+    table: pd.DataFrame
+    joint: pd.DataFrame | None
+    gate: Gate
+
+
+def _summary(item: Fit | AdverseFit) -> _Summary:
+    if isinstance(item, AdverseFit):
+        return _Summary(adverse_effects(item), None, item.gate)
+    speaks = item.model == "joint" and (item.study.outcomes["direction"] != 0).any()
+    return _Summary(effects(item), joint_effects(item) if speaks else None, item.gate)
 
 
 def _own_version() -> str:

@@ -23,7 +23,7 @@ from bayesasthma.calibration.reliability import (
     share_true,
 )
 from bayesasthma.calibration.tabulation import size_label
-from bayesasthma.reporting.captioned_figure import Picture, single
+from bayesasthma.reporting.captioned_figure import Drawing, single
 from bayesasthma.reporting.shipped_proof import proof_folder
 
 #: The quantity a reader asks about first, by model.
@@ -66,7 +66,7 @@ class Trust:
     scenarios : list of tuple
         What is wrong with the patients, coverage with its interval, verdict; as text, the worst
         first.
-    pictures : list of Picture
+    drawings : list of Drawing
         Ranks of the default model, probabilities, coverage by scenario, decision rules.
     missing : list of str
         Parts of the proof that have not been made.
@@ -79,7 +79,7 @@ class Trust:
     probabilities: list[str]
     sizes: list[tuple[str, str]]
     scenarios: list[tuple[str, str, str]]
-    pictures: list[Picture]
+    drawings: list[Drawing]
     missing: list[str]
     stale: bool
 
@@ -118,7 +118,7 @@ def trust(folder: Path | None = None) -> Trust | None:
         limits(claims),
         _sizes(sizes),
         _scenarios(wrong),
-        _pictures(ranks, claims, wrong, rules),
+        _drawings(ranks, claims, wrong, rules),
         [name for name, why in found.items() if why == "missing"],
         any(why != "missing" for why in found.values()),
     )
@@ -129,9 +129,9 @@ def _table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False) if path.is_file() else pd.DataFrame()
 
 
-def _pictures(
+def _drawings(
     ranks: pd.DataFrame, claims: pd.DataFrame, wrong: pd.DataFrame, rules: pd.DataFrame
-) -> list[Picture]:
+) -> list[Drawing]:
     found = []
     default = ranks[ranks["case"] == "longitudinal"]
     if len(default):
@@ -143,7 +143,9 @@ def _pictures(
                 "Ranks of the truth under the default model at the paper's sizes, one line per "
                 "quantity: the share of studies with a smaller rank, minus what is expected. The "
                 "band holds 95 % of the lines of calibrated quantities.",
-                rank_figure(default, ""),
+                rank_figure,
+                default,
+                "",
             )
         )
     if len(claims):
@@ -156,7 +158,9 @@ def _pictures(
                 "about the last visit was true, by its posterior probability, with its 95 % "
                 "interval. On the grey line a probability is right as often as it says. "
                 f"Probabilities shared by fewer than {FEWEST} studies are left out.",
-                reliability_figure(claims, at_paper_sizes()),
+                reliability_figure,
+                claims,
+                at_paper_sizes(),
             )
         )
     if len(wrong):
@@ -168,7 +172,8 @@ def _pictures(
                 "Patients who break the assumptions: coverage of the posterior's 95 % interval, "
                 "with its Monte Carlo error, and of an analysis of the patients themselves, which "
                 "no reader of a paper can do.",
-                misspecification_figure(wrong),
+                misspecification_figure,
+                wrong,
             )
         )
     if len(rules):
@@ -179,7 +184,8 @@ def _pictures(
                 "Share of trials in which a decision rule declares a benefit, by true benefit.",
                 "Decision rules at 18 and 19 patients: at a true benefit of 0 the share is the "
                 "error rate, elsewhere the power; grey, the tests of the same trials.",
-                operating_figure(rules),
+                operating_figure,
+                rules,
             )
         )
     return found

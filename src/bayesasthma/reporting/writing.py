@@ -14,10 +14,10 @@ from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.plots.style import arm_name
 from bayesasthma.reporting.audit_section import audit_section
 from bayesasthma.reporting.brief import findings, gate_sentence, introduction
-from bayesasthma.reporting.captioned_figure import Picture
+from bayesasthma.reporting.captioned_figure import paint
 from bayesasthma.reporting.comparison_section import comparison_section
 from bayesasthma.reporting.curve_section import curve_section
-from bayesasthma.reporting.figures import pictures
+from bayesasthma.reporting.figures import drawings as results_drawings
 from bayesasthma.reporting.joint_section import joint_section
 from bayesasthma.reporting.limitations import limitations
 from bayesasthma.reporting.methods import command, fit_descriptions
@@ -49,6 +49,7 @@ SECTIONS = (
     "priors",
     "predictive",
     "sampler",
+    "trust",
 )
 TEMPLATES = files("bayesasthma.reporting") / "templates"
 
@@ -56,14 +57,21 @@ TEMPLATES = files("bayesasthma.reporting") / "templates"
 def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     """Write the report's files; see `bayesasthma.reporting.write_report`."""
     curve = curve_section(results.study, load_sensitivity(results.study, folder))
-    drawn = [*pictures(results), *curve.pictures]
-    content = context(results, drawn) | {"sensitivity": curve}
+    proof = trust()
+    drawings = [
+        *results_drawings(results), *curve.drawings, *(proof.drawings if proof is not None else [])
+    ]  # fmt: skip
+    content, pictures = paint(drawings, lambda: context(results))
+    sections = {name: [p for p in pictures if p.section == name] for name in SECTIONS}
+    content |= {"sensitivity": curve, "trust": proof, "figures": sections}
     environment = _environment()
     page = environment.get_template("report.html.j2").render(content)
     summary = environment.get_template("summary.md.j2").render(content)
     try:
         written = [
-            _replace(folder / "figures" / f"{picture.name}.png", picture.wide) for picture in drawn
+            _replace(folder / "figures" / f"{picture.name}.png", picture.wide)
+            for picture in pictures
+            if picture.section != "trust"  # of the package, not of this study
         ]
         _remove_others(folder / "figures", written)
         written.append(_replace(folder / "report.html", page.encode()))
@@ -74,12 +82,9 @@ def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     return written
 
 
-def context(results: ReanalysisResults, drawn: list[Picture]) -> dict[str, Any]:
-    """Everything the templates print."""
+def context(results: ReanalysisResults) -> dict[str, Any]:
+    """What the templates print of the results, but for figures."""
     study, fit = results.study, main_fit(results)
-    sections: dict[str, list[Picture]] = {name: [] for name in SECTIONS}
-    for picture in drawn:
-        sections[picture.section].append(picture)
     adverse = []
     for arm in study.treatments:
         readings, rows = adverse_rows(results, arm)
@@ -95,7 +100,6 @@ def context(results: ReanalysisResults, drawn: list[Picture]) -> dict[str, Any]:
         "study": study,
         "results": results,
         "fit": fit,
-        "figures": sections,
         "introduction": introduction(study),
         "gate": gate_sentence(results),
         "findings": findings(results),
@@ -108,7 +112,6 @@ def context(results: ReanalysisResults, drawn: list[Picture]) -> dict[str, Any]:
         "gate_rows": gate_rows(results),
         "priors": prior_section(study) if fit is not None else None,
         "limitations": limitations(results),
-        "trust": trust(),
         "methods": fit_descriptions(results),
         "command": command(results),
         "audit": audit_section(results),

@@ -113,6 +113,7 @@ def _closed_form(table: pd.DataFrame, fit: AdverseFit, ci_prob: float) -> pd.Dat
     }
     tail = (1 - ci_prob) / 2
     control_arm = fit.counts.arms[0]
+    fewer: dict[tuple[str, str, str], float] = {}  # one number for all estimands of a contrast
     for row in table.itertuples():
         own = posterior.get((row.reaction, row.visit, row.arm))
         if own is None:
@@ -122,7 +123,10 @@ def _closed_form(table: pd.DataFrame, fit: AdverseFit, ci_prob: float) -> pd.Dat
             table.loc[row.Index, ["mean", "sd", "median", "ci_low", "ci_high"]] = values
         elif row.estimand in CONTRASTS:
             control = posterior[row.reaction, row.visit, control_arm]
-            table.loc[row.Index, "p_benefit"] = probability_less(own, control)
+            contrast = (str(row.reaction), str(row.visit), str(row.arm))
+            if (probability := fewer.get(contrast)) is None:
+                probability = fewer[contrast] = probability_less(own, control)
+            table.loc[row.Index, "p_benefit"] = probability
             table.loc[row.Index, "p_benefit_mcse"] = 0.0
             if row.estimand == "risk_difference":
                 moments = [own.mean() - control.mean(), float(np.hypot(own.std(), control.std()))]
