@@ -47,7 +47,7 @@ def test_draws_are_those_of_nutpies_own_conversion() -> None:
         chains=2,
         cores=1,
         seed=7,
-        target_accept=options.target_accept,
+        target_accept=options.acceptance(compiled.n_dim),
         maxdepth=options.max_depth,
         adaptation=adaptation(compiled.n_dim),
         progress_bar=False,

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from bayesasthma.commands._options import (
+    DRAWS,
     GATE_FAILED,
+    TUNE,
     BaselineOption,
     ChainsOption,
     DrawsOption,
@@ -51,8 +53,8 @@ app.command()(calibrate)
 def reanalyse(
     study: StudyArg = "liu2025",
     out: OutOption = None,
-    draws: DrawsOption = 2000,
-    tune: TuneOption = 1000,
+    draws: DrawsOption = DRAWS,
+    tune: TuneOption = TUNE,
     chains: ChainsOption = 4,
     seed: SeedOption = 20250711,
     as_json: JsonOption = False,
@@ -120,8 +122,8 @@ def fit(
         typer.Option("--rounding/--no-rounding", help="Model the rounding of printed numbers."),
     ] = None,
     baseline: BaselineOption = None,
-    draws: DrawsOption = 2000,
-    tune: TuneOption = 1000,
+    draws: DrawsOption = DRAWS,
+    tune: TuneOption = TUNE,
     chains: ChainsOption = 4,
     seed: SeedOption = 20250711,
     out: OutOption = None,
@@ -229,8 +231,8 @@ app.command()(sensitivity)
 def report(
     study: StudyArg = "liu2025",
     out: OutOption = None,
-    draws: DrawsOption = 2000,
-    tune: TuneOption = 1000,
+    draws: DrawsOption = DRAWS,
+    tune: TuneOption = TUNE,
     chains: ChainsOption = 4,
     seed: SeedOption = 20250711,
     as_json: JsonOption = False,

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from bayesasthma.commands._options import (
+    DRAWS,
     GATE_FAILED,
+    TUNE,
     BaselineOption,
     ChainsOption,
     DrawsOption,
@@ -42,8 +44,8 @@ def quote(
     despite_gate: Annotated[
         bool, typer.Option("--despite-gate", help="Quote although the gate fails; says so.")
     ] = False,
-    draws: DrawsOption = 2000,
-    tune: TuneOption = 1000,
+    draws: DrawsOption = DRAWS,
+    tune: TuneOption = TUNE,
     chains: ChainsOption = 4,
     seed: SeedOption = 20250711,
     out: OutOption = None,

@@ -150,7 +150,7 @@ def refitter(
             model = with_data(ready[own.key[0]], own.values(spec))
             tree = sample(model, first, own.patients)
             if not _passes(tree, own.key):
-                rate = max(options.target_accept, CLOSER)
+                rate = max(options.target_accept or 0.0, CLOSER)
                 closer = replace(first, tune=options.tune, target_accept=rate)
                 tree = sample(model, closer, own.patients)
             return tree

@@ -15,7 +15,12 @@ from bayesasthma.dispatch import Outcome, Task, open_pool
 from bayesasthma.dispatch import run as run_tasks
 from bayesasthma.errors import UsageError
 from bayesasthma.inference.graphs import graph_key
-from bayesasthma.inference.sampling import PATIENTS_MANY, Progress, SamplerOptions
+from bayesasthma.inference.sampling import (
+    CLOSE_ACCEPTANCE,
+    PATIENTS_MANY,
+    Progress,
+    SamplerOptions,
+)
 from bayesasthma.models.design import Design
 from bayesasthma.priors.named_sets import prior_set
 from bayesasthma.specification_curve.fingerprints import digest, environment
@@ -269,7 +274,8 @@ def options_of(study: Study, choices: Choices, options: SamplerOptions) -> Sampl
     """
     alone, many = SamplerOptions(), study.arms["n"].max() > PATIENTS_MANY
     if many or isinstance(choices, AdverseChoices) or sampled_at_once(study, choices):
-        options = replace(options, target_accept=max(options.target_accept, alone.target_accept))
+        rate = max(options.target_accept or 0.0, CLOSE_ACCEPTANCE)
+        options = replace(options, target_accept=rate)
     if many:
         options = replace(options, tune=max(options.tune, alone.tune))
     return options
