@@ -36,7 +36,12 @@ KEYS = (
     "methods",
     "exclusions",
     "covariates",
+    "decimal",
+    "value_is",
 )
+#: Decimal marks, and what a bundle can say of the number beside a mean.
+DECIMALS = (".", ",")
+VALUE_IS = ("sd", "se")
 ARM_KEYS = ("id", "label", "role", "n")
 VISIT_KEYS = ("id", "label", "week", "baseline")
 METHOD_KEYS = (
@@ -69,6 +74,10 @@ class Header:
         Columns ``criterion, variable, level``.
     covariates : tuple of str
         Columns of ``patients.csv`` that models adjust for.
+    decimal : str or None
+        Decimal mark of the printed numbers, if stated.
+    value_is : str
+        What the number beside a mean in one cell is, if stated: ``sd`` or ``se``.
     """
 
     title: str
@@ -81,6 +90,15 @@ class Header:
     methods: dict[str, Any]
     exclusions: pd.DataFrame
     covariates: tuple[str, ...]
+    decimal: str | None = None
+    value_is: str = ""
+
+    @property
+    def alpha(self) -> float:
+        """Significance level that the paper states; 0.05 if it states none."""
+        value = self.methods.get("alpha", 0.05)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return float(value) if number and 0 < value < 1 else 0.05
 
 
 @dataclass(frozen=True)
@@ -126,6 +144,16 @@ class _Table:
             return float(value)
         return None
 
+    def word(self, key: str, allowed: Collection[str]) -> str:
+        """One of a few words; empty if absent or another."""
+        value = self.values.get(key)
+        if value is None:
+            return ""
+        if value not in allowed:
+            self.bad(key, " or ".join(f'"{word}"' for word in allowed))
+            return ""
+        return str(value)
+
     def tables(self, key: str) -> list[_Table]:
         """The ``[[key]]`` tables, numbered from 1."""
         value = self.values.get(key, [])
@@ -165,6 +193,8 @@ def read_header(folder: Path, collector: Collector, checksums: dict[str, str]) -
         methods=_methods(top),
         exclusions=_exclusions(top),
         covariates=_covariates(top),
+        decimal=top.word("decimal", DECIMALS) or None,
+        value_is=top.word("value_is", VALUE_IS),
     )
 
 

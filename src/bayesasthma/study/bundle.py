@@ -12,8 +12,10 @@ import xarray as xr
 
 from bayesasthma.errors import StudyError, UsageError
 from bayesasthma.study._bundle_header import Header, read_header, read_outcomes
+from bayesasthma.study._bundle_moments import GEOMETRIC, on_log_scale
 from bayesasthma.study._bundle_records import (
     Ids,
+    frame,
     read_adverse,
     read_baseline,
     read_claims,
@@ -22,6 +24,7 @@ from bayesasthma.study._bundle_records import (
     subjects,
 )
 from bayesasthma.study._bundle_table import (
+    SUMMARIES,
     patient_table,
     read_correlations,
     read_patients,
@@ -37,12 +40,18 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("domain", "mcid", "mcid_kind", "mcid_source", "minimum", "maximum", "items"),
     ),
     "summaries.csv": (
-        ("outcome", "arm", "visit", "mean"),
-        ("statistic", "n", "sd", "se", "ci_low", "ci_high"),
+        ("outcome", "arm", "visit"),
+        (
+            *("mean", "value", "value_is", "statistic", "n"),
+            *("sd", "se", "cv", "ci_low", "ci_high", "ci_prob"),
+        ),
     ),
     "correlations.csv": (("outcome", "arm", "visit_1", "visit_2", "correlation"), ()),
     "tests.csv": (("table", "kind", "outcome", "p"), ("arm", "visit", "test")),
-    "baseline.csv": (("variable", "arm"), ("level", "mean", "sd", "count", "percent", "n")),
+    "baseline.csv": (
+        ("variable", "arm"),
+        ("level", "value", "value_is", "mean", "sd", "count", "percent", "n"),
+    ),
     "adverse.csv": (("visit", "reaction", "arm", "events"), ("severity", "n", "percent")),
     "claims.csv": (
         ("where", "refers_to", "value"),
@@ -115,7 +124,7 @@ def _find(path_or_name: str | Path) -> Path:
 
 def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Study | None:
     header = read_header(folder, collector, checksums)
-    sheets = _sheets(folder, collector, checksums)
+    sheets = _sheets(folder, collector, checksums, header.decimal if header else None)
     outcomes = _declared(sheets)
     if header is None:
         return None
@@ -131,9 +140,12 @@ def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Stud
         collector.add("study.toml", None, "covariates", found, "patients.csv, which has them")
     patients = None
     table: xr.Dataset | None = None
+    summaries = frame([], SUMMARIES)
     pinned: dict[tuple[str, str, str], int] = {}
     if (sheet := sheets["summaries.csv"]) is not None:
-        table, pinned = summary_table(sheet, outcomes, arms, visits, base)
+        table, summaries, pinned = summary_table(
+            sheet, outcomes, arms, visits, base, header.value_is or "sd"
+        )
     if (sheet := sheets["patients.csv"]) is not None:
         patients = read_patients(sheet, outcomes, arms, visits, header.covariates)
         if table is None:
@@ -141,13 +153,16 @@ def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Stud
     correlations = read_correlations(
         sheets["correlations.csv"], ids.outcomes, ids.arms, ids.visits, table, base, pinned
     )
-    tests = read_tests(sheets["tests.csv"], ids)
+    tests = read_tests(sheets["tests.csv"], ids, header.alpha)
     adverse = read_adverse(sheets["adverse.csv"], ids)
     claims = read_claims(sheets["claims.csv"], ids)
     external = read_external(sheets["external.csv"], ids)
     if table is None or (sheet := sheets["outcomes.csv"]) is None:
         return None
     _require_data(table, sheet, sheets["summaries.csv"])
+    geometric = summaries.loc[summaries["statistic"] == GEOMETRIC, "outcome"]
+    if len(geometric):
+        outcomes = on_log_scale(outcomes, list(geometric.unique()))
     return Study(
         name=folder.resolve().name,
         title=header.title,
@@ -170,11 +185,12 @@ def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Stud
         methods=header.methods,
         exclusions=header.exclusions,
         covariates=header.covariates,
+        summaries=summaries,
     )
 
 
 def _sheets(
-    folder: Path, collector: Collector, checksums: dict[str, str]
+    folder: Path, collector: Collector, checksums: dict[str, str], decimal: str | None
 ) -> dict[str, Sheet | None]:
     """Every CSV file of the bundle, None if absent or unusable."""
     there = [name for name in COLUMNS if (folder / name).exists()]
@@ -192,7 +208,7 @@ def _sheets(
         open_ended = name == "patients.csv"
         columns = COLUMNS[name]
         sheets[name] = read_sheet(
-            folder / name, *columns, collector, checksums, open_ended=open_ended
+            folder / name, *columns, collector, checksums, open_ended=open_ended, decimal=decimal
         )
     return sheets
 
