@@ -38,12 +38,22 @@ def study_list(as_json: JsonOption = False) -> None:
 
 @app.command("check")
 def study_check(study: StudyArg, as_json: JsonOption = False) -> None:
-    """Validate a bundle; reports every problem at once."""
+    """Validate a bundle; reports every problem at once, then what it says twice and otherwise."""
     from bayesasthma.study.bundle import load_study
+    from bayesasthma.study.printed_twice import NOTE, printed_twice
 
     item = load_study(study)
-    facts = {"study": item.name, "valid": True, "outcomes": len(item.outcomes)}
-    Console(False, as_json).facts(facts, f"{item}\nno problems found")
+    remarks = printed_twice(item)
+    asked = [remark for remark in remarks if remark.weight != NOTE]
+    facts = {
+        "study": item.name,
+        "valid": True,
+        "outcomes": len(item.outcomes),
+        "remarks": [vars(remark) for remark in remarks],
+    }
+    lines = [f"{remark.weight}: {remark.where}: {remark.text}" for remark in remarks]
+    last = f"{len(asked)} to look at; the bundle can be used" if asked else "no problems found"
+    Console(False, as_json).facts(facts, "\n".join([str(item), *lines, last]))
 
 
 @app.command("new")

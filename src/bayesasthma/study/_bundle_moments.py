@@ -20,6 +20,8 @@ CI_LEVEL = 0.95
 GEOMETRIC = "geometric_mean"
 _GEOMETRIC_SPREAD = "a CV, a geometric SD (as sd) or an interval, for a geometric mean"
 _COMMAS = ' (for decimal commas say decimal = "," in study.toml; write "to" between two ends)'
+#: Column of `differences.csv` with the difference itself.
+ESTIMATE = "estimate"
 #: Columns that a `value` stands in for.
 APART = ("mean", "sd", "se", "cv", "ci_low", "ci_high")
 _VALUE = "a mean with its SD, SE or interval, such as 16.8 ± 4.3, 16.8 (4.3) or 16.8 [15.1, 18.5]"
@@ -147,6 +149,46 @@ def _from_value(row: Row, value_is: str, prob: float, geometric: bool) -> Printe
     _expect(inside, row, "value", "a mean inside its interval, the lower end first")
     _expect(low.value > 0 or not geometric, row, "value", "an interval above 0")
     return PrintedRow(cell.middle, ci_low=low, ci_high=high, ci_prob=prob, geometric=geometric)
+
+
+def printed_estimate(row: Row) -> PrintedRow | None:
+    """An estimate with its standard error or interval; None where something is wrong.
+
+    In the columns estimate, se, ci_low, ci_high, or together in `value`, where one number beside
+    the estimate has to be called an SE.
+    """
+    known, prob = row.choice("value_is", ("se", "ci"), blank=True), _level(row)
+    if known is None or prob is None:
+        return None
+    try:
+        return _value_of_estimate(row, prob) if row.text("value") else _estimate(row, prob)
+    except _Refused:
+        return None
+
+
+def _value_of_estimate(row: Row, prob: float) -> PrintedRow:
+    there = next((name for name in (ESTIMATE, "se", "ci_low", "ci_high") if row.text(name)), "")
+    _expect(not there, row, there, "a blank, since the row has a value")
+    cell = _cell(row)
+    kind = cell.stated or row.text("value_is") or ("ci" if cell.interval else "")
+    _expect(kind in {"se", "ci"}, row, "value", "an SE or interval, named so in cell or value_is")
+    printed = _from_value(row, kind, prob, geometric=False)
+    assert printed.mean is not None
+    return printed
+
+
+def _estimate(row: Row, prob: float) -> PrintedRow:
+    row.required(ESTIMATE)
+    numbers = {name: row.number(name) for name in (ESTIMATE, "ci_low", "ci_high")}
+    numbers["se"] = row.number("se", above=0)
+    if numbers[ESTIMATE] is None or any(row.text(k) and numbers[k] is None for k in numbers):
+        raise _Refused
+    low, high, se = numbers["ci_low"], numbers["ci_high"], numbers["se"]
+    complete = (low is not None and high is not None) or (se is not None and low is high)
+    _expect(complete, row, "ci_low", "both ends of an interval, or a standard error")
+    if not check_interval(row, low, numbers[ESTIMATE], high, ESTIMATE):
+        raise _Refused
+    return PrintedRow(numbers[ESTIMATE], se=se, ci_low=low, ci_high=high, ci_prob=prob)
 
 
 def _cell(row: Row) -> PrintedValue:

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesasthma.errors import StudyError, UsageError
+from bayesasthma.study._bundle_differences import read_differences
 from bayesasthma.study._bundle_header import Header, read_header, read_outcomes
 from bayesasthma.study._bundle_moments import GEOMETRIC, on_log_scale
 from bayesasthma.study._bundle_records import (
@@ -45,6 +46,10 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             *("mean", "value", "value_is", "statistic", "n"),
             *("sd", "se", "cv", "ci_low", "ci_high", "ci_prob"),
         ),
+    ),
+    "differences.csv": (
+        ("outcome", "arm", "visit", "adjusted_for"),
+        ("value", "value_is", "estimate", "se", "ci_low", "ci_high", "ci_prob", "method"),
     ),
     "correlations.csv": (("outcome", "arm", "visit_1", "visit_2", "correlation"), ()),
     "tests.csv": (("table", "kind", "outcome", "p"), ("arm", "visit", "test")),
@@ -154,6 +159,7 @@ def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Stud
         sheets["correlations.csv"], ids.outcomes, ids.arms, ids.visits, table, base, pinned
     )
     tests = read_tests(sheets["tests.csv"], ids, header.alpha)
+    differences = read_differences(sheets["differences.csv"], ids, next(iter(ids.arms), ""), base)
     adverse = read_adverse(sheets["adverse.csv"], ids)
     claims = read_claims(sheets["claims.csv"], ids)
     external = read_external(sheets["external.csv"], ids)
@@ -186,6 +192,7 @@ def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Stud
         exclusions=header.exclusions,
         covariates=header.covariates,
         summaries=summaries,
+        differences=differences,
     )
 
 

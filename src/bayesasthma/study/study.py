@@ -55,6 +55,10 @@ class Study:
         ``outcome, arm, visit, statistic`` ("level", "change", "geometric_mean"), ``n, mean, sd, se,
         cv, ci_low, ci_high, ci_prob``, their steps, ``line``, ``note``, ``source``; empty for
         patient-level data.
+    differences : DataFrame
+        Printed differences, treated minus control: ``outcome, arm, visit, adjusted_for``
+        ("baseline", "none" or other words), ``method, estimate, se, ci_low, ci_high, ci_prob``,
+        their steps, ``line``, ``note``, ``source``.
     checksums : dict
         SHA-256 of every file read.
     """
@@ -82,6 +86,7 @@ class Study:
     covariates: tuple[str, ...] = ()
     reading: str = ""
     summaries: pd.DataFrame = field(default_factory=pd.DataFrame)
+    differences: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
         """Keep own copies, so that nobody else holds what the study holds."""
