@@ -16,6 +16,7 @@ import pandas as pd
 from bayesasthma.study._sheets import (
     FREE_COLUMNS,
     Collector,
+    Given,
     Row,
     Sheet,
     read_text,
@@ -163,10 +164,11 @@ class _Table:
         return [_Table(f"{key}[{i}]", item, self.collector) for i, item in enumerate(value, 1)]
 
 
-def read_header(folder: Path, collector: Collector, checksums: dict[str, str]) -> Header | None:
+def read_header(
+    path: Path | Given | None, collector: Collector, checksums: dict[str, str]
+) -> Header | None:
     """Read ``study.toml``; problems go to the collector, None if it is no TOML at all."""
-    path = folder / FILE
-    if not path.exists():
+    if path is None:
         collector.add(FILE, None, "", "", "this file in the bundle")
         return None
     text = read_text(path, collector, checksums)

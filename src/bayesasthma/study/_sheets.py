@@ -23,6 +23,7 @@ from bayesasthma.study._printed_numbers import (
 __all__ = [
     "FREE_COLUMNS",
     "Collector",
+    "Given",
     "Number",
     "PrintedP",
     "Row",
@@ -177,8 +178,18 @@ class Sheet:
         return iter(self.rows)
 
 
-def read_text(path: Path, collector: Collector, checksums: dict[str, str]) -> str | None:
+@dataclass(frozen=True)
+class Given:
+    """Text that stands for a file, as of a sheet of a workbook; ``name`` is what messages say."""
+
+    name: str
+    text: str
+
+
+def read_text(path: Path | Given, collector: Collector, checksums: dict[str, str]) -> str | None:
     """Decode a file as UTF-8 (a byte-order mark is dropped) and keep its SHA-256."""
+    if isinstance(path, Given):
+        return path.text
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -195,7 +206,7 @@ def read_text(path: Path, collector: Collector, checksums: dict[str, str]) -> st
 
 
 def read_sheet(
-    path: Path,
+    path: Path | Given,
     required: tuple[str, ...],
     optional: tuple[str, ...],
     collector: Collector,
@@ -208,7 +219,7 @@ def read_sheet(
 
     Parameters
     ----------
-    path : Path
+    path : Path or Given
     required, optional : tuple of str
         Columns; ``note`` and ``source`` are always free.
     collector, checksums

@@ -24,6 +24,7 @@ from bayesasthma.study._bundle_records import (
     read_tests,
     subjects,
 )
+from bayesasthma.study._bundle_source import SUFFIX, Source, open_source
 from bayesasthma.study._bundle_table import (
     SUMMARIES,
     patient_table,
@@ -89,8 +90,8 @@ def load_study(path_or_name: str | Path = "liu2025") -> Study:
     Parameters
     ----------
     path_or_name : str or Path
-        A bundle's folder, or the name of a bundled study. A folder comes first, unless it has no
-        ``study.toml`` and a bundled study has its name.
+        A bundle's folder, a workbook with a sheet per file, or the name of a bundled study. A
+        folder comes first, unless it has no ``study.toml`` and a bundled study has its name.
 
     Returns
     -------
@@ -108,7 +109,9 @@ def load_study(path_or_name: str | Path = "liu2025") -> Study:
     checksums: dict[str, str] = {}
     study = _read(folder, collector, checksums)
     if collector.problems or study is None:
-        raise StudyError(folder.resolve().name, collector.problems)
+        whole = folder.resolve()
+        name = whole.stem if folder.is_file() else whole.name
+        raise StudyError(name, collector.problems)
     return study
 
 
@@ -116,10 +119,13 @@ def _find(path_or_name: str | Path) -> Path:
     name, folder, bundled = str(path_or_name), Path(path_or_name), bundled_studies()
     if name in bundled and not (folder / "study.toml").is_file():
         return bundled[name]
-    if name and folder.is_dir():
+    if name and (folder.is_dir() or (folder.is_file() and folder.suffix == SUFFIX)):
         return folder
     if folder.exists() and name:
-        raise UsageError(f"{name!r} is a file; a bundle is a folder with study.toml in it")
+        raise UsageError(
+            f"{name!r} is a file; a bundle is a folder with study.toml in it, or a workbook "
+            f"({SUFFIX})"
+        )
     close = difflib.get_close_matches(name, bundled, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     raise UsageError(
@@ -127,9 +133,10 @@ def _find(path_or_name: str | Path) -> Path:
     )
 
 
-def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Study | None:
-    header = read_header(folder, collector, checksums)
-    sheets = _sheets(folder, collector, checksums, header.decimal if header else None)
+def _read(path: Path, collector: Collector, checksums: dict[str, str]) -> Study | None:
+    source = open_source(path, list(COLUMNS), collector, checksums)
+    header = read_header(source.header(), collector, checksums)
+    sheets = _sheets(source, collector, checksums, header.decimal if header else None)
     outcomes = _declared(sheets)
     if header is None:
         return None
@@ -170,7 +177,7 @@ def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Stud
     if len(geometric):
         outcomes = on_log_scale(outcomes, list(geometric.unique()))
     return Study(
-        name=folder.resolve().name,
+        name=source.name,
         title=header.title,
         citation=header.citation,
         design=header.design,
@@ -197,10 +204,11 @@ def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Stud
 
 
 def _sheets(
-    folder: Path, collector: Collector, checksums: dict[str, str], decimal: str | None
+    source: Source, collector: Collector, checksums: dict[str, str], decimal: str | None
 ) -> dict[str, Sheet | None]:
     """Every CSV file of the bundle, None if absent or unusable."""
-    there = [name for name in COLUMNS if (folder / name).exists()]
+    files = source.files(list(COLUMNS), decimal)
+    there = list(files)
     if "outcomes.csv" not in there:
         collector.add("outcomes.csv", None, "", "", "this file in the bundle")
     data = [name for name in ("summaries.csv", "patients.csv") if name in there]
@@ -215,7 +223,7 @@ def _sheets(
         open_ended = name == "patients.csv"
         columns = COLUMNS[name]
         sheets[name] = read_sheet(
-            folder / name, *columns, collector, checksums, open_ended=open_ended, decimal=decimal
+            files[name], *columns, collector, checksums, open_ended=open_ended, decimal=decimal
         )
     return sheets
 

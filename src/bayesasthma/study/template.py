@@ -117,9 +117,9 @@ ROWS: dict[str, list[dict[str, str]]] = {
 GUIDE = """\
 # A study bundle
 
-Fill in `study.toml` and the CSV files, then run `bayesasthma study check` on this folder. Every row
-in them is an example. `study.toml`, `outcomes.csv` and `summaries.csv` (or `patients.csv`) are
-needed; the others may be deleted.
+Fill in `study.toml` and the CSV files, then run `bayesasthma study check` on this folder: it names
+what is still an example or to be filled in. `study.toml`, `outcomes.csv` and `summaries.csv` (or
+`patients.csv`) are needed; the others may be deleted.
 
 - Copy numbers as they are printed: `1.50` is not `1.5`, since the last place tells the rounding.
 - Decimals have a point, unless `study.toml` says `decimal = ","`. In one cell the number beside a
@@ -180,13 +180,23 @@ def write_template(folder: str | Path) -> list[Path]:
     UsageError
         If the folder is not empty, is a file, or cannot be written to; then nothing is left in it.
     """
-    folder = Path(folder)
+    texts = {"study.toml": STUDY}
+    texts |= {name: _csv(name, rows) for name, rows in ROWS.items()}
+    return write_files(Path(folder), texts)
+
+
+def write_files(folder: Path, texts: dict[str, str]) -> list[Path]:
+    """Write a bundle's files and the guide to them into a new or empty folder.
+
+    Raises
+    ------
+    UsageError
+        If the folder is not empty, is a file, or cannot be written to; then nothing is left in it.
+    """
     existed = folder.exists()
     if existed and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{str(folder)!r} exists and is not an empty folder")
-    texts = {"study.toml": STUDY}
-    texts |= {name: _csv(name, rows) for name, rows in ROWS.items()}
-    texts["README.md"] = GUIDE + "".join(_described(name) for name in COLUMNS)
+    texts = texts | {"README.md": GUIDE + "".join(_described(name) for name in COLUMNS)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
