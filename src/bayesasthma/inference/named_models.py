@@ -12,7 +12,6 @@ from bayesasthma.inference.sampling import Progress, SamplerOptions
 from bayesasthma.likelihood.correlation import CorrelationPrior
 from bayesasthma.models.specification import Baseline, Variance, table_spec
 from bayesasthma.study.implied_correlations import with_implied_correlations
-from bayesasthma.study.printed_twice import impossible_changes
 from bayesasthma.study.readings import Reading, read_as
 from bayesasthma.study.study import Study
 
@@ -89,8 +88,6 @@ def fit(
             "no printed difference or stated paired t test gives a correlation; `study check` says "
             "why, row by row"
         )
-    for left_out in impossible_changes(study):
-        progress(f"{left_out.where}: {left_out.text}; no correlation is taken from it")
     structure = None if correlation == PRINTED else correlation
     spec = table_spec(model, prior, structure, variance, rounding, baseline)
     study = read_as(given, Reading.parse(scale, dispersion))

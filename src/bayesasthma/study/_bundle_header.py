@@ -55,6 +55,15 @@ METHOD_KEYS = (
     "primary",
 )
 EXCLUSION_KEYS = ("criterion", "variable", "level")
+#: Designs and scales that the models are not made for; docs/bundles.md says what can be done.
+CROSSOVER = re.compile(r"\bcross-?\s?over\b", re.IGNORECASE)
+NO_CROSSOVER = re.compile(
+    r"\bparallel\b|\b(no|without|not)\b[^.;]*\bcross|\bfirst period\b|\bpost-?crossover\b",
+    re.IGNORECASE,
+)
+ORDINAL = re.compile(
+    r"\bordinal\b|^(rank|ranks|grade|grades|category|categories|class|stage)$", re.IGNORECASE
+)
 #: Ids an outcome cannot have, since `patients.csv` has columns of these names.
 RESERVED = ("patient", "arm", "visit", *sorted(FREE_COLUMNS))
 
@@ -184,10 +193,17 @@ def read_header(
     top = _Table("", values, collector)
     top.known(KEYS)
     visits, baseline = _visits(top)
+    design = top.text("design")
+    if CROSSOVER.search(design) and not NO_CROSSOVER.search(design):
+        top.bad(
+            "design",
+            "parallel groups: the arms of a crossover are the same patients, which the models do "
+            'not allow for (its first period alone can be entered: say "first period" here)',
+        )
     return Header(
         title=top.text("title", required=True),
         citation=top.text("citation", required=True),
-        design=top.text("design"),
+        design=design,
         randomised=top.flag("randomised", required=True),
         arms=_arms(top),
         visits=visits,
@@ -317,6 +333,13 @@ def read_outcomes(sheet: Sheet) -> pd.DataFrame:
         outcome = row.required("outcome")
         row.required("label")
         direction = row.choice("direction", DIRECTIONS)
+        for name in ("label", "unit"):
+            if ORDINAL.search(row.text(name)):
+                row.bad(
+                    name,
+                    "a scale of which means make sense: an ordinal one is out of scope (counts of "
+                    "a category or better can stand in adverse.csv)",
+                )
         mcid, kind = _mcid(row)
         low, high = row.number("minimum"), row.number("maximum")
         if low is not None and high is not None and low.value >= high.value:

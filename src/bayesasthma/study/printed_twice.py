@@ -160,7 +160,7 @@ def impossible_changes(study: Study) -> Iterator[Remark]:
         one, two = (levels.sel(visit=v) for v in (first["visit"], last["visit"]))
         s, u = float(one["sd"]), float(two["sd"])
         low, high = abs(s - u), s + u
-        if low < sd < high:
+        if low < sd < high or not np.isfinite([s, u, sd]).all():
             continue
         slack = (step + float(one["sd_step"]) + float(two["sd_step"])) / 2 + _SLACK
         certain = _same_patients(row, first, last) and not low - slack <= sd <= high + slack
