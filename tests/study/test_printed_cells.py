@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
@@ -224,3 +226,18 @@ def test_p_values_in_any_style_are_read_back(digits: int, operator: str, leading
             continue
         assert parsed is not None
         assert (parsed.value, parsed.operator, parsed.decimals) == (digits / 10_000, asked, 4)
+
+
+def test_the_cells_that_the_documentation_shows_are_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "bundles.md").read_text("utf-8")
+    _, means, counts, p_values, *_ = re.split(r"^##", page, flags=re.MULTILINE)[1:]
+    rows = [line.split("|")[1] for line in means.splitlines() if line.startswith("| `")]
+    shown = [cell for row in rows for cell in re.findall(r"`([0-9][^`]*)`", row)]
+    assert len(shown) >= 12
+    assert all(parse_value(cell) is not None for cell in shown), shown
+    shown = re.findall(r"`([0-9][^`]*)`", counts)
+    assert len(shown) >= 6
+    assert all(parse_count(cell) is not None for cell in shown), shown
+    shown = re.findall(r"`([^`]*[0-9][^`]*)`", p_values.partition("`≤`")[0])[1:]
+    assert len(shown) >= 6
+    assert all(parse_p(cell) is not None for cell in shown), shown

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bayesasthma.auditing import audit
 from bayesasthma.errors import Problem, StudyError, UsageError
 from bayesasthma.models.design import design
 from bayesasthma.study.bundle import load_study
@@ -349,6 +350,19 @@ def test_ns_in_a_bundle_is_above_the_level_it_states(tmp_path: Path) -> None:
     tests = "table,kind,outcome,visit,p\nTable 2,between,score,end,NS\n"
     (row,) = load_study(write(tmp_path, BASE, tests=tests)).tests.to_dict("records")
     assert (row["p"], row["p_operator"], row["p_value"]) == ("NS", ">", 0.01)
+
+
+@pytest.mark.parametrize(("said", "contradicted"), [("P<0.001†", True), ("n.s.", False)])
+def test_claims_of_p_values_in_any_style_are_audited(
+    tmp_path: Path, said: str, contradicted: bool
+) -> None:
+    files = {
+        "tests": "table,kind,outcome,visit,p\nTable 2,between,score,start,NS\n",
+        "claims": "where,refers_to,value,outcome,visit,statistic\n"
+        f"Abstract,score,{said},score,start,p\n",
+    }
+    found = audit(load_study(write(tmp_path, BASE, **files))).findings
+    assert (found["kind"] == "text").any() == contradicted
 
 
 def test_an_impossible_sd_of_change_is_kept_and_pins_nothing(tmp_path: Path) -> None:

@@ -176,6 +176,7 @@ def _read(path: Path, collector: Collector, checksums: dict[str, str]) -> Study 
     geometric = summaries.loc[summaries["statistic"] == GEOMETRIC, "outcome"]
     if len(geometric):
         outcomes = on_log_scale(outcomes, list(geometric.unique()))
+        outcomes.loc[list(geometric.unique()), "items"] = np.nan  # no granularity of logarithms
     return Study(
         name=source.name,
         title=header.title,
