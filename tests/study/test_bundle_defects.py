@@ -191,7 +191,6 @@ DEFECTS: list[tuple[str, str, str, int | None, str, str]] = [
     ("summaries.csv", "16.8,4.3", "16.8,0", 2, "sd", "above 0"),
     ("summaries.csv", "16.8,4.3", "16.8,-4.3", 2, "sd", "above 0"),
     ("summaries.csv", "16.8,4.3", "16.8,", 2, "sd", "one of sd, se"),
-    ("summaries.csv", "16.8,4.3,", "16.8,4.3,1.1", 2, "sd", "one of sd, se"),
     ("summaries.csv", "37.0,47.6", "37.0,", 8, "ci_high", "both ends"),
     ("summaries.csv", "37.0,47.6", ",47.6", 8, "ci_low", "both ends"),
     ("summaries.csv", "37.0,47.6", "47.6,37.0", 8, "ci_high", "above ci_low"),
@@ -200,8 +199,6 @@ DEFECTS: list[tuple[str, str, str, int | None, str, str]] = [
     ("summaries.csv", "18,18.9", "1,18.9", 4, "n", "at least 2"),
     ("summaries.csv", "18,18.9", "18.5,18.9", 4, "n", "whole"),
     ("summaries.csv", "end,change", "start,change", 6, "visit", "after the baseline"),
-    ("summaries.csv", "2.1,3.9", "2.1,7.3", 6, "sd", "above 1.4 and below 7.2"),
-    ("summaries.csv", "2.1,3.9", "2.1,1.4", 6, "sd", "above 1.4 and below 7.2"),
     ("correlations.csv", "start,middle,0.5", "start,middle,1.2", 2, "correlation", "-1 to 1"),
     ("correlations.csv", "start,middle,0.5", "start,middle,1", 2, "correlation", "strictly"),
     ("correlations.csv", "start,middle,0.5", "start,middle,", 2, "correlation", "not a blank"),
@@ -219,7 +216,7 @@ DEFECTS: list[tuple[str, str, str, int | None, str, str]] = [
     ("tests.csv", "within,score,drug", "within,score,", 4, "arm", "within-arm"),
     ("tests.csv", "0.75", "75", 2, "p", "from 0 to 1"),
     ("tests.csv", "0.75", "", 2, "p", "from 0 to 1"),
-    ("tests.csv", "0.75", "n.s.", 2, "p", "from 0 to 1"),
+    ("tests.csv", "0.75", "small", 2, "p", "from 0 to 1"),
     ("baseline.csv", "age,,drug,44.1", "age,,placebo,44.1", 3, "variable", "row 2 has it too"),
     ("baseline.csv", "age,,drug,44.1", "age,,drugg,44.1", 3, "arm", "'drug'"),
     ("baseline.csv", "44.1,9.3", ",9.3", 3, "", "a mean, a count or a percentage"),
@@ -265,7 +262,7 @@ def test_every_defect_is_reported_where_it_is(
 
 IDS = {"outcome", "arm", "visit", "visit_1", "visit_2", "reaction", "variable", ""}
 #: These are only seen while other cells are right.
-NEED_OTHERS = {"summaries.csv, row 6", "together", "above 1.4 and below 7.2"}
+NEED_OTHERS = {"summaries.csv, row 6", "together"}
 #: Defects of one cell that names nothing, so that they do not touch any other.
 CELLS = [
     (file, old, new, row, column)

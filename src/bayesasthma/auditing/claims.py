@@ -14,6 +14,7 @@ from bayesasthma.auditing.labels import text_of
 from bayesasthma.auditing.printed_tests import PrintedTest
 from bayesasthma.auditing.subjects import Cells, shown
 from bayesasthma.frequentist import Range, printed_interval, printed_p, rounded
+from bayesasthma.study.p_values import parse_p
 
 if TYPE_CHECKING:
     from bayesasthma.study.study import Study
@@ -98,10 +99,9 @@ def _relation(p: str) -> str:
 
 
 def _p_set(text: str) -> Range:
-    bare = _bare(text)
-    operator = bare[0] if bare[0] in "<>" else "="
-    number = bare.lstrip("<>")
-    return printed_p(float(number), operator, len(number.partition(".")[2]))
+    printed = parse_p(text) or parse_p(text, decimal=",")
+    assert printed is not None, f"{text!r} was read as a p-value before"
+    return printed_p(printed.value, printed.operator, printed.decimals)
 
 
 def _overlap(first: Range, second: Range) -> bool:

@@ -100,7 +100,8 @@ def fit(
         str | None,
         typer.Option(
             help="unstructured, exchangeable, ar1, exchangeable_ar1 or fixed:RHO "
-            "(longitudinal and joint)."
+            "(longitudinal and joint); or printed: those that printed adjusted differences and "
+            "paired t tests imply."
         ),
     ] = None,
     variance: Annotated[

@@ -31,6 +31,7 @@ from bayesasthma.models.design import Design, design
 from bayesasthma.models.moments import constrained
 from bayesasthma.models.specification import TableSpec, table_spec
 from bayesasthma.priors.named_sets import check_names
+from bayesasthma.study.printed_twice import impossible_changes
 from bayesasthma.study.study import Study
 
 PRIOR_DRAWS = 1000
@@ -131,6 +132,8 @@ def fit_table(
     layout = design(study, outcomes, as_table=spec.model == "independent")
     spec = _with_plain_baseline(spec, layout)
     label = "-".join(filter(None, [spec.label, study.reading]))
+    for left_out in impossible_changes(study):
+        progress(f"{label}: {left_out.where}: {left_out.text}; no correlation is taken from it")
     baseline = baseline_of(spec, layout)
     record = {
         "spec": spec.record(),

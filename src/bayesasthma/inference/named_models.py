@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from bayesasthma.errors import UsageError
@@ -10,9 +11,12 @@ from bayesasthma.inference.fitting import Fit, fit_table, silent
 from bayesasthma.inference.sampling import Progress, SamplerOptions
 from bayesasthma.likelihood.correlation import CorrelationPrior
 from bayesasthma.models.specification import Baseline, Variance, table_spec
+from bayesasthma.study.implied_correlations import with_implied_correlations
 from bayesasthma.study.readings import Reading, read_as
 from bayesasthma.study.study import Study
 
+#: Word for correlations that follow from printed numbers.
+PRINTED = "printed"
 MODELS = ("independent", "longitudinal", "joint", "adverse")
 
 
@@ -41,7 +45,10 @@ def fit(
     prior : str, optional
         A prior set, or the path of a TOML file with one; each model has a default.
     correlation : str or CorrelationPrior, optional
-        ``unstructured`` (default), ``exchangeable``, ``ar1``, ``exchangeable_ar1``, ``fixed:RHO``.
+        ``unstructured`` (default), ``exchangeable``, ``ar1``, ``exchangeable_ar1``, ``fixed:RHO``;
+        or ``printed``: unstructured, with the correlations that printed differences and paired
+        tests imply taken as published ones
+        (:func:`bayesasthma.study.implied_correlations.with_implied_correlations`).
     variance : {"common", "by_arm"}, optional
         One SD over the arms at each visit, or one per arm.
     scale : {"identity", "log"} or "log:OUTCOME,...", optional
@@ -75,6 +82,15 @@ def fit(
     where = Path(folder) if folder is not None else None
     if model == "adverse":
         return fit_adverse(study, prior or "weak", options, folder=where, progress=progress)
-    spec = table_spec(model, prior, correlation, variance, rounding, baseline)
-    study = read_as(study, Reading.parse(scale, dispersion))
+    given = study if correlation != PRINTED else with_implied_correlations(study)
+    if correlation == PRINTED and given is study:
+        raise UsageError(
+            "no printed difference or stated paired t test gives a correlation; `study check` says "
+            "why, row by row"
+        )
+    structure = None if correlation == PRINTED else correlation
+    spec = table_spec(model, prior, structure, variance, rounding, baseline)
+    study = read_as(given, Reading.parse(scale, dispersion))
+    if correlation == PRINTED:
+        study = replace(study, reading="-".join(filter(None, [study.reading, "printed"])))
     return fit_table(study, spec, options, outcomes=outcomes, folder=where, progress=progress)

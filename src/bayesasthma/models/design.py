@@ -345,10 +345,11 @@ def _pins(
     """Sample partial correlations that are published, on Fisher's z scale.
 
     A printed SD of change beside both levels gives the sample correlation with baseline,
-    ``(s0^2 + st^2 - sd^2) / (2 s0 st)`` (Cochrane Handbook, 16.1.3.2); ``correlations.csv`` gives
-    others. The partial correlation of rows ``i`` and ``j`` given the rows before ``j`` follows when
-    all correlations among those rows are known; else the published number cannot be used exactly.
-    ``sd`` holds the printed SDs (visit) of levels and of changes.
+    ``(s0^2 + st^2 - sd^2) / (2 s0 st)`` (Cochrane Handbook, 16.1.3.2); an SD that no correlation
+    gives is passed over, and named by :mod:`bayesasthma.study.printed_twice`. ``correlations.csv``
+    gives others. The partial correlation of rows ``i`` and ``j`` given the rows before ``j``
+    follows when all correlations among those rows are known; else the published number cannot be
+    used exactly. ``sd`` holds the printed SDs (visit) of levels and of changes.
     """
     visits = list(study.visits.index)
     known = np.full((len(rows), len(rows)), np.nan)
@@ -360,7 +361,8 @@ def _pins(
         for visit, i in position.items():
             change, last = (float(sd[own][visits.index(visit)]) for own in ("change", "level"))
             if visit != base and np.isfinite(change):
-                known[i, position[base]] = (first**2 + last**2 - change**2) / (2 * first * last)
+                if abs(first - last) < change < first + last:  # else no correlation gives it
+                    known[i, position[base]] = (first**2 + last**2 - change**2) / (2 * first * last)
     published = study.correlations
     published = published[(published["outcome"] == outcome) & (published["arm"] == arm)]
     records: Any = published.itertuples(index=False)

@@ -16,6 +16,7 @@ import pandas as pd
 from bayesasthma.study._sheets import (
     FREE_COLUMNS,
     Collector,
+    Given,
     Row,
     Sheet,
     read_text,
@@ -36,7 +37,12 @@ KEYS = (
     "methods",
     "exclusions",
     "covariates",
+    "decimal",
+    "value_is",
 )
+#: Decimal marks, and what a bundle can say of the number beside a mean.
+DECIMALS = (".", ",")
+VALUE_IS = ("sd", "se")
 ARM_KEYS = ("id", "label", "role", "n")
 VISIT_KEYS = ("id", "label", "week", "baseline")
 METHOD_KEYS = (
@@ -49,6 +55,15 @@ METHOD_KEYS = (
     "primary",
 )
 EXCLUSION_KEYS = ("criterion", "variable", "level")
+#: Designs and scales that the models are not made for; docs/bundles.md says what can be done.
+CROSSOVER = re.compile(r"\bcross-?\s?over\b", re.IGNORECASE)
+NO_CROSSOVER = re.compile(
+    r"\bparallel\b|\b(no|without|not)\b[^.;]*\bcross|\bfirst period\b|\bpost-?crossover\b",
+    re.IGNORECASE,
+)
+ORDINAL = re.compile(
+    r"\bordinal\b|^(rank|ranks|grade|grades|category|categories|class|stage)$", re.IGNORECASE
+)
 #: Ids an outcome cannot have, since `patients.csv` has columns of these names.
 RESERVED = ("patient", "arm", "visit", *sorted(FREE_COLUMNS))
 
@@ -69,6 +84,10 @@ class Header:
         Columns ``criterion, variable, level``.
     covariates : tuple of str
         Columns of ``patients.csv`` that models adjust for.
+    decimal : str or None
+        Decimal mark of the printed numbers, if stated.
+    value_is : str
+        What the number beside a mean in one cell is, if stated: ``sd`` or ``se``.
     """
 
     title: str
@@ -81,6 +100,15 @@ class Header:
     methods: dict[str, Any]
     exclusions: pd.DataFrame
     covariates: tuple[str, ...]
+    decimal: str | None = None
+    value_is: str = ""
+
+    @property
+    def alpha(self) -> float:
+        """Significance level that the paper states; 0.05 if it states none."""
+        value = self.methods.get("alpha", 0.05)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return float(value) if number and 0 < value < 1 else 0.05
 
 
 @dataclass(frozen=True)
@@ -126,6 +154,16 @@ class _Table:
             return float(value)
         return None
 
+    def word(self, key: str, allowed: Collection[str]) -> str:
+        """One of a few words; empty if absent or another."""
+        value = self.values.get(key)
+        if value is None:
+            return ""
+        if value not in allowed:
+            self.bad(key, " or ".join(f'"{word}"' for word in allowed))
+            return ""
+        return str(value)
+
     def tables(self, key: str) -> list[_Table]:
         """The ``[[key]]`` tables, numbered from 1."""
         value = self.values.get(key, [])
@@ -135,10 +173,11 @@ class _Table:
         return [_Table(f"{key}[{i}]", item, self.collector) for i, item in enumerate(value, 1)]
 
 
-def read_header(folder: Path, collector: Collector, checksums: dict[str, str]) -> Header | None:
+def read_header(
+    path: Path | Given | None, collector: Collector, checksums: dict[str, str]
+) -> Header | None:
     """Read ``study.toml``; problems go to the collector, None if it is no TOML at all."""
-    path = folder / FILE
-    if not path.exists():
+    if path is None:
         collector.add(FILE, None, "", "", "this file in the bundle")
         return None
     text = read_text(path, collector, checksums)
@@ -154,10 +193,17 @@ def read_header(folder: Path, collector: Collector, checksums: dict[str, str]) -
     top = _Table("", values, collector)
     top.known(KEYS)
     visits, baseline = _visits(top)
+    design = top.text("design")
+    if CROSSOVER.search(design) and not NO_CROSSOVER.search(design):
+        top.bad(
+            "design",
+            "parallel groups: the arms of a crossover are the same patients, which the models do "
+            'not allow for (its first period alone can be entered: say "first period" here)',
+        )
     return Header(
         title=top.text("title", required=True),
         citation=top.text("citation", required=True),
-        design=top.text("design"),
+        design=design,
         randomised=top.flag("randomised", required=True),
         arms=_arms(top),
         visits=visits,
@@ -165,6 +211,8 @@ def read_header(folder: Path, collector: Collector, checksums: dict[str, str]) -
         methods=_methods(top),
         exclusions=_exclusions(top),
         covariates=_covariates(top),
+        decimal=top.word("decimal", DECIMALS) or None,
+        value_is=top.word("value_is", VALUE_IS),
     )
 
 
@@ -285,6 +333,13 @@ def read_outcomes(sheet: Sheet) -> pd.DataFrame:
         outcome = row.required("outcome")
         row.required("label")
         direction = row.choice("direction", DIRECTIONS)
+        for name in ("label", "unit"):
+            if ORDINAL.search(row.text(name)):
+                row.bad(
+                    name,
+                    "a scale of which means make sense: an ordinal one is out of scope (counts of "
+                    "a category or better can stand in adverse.csv)",
+                )
         mcid, kind = _mcid(row)
         low, high = row.number("minimum"), row.number("maximum")
         if low is not None and high is not None and low.value >= high.value:

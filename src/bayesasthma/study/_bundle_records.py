@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from bayesasthma.study._bundle_counts import read_count, spread_value
+from bayesasthma.study._printed_numbers import foreign_digits
 from bayesasthma.study._sheets import Number, Row, Sheet, parse_p, step_of, suggest, value_of
 
 TEST_KINDS = ("between", "within", "interaction")
@@ -104,8 +106,8 @@ def _texts(row: Row, columns: Mapping[str, str]) -> dict[str, Any]:
     return {name: row.text(name) for name, kind in columns.items() if kind == _TEXT}
 
 
-def read_tests(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
-    """Printed p-values; problems go to the collector."""
+def read_tests(sheet: Sheet | None, ids: Ids, alpha: float = 0.05) -> pd.DataFrame:
+    """Printed p-values; problems go to the collector. ``alpha`` is the level that NS refers to."""
     records = []
     seen: dict[tuple[str, ...], int] = {}
     for row in sheet or ():
@@ -117,9 +119,9 @@ def read_tests(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
         if row.text("kind") == "within" and not row.text("arm"):
             row.bad("arm", "the arm of a within-arm test")
         _once(row, ("outcome", "table", "kind", "arm", "visit", "test", "p"), seen)
-        printed = parse_p(row.text("p"))
+        printed = parse_p(row.text("p"), decimal=row.decimal, alpha=alpha)
         if printed is None:
-            row.bad("p", "a p-value from 0 to 1 such as 0.02, <0.01 or *0.02")
+            row.bad("p", _why_no_p(row.text("p")))
             continue
         records.append(
             _texts(row, TESTS)
@@ -127,6 +129,12 @@ def read_tests(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
             | {"starred": printed.starred, "decimals": printed.decimals}
         )
     return frame(records, TESTS)
+
+
+def _why_no_p(text: str) -> str:
+    digits = foreign_digits(text)
+    end = f", in the digits 0 to 9, not {digits!r}" if digits else ""
+    return f"a p-value from 0 to 1 such as 0.02, <0.01, *0.02 or NS{end}"
 
 
 def _once(row: Row, columns: tuple[str, ...], seen: dict[tuple[str, ...], int]) -> None:
@@ -139,12 +147,6 @@ def _once(row: Row, columns: tuple[str, ...], seen: dict[tuple[str, ...], int]) 
         row.bad(columns[0], f"each {', '.join(columns)} once; row {first} has it too")
 
 
-def _patients(row: Row, ids: Ids, arm: str | None) -> float:
-    """The row's own size, or its arm's; infinity if neither is known."""
-    n = row.number("n", low=1, whole=True)
-    return n.value if n is not None else ids.size(arm)
-
-
 def read_baseline(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
     """Rows of Table 1 by arm; problems go to the collector."""
     records = []
@@ -152,11 +154,10 @@ def read_baseline(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
     for row in sheet or ():
         row.required("variable")
         arm = row.choice("arm", ids.arms)
+        row = spread_value(row)  # noqa: PLW2901
         mean, sd = row.number("mean"), row.number("sd", above=0)
-        percent = row.number("percent", low=0, high=100)
-        size = _patients(row, ids, arm)
-        count = row.number("count", low=0, high=size, whole=True)
-        if not any(row.text(name) for name in ("mean", "count", "percent")):
+        count, size, percent = read_count(row, "count", ids.size(arm))
+        if not any(row.text(name) for name in ("mean", "count", "percent", "value")):
             row.bad("", "a mean, a count or a percentage")
         elif row.text("sd") and not row.text("mean"):
             row.bad("mean", "the mean that this SD belongs to")
@@ -178,10 +179,8 @@ def read_adverse(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
         row.required("reaction")
         arm = row.choice("arm", ids.arms)
         row.choice("visit", ids.visits)
-        size = _patients(row, ids, arm)
         row.required("events")
-        events = row.number("events", low=0, high=size, whole=True)
-        percent = row.number("percent", low=0, high=100)
+        events, size, percent = read_count(row, "events", ids.size(arm))
         _once(row, ("reaction", "visit", "arm"), seen)
         if events is None or math.isinf(size):
             continue
@@ -218,7 +217,7 @@ def read_claims(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
 
 def _check_claim(row: Row, statistic: str) -> None:
     """Note a value that is not of the kind its statistic asks for."""
-    if statistic == "p" and parse_p(row.text("value")) is None:
+    if statistic == "p" and parse_p(row.text("value"), decimal=row.decimal) is None:
         row.bad("value", "a p-value from 0 to 1 such as 0.02 or <0.01")
     elif statistic in CLAIMED_WORDS:
         row.choice("value", CLAIMED_WORDS[statistic])

@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import special
 
-from bayesasthma.study._bundle_records import check_interval, frame
-from bayesasthma.study._sheets import Number, Row, Sheet, value_of
+from bayesasthma.study._bundle_moments import GEOMETRIC, PrintedRow, mean_and_sd, printed_row
+from bayesasthma.study._bundle_records import frame
+from bayesasthma.study._sheets import Row, Sheet, step_of, value_of
 
 STATISTICS = ("level", "change")
 FIELDS = ("mean", "sd", "n", "mean_step", "sd_step")
-#: Confidence level of ``ci_low`` and ``ci_high``.
-CI_LEVEL = 0.95
 #: What a patient's missing value may be written as, in any case.
 MISSING = ("", "NA", "NAN")
 CORRELATIONS = {
@@ -45,63 +43,97 @@ def _empty(outcomes: pd.DataFrame, arms: pd.DataFrame, visits: pd.DataFrame) -> 
     return table.assign_coords(week=("visit", visits["week"].to_numpy(dtype=float)))
 
 
+#: Columns of the rows of `summaries.csv` as printed; ``line`` is the line of the file.
+SUMMARIES = dict.fromkeys(("outcome", "arm", "visit", "statistic", "note", "source"), "str") | (
+    dict.fromkeys(("n", "mean", "sd", "se", "cv", "ci_low", "ci_high", "ci_prob"), "float64")
+    | dict.fromkeys(("mean_step", "sd_step", "se_step", "cv_step", "ci_step"), "float64")
+    | {"line": "int64"}
+)
+
+
 def summary_table(
     sheet: Sheet,
     outcomes: pd.DataFrame,
     arms: pd.DataFrame,
     visits: pd.DataFrame,
     baseline_visit: str | None,
-) -> tuple[xr.Dataset, dict[tuple[str, str, str], int]]:
+    value_is: str = "sd",
+) -> tuple[xr.Dataset, pd.DataFrame, dict[tuple[str, str, str], int]]:
     """Means, SDs, sizes and rounding steps of ``summaries.csv``; problems go to the collector.
 
-    A standard error is turned into an SD by ``sqrt(n)``; a 95 % interval by Student's t on
-    ``n - 1`` (Cochrane Handbook 6.5.2.2). Their rounding steps follow.
+    How an SD follows from what is printed: :func:`bayesasthma.study._bundle_moments.mean_and_sd`.
 
     Returns
     -------
     Dataset
         As in `Study`.
+    DataFrame
+        The rows as printed, see `SUMMARIES`.
     dict of (str, str, str) to int
         Outcome, arm and visit whose correlation with baseline an SD of change gives, with its line.
     """
     table = _empty(outcomes, arms, visits)
     lines: dict[tuple[str, str, str, str], Row] = {}
+    records: list[dict[str, Any]] = []
+    if not {"mean", "value"} & set(sheet.columns):
+        sheet.collector.add(sheet.file, 1, "mean", "", "this column (or value) in the header")
+        return table, frame([], SUMMARIES), {}
     sizes = {str(arm): float(n) for arm, n in arms["n"].items()}
     for row in sheet:
         outcome = row.choice("outcome", list(outcomes.index))
         arm = row.choice("arm", list(arms.index))
         visit = row.choice("visit", list(visits.index))
-        statistic = row.choice("statistic", STATISTICS, blank=True)
-        row.required("mean")
-        mean = row.number("mean")
+        statistic = row.choice("statistic", (*STATISTICS, GEOMETRIC), blank=True)
         n = row.number("n", low=2, whole=True)
         size = n.value if n is not None else sizes.get(arm or "", float("nan"))
-        sd = _dispersion(row, mean, size)
+        printed = printed_row(row, value_is, geometric=statistic == GEOMETRIC)
         if outcome is None or arm is None or visit is None or statistic is None:
             continue
-        statistic = statistic or "level"
-        if statistic == "change" and baseline_visit is None:
+        kind = "change" if statistic == "change" else "level"
+        if kind == "change" and baseline_visit is None:
             row.bad("statistic", "level, since no visit is the baseline")
-        elif statistic == "change" and visit == baseline_visit:
+        elif kind == "change" and visit == baseline_visit:
             row.bad("visit", "a visit after the baseline, for a change from baseline")
-        key = (outcome, arm, visit, statistic)
+        key = (outcome, arm, visit, kind)
         if key in lines:
             row.bad("outcome", f"each cell once; row {lines[key].line} has it too")
             continue
         lines[key] = row
-        ends = _missed_range(mean.value, outcomes, outcome) if mean and statistic == "level" else ""
+        mean = printed.mean if printed else None
+        ends = _missed_range(mean.value, outcomes, outcome) if mean and kind == "level" else ""
         if ends and not row.text("note"):
-            row.bad(
-                "mean", f"a mean in the instrument's range, {ends}, or a note that it is printed so"
-            )
-        if mean is None or sd is None:
+            expected = f"a mean in the instrument's range, {ends}, or a note that it is printed so"
+            row.bad("value" if row.text("value") else "mean", expected)
+        moments = mean_and_sd(printed, size) if printed else None
+        if printed is None or moments is None:
             continue
-        where = {"outcome": outcome, "arm": arm, "visit": visit, "statistic": statistic}
-        for name, value in zip(
-            FIELDS, (mean.value, sd.value, size, mean.step, sd.step), strict=True
-        ):
+        where = {"outcome": outcome, "arm": arm, "visit": visit, "statistic": kind}
+        steps = (moments[0].value, moments[1].value, size, moments[0].step, moments[1].step)
+        for name, value in zip(FIELDS, steps, strict=True):
             table[name].loc[where] = value
-    return table, _check_changes(table, lines, baseline_visit)
+        records.append(
+            where | {"statistic": statistic or "level"} | _as_printed(row, printed, size)
+        )
+    _check_geometric(lines)
+    return table, frame(records, SUMMARIES), _pins(table, lines, baseline_visit)
+
+
+def _as_printed(row: Row, printed: PrintedRow, size: float) -> dict[str, Any]:
+    names = ("mean", "sd", "se", "cv", "ci_low", "ci_high")
+    return (
+        {name: value_of(getattr(printed, name)) for name in names}
+        | {f"{name}_step": step_of(getattr(printed, name)) for name in names[:4]}
+        | {"ci_step": step_of(printed.ci_low), "ci_prob": printed.ci_prob, "n": size}
+        | {"line": row.line, "note": row.text("note"), "source": row.text("source")}
+    )
+
+
+def _check_geometric(lines: dict[tuple[str, str, str, str], Row]) -> None:
+    """An outcome is of geometric means in all its rows or in none: its table is of logarithms."""
+    own = {outcome for (outcome, *_), row in lines.items() if row.text("statistic") == GEOMETRIC}
+    for (outcome, *_), row in lines.items():
+        if outcome in own and row.text("statistic") != GEOMETRIC:
+            row.bad("statistic", f"{GEOMETRIC}, as in the other rows of {outcome}")
 
 
 def _missed_range(value: float, outcomes: pd.DataFrame, outcome: str) -> str:
@@ -114,36 +146,13 @@ def _missed_range(value: float, outcomes: pd.DataFrame, outcome: str) -> str:
     return f"{low:g} to {high:g}"
 
 
-def _dispersion(row: Row, mean: Number | None, n: float) -> Number | None:
-    """The SD of a row, from whichever of sd, se and a 95 % interval is given."""
-    given = [name for name in ("sd", "se") if row.text(name)]
-    interval = [name for name in ("ci_low", "ci_high") if row.text(name)]
-    if len(interval) == 1:
-        row.bad("ci_high" if interval == ["ci_low"] else "ci_low", "both ends of the interval")
-        return None
-    if len(given) + bool(interval) != 1:
-        row.bad("sd", "one of sd, se, or ci_low with ci_high")
-        return None
-    if given:
-        number = row.number(given[0], above=0)
-        if number is None or given == ["sd"]:
-            return number
-        factor = float(np.sqrt(n))
-        return Number(number.value * factor, number.step * factor)
-    low, high = row.number("ci_low"), row.number("ci_high")
-    if low is None or high is None or not check_interval(row, low, mean, high, "mean"):
-        return None
-    factor = float(np.sqrt(n) / (2 * special.stdtrit(n - 1, 0.5 + CI_LEVEL / 2)))
-    return Number((high.value - low.value) * factor, (high.step + low.step) * factor)
-
-
-def _check_changes(
+def _pins(
     table: xr.Dataset, lines: dict[tuple[str, str, str, str], Row], baseline: str | None
 ) -> dict[tuple[str, str, str], int]:
-    """Lines whose SD of change gives a correlation with baseline; it must lie inside -1 and 1.
+    """Lines whose SD of change gives a correlation with baseline inside -1 and 1.
 
-    ``s_d^2 = s_0^2 + s_t^2 - 2 r s_0 s_t`` (Cochrane Handbook 6.5.2.8), so that with both levels
-    printed an SD of change lies between ``|s_0 - s_t|`` and ``s_0 + s_t``.
+    ``s_d^2 = s_0^2 + s_t^2 - 2 r s_0 s_t`` (Cochrane Handbook 6.5.2.8). An SD of change that no
+    correlation gives is kept as printed, for the audit to find; models take nothing from it.
     """
     pinned = {}
     for (outcome, arm, visit, statistic), row in lines.items():
@@ -153,18 +162,8 @@ def _check_changes(
         sds = table["sd"].sel(outcome=outcome, arm=arm)
         first, last = (float(sds.sel(visit=v, statistic="level")) for v in (baseline, visit))
         change = float(sds.sel(visit=visit, statistic="change"))
-        if not np.isfinite([first, last, change]).all():
-            continue
-        low, high = abs(first - last), first + last
-        if low < change < high:
+        if abs(first - last) < change < first + last:
             pinned[(outcome, arm, visit)] = row.line
-            continue
-        column = next((c for c in ("sd", "se", "ci_high") if row.text(c)), "sd")
-        found = "" if column == "sd" else f", not {change:.4g}"
-        row.bad(
-            column,
-            f"an SD of change above {low:.4g} and below {high:.4g}{found}, given both levels",
-        )
     return pinned
 
 

@@ -7,11 +7,33 @@ import re
 from dataclasses import dataclass
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
-_P_VALUE = re.compile(
-    r"(?P<before>\**)\s*(?:[pP]\s*(?=[<>=]))?(?P<operator>[<>=]?)\s*(?P<number>[0-9.eE+-]+)"
-    r"\s*(?P<after>\**)"
-)
 MINUS = "\N{MINUS SIGN}"
+#: Signs that typesetters use for a minus; dashes are one only before the first digit.
+_MINUSES = re.compile(r"[\u2212\ufe63\uff0d]|^[\u2010-\u2013]\s*(?=[0-9.,\u00b7])")
+#: The raised point of some journals, and what looks like it.
+_RAISED = re.compile(r"(?<=[0-9])[\u00b7\u2219\u22c5\u2027\u30fb](?=[0-9])|^\u00b7(?=[0-9])")
+_SPACES = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
+_ASTERISKS = "*\u2217\u204e\uff0a"
+#: Marks that refer to a footnote.
+_MARKS = f"{_ASTERISKS}\u2020\u2021\u00a7\u00b6\u2016#"
+_OPERATORS = {
+    **dict.fromkeys(("<", "<=", "=<", "\u2264", "\u2a7d", "\u2266"), "<"),
+    **dict.fromkeys((">", ">=", "=>", "\u2265", "\u2a7e", "\u2267"), ">"),
+    "=": "=",
+}
+_FULL_WIDTH = {0xFF1C: "<", 0xFF1D: "=", 0xFF1E: ">"}
+#: Hyphens and dashes that stand between the ends of an interval.
+DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+_SIGN = "|".join(re.escape(sign) for sign in sorted(_OPERATORS, key=len, reverse=True))
+_P_VALUE = re.compile(
+    rf"(?:p(?:[- ]?values?)?\s*:?\s*(?={_SIGN}|[0-9.,\u00b7]))?(?P<operator>{_SIGN})?"
+    r"\s*(?P<number>[^\s]+)",
+    re.IGNORECASE,
+)
+_NOT_SIGNIFICANT = re.compile(
+    r"(?:p\s*[=:]?\s*)?(?:n\.?\s?/?s\.?|not significant|non-?\s?significant)", re.IGNORECASE
+)
+_NS_BESIDE = re.compile(r"\s*(?:\(\s*n\.?s\.?\s*\)|,?\s+n\.?s\.?)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -32,17 +54,51 @@ class PrintedP:
     decimals: int
 
 
-def parse_number(text: str) -> Number | None:
+def parse_number(text: str, decimal: str | None = None) -> Number | None:
     """Read a number as printed; None if it is not a finite one.
 
-    ``16.8`` has step 0.1, ``17`` step 1, ``1.50e2`` step 1. A typeset minus sign is a minus.
+    ``16.8`` has step 0.1, ``17`` step 1, ``1.50e2`` step 1. A typeset minus sign is a minus, a
+    raised dot between digits a decimal point, and a space of any width (or an apostrophe) between
+    groups of three digits is dropped.
+
+    Parameters
+    ----------
+    text : str
+    decimal : {".", ","}, optional
+        Decimal mark that the bundle states; the other sign then separates thousands. Where none is
+        stated decimals have a point, and commas are dropped only where they cannot be decimal ones:
+        ``1,234.5`` and ``1,234,567``, but not ``1,234``.
     """
-    text = text.strip().replace(MINUS, "-")
+    text = _plain(text, decimal)
     if not _NUMBER.fullmatch(text):
         return None
     value = float(text)
     step = float(f"1e{_last_place(text)}")
     return Number(value, step) if math.isfinite(value) and math.isfinite(step) else None
+
+
+def _plain(text: str, decimal: str | None) -> str:
+    """The number with a point for decimals and without thousands separators, where it has some."""
+    mark = decimal or "."
+    text = _SPACES.sub(" ", text.strip())
+    text = _RAISED.sub(mark, _MINUSES.sub("-", text))
+    text = re.sub(r"^([+-])\s+(?=[0-9])", r"\1", text)
+    comma = "." if mark == "," else ","
+    rest = rf"(?:{re.escape(mark)}[0-9]*)?"
+    grouped = re.fullmatch(
+        rf"[+-]?[1-9][0-9]{{0,2}}(?P<group>[ '’{comma}])[0-9]{{3}}(?:(?P=group)[0-9]{{3}})*{rest}",
+        text,
+    )
+    if grouped:
+        sign = grouped["group"]
+        if sign == comma and decimal is None and text.count(comma) == 1 and mark not in text:
+            return text  # could be a decimal comma
+        text = text.replace(sign, "")
+    if mark == ",":
+        if "." in text:
+            return text.replace(".", "?")  # no number: a point is no decimal mark here
+        text = text.replace(",", ".")
+    return text
 
 
 def _last_place(text: str) -> int:
@@ -51,26 +107,55 @@ def _last_place(text: str) -> int:
     return (int(exponent) if exponent else 0) - len(mantissa.partition(".")[2])
 
 
-def parse_p(text: str) -> PrintedP | None:
-    """Read a p-value as printed, with its asterisks and inequality; None if it is not one."""
-    match = _P_VALUE.fullmatch(text.strip())
-    number = parse_number(match["number"]) if match else None
-    if match is None or number is None or match["number"][0] in "+-":
+def without_marks(text: str) -> tuple[str, bool]:
+    """A cell without the footnote marks at its ends, and whether an asterisk was among them."""
+    text = text.strip()
+    bare = text.strip(_MARKS + " ")
+    start = text.find(bare) if bare else len(text)
+    cut = text[:start] + text[start + len(bare) :]
+    return bare, any(sign in cut for sign in _ASTERISKS)
+
+
+def parse_p(text: str, *, decimal: str | None = None, alpha: float = 0.05) -> PrintedP | None:
+    """Read a p-value as printed, with its footnote marks and inequality; None if it is not one.
+
+    ``≤`` is read as ``<`` and ``≥`` as ``>``. ``NS`` and its like are read as a p above ``alpha``,
+    the level that the bundle states; ``0.12 (NS)`` is 0.12. Only asterisks make it ``starred``,
+    for what other marks stand for differs from paper to paper.
+    """
+    text, starred = without_marks(_SPACES.sub(" ", text.translate(_FULL_WIDTH)))
+    if _NOT_SIGNIFICANT.fullmatch(text):
+        return PrintedP(alpha, ">", starred, max(0, -_last_place(repr(alpha))))
+    text, more = without_marks(_NS_BESIDE.sub("", text))
+    match = _P_VALUE.fullmatch(text)
+    number = parse_number(match["number"], decimal) if match else None
+    if match is None or number is None or match["number"][0] in f"+-{MINUS}":
         return None
-    operator = match["operator"] or "="
+    operator = _OPERATORS[match["operator"] or "="]
     impossible = {"<": number.value <= 0, ">": number.value >= 1, "=": False}[operator]
-    if number.value > 1 or impossible:
+    if number.value > 1 or number.value < 0 or impossible:
         return None
-    starred = bool(match["before"] or match["after"])
-    return PrintedP(number.value, operator, starred, max(0, -_last_place(match["number"])))
+    decimals = max(0, round(-math.log10(number.step)))
+    return PrintedP(number.value, operator, starred or more, decimals)
 
 
-def why_not_a_number(text: str) -> str:
+def foreign_digits(text: str) -> str:
+    """Digits of a text that are not 0 to 9: of other scripts, superscripts, full-width ones."""
+    return "".join(sign for sign in text if sign.isdigit() and not sign.isascii())
+
+
+def why_not_a_number(text: str, decimal: str | None = None) -> str:
     """What was expected in place of ``text``, with the likely reason where one is recognised."""
+    if digits := foreign_digits(text):
+        return f"a number in the digits 0 to 9, not {digits!r}"
+    if decimal == "," and "." in text:
+        return 'a number with a decimal comma, since study.toml says decimal = ","'
     hints = (
-        (",", ", with a point for decimals and no commas"),
-        ("·", ", with a point, not a raised dot"),
-        ("±", " alone: mean and SD have a column each"),
+        (
+            ",",
+            ', with a point for decimals, no commas (or decimal = "," or "." in study.toml)',
+        ),
+        ("±", " alone: mean and SD have a column each, or stand together in the column value"),
         ("%", ", without the percent sign"),
         ("<", ", not a bound"),
         (">", ", not a bound"),

@@ -23,6 +23,7 @@ from bayesasthma.study._printed_numbers import (
 __all__ = [
     "FREE_COLUMNS",
     "Collector",
+    "Given",
     "Number",
     "PrintedP",
     "Row",
@@ -71,6 +72,7 @@ class Row:
     """One line of a sheet; reading a cell that is wrong notes a problem and returns None.
 
     A column that the header lacks is reported once, for the header, and not again on every line.
+    ``decimal`` is the decimal mark that the bundle states, if it does.
     """
 
     file: str
@@ -78,6 +80,7 @@ class Row:
     cells: dict[str, str]
     collector: Collector
     absent: frozenset[str] = frozenset()
+    decimal: str | None = None
 
     def bad(self, column: str, expected: str) -> None:
         """Note that a cell is not what was expected."""
@@ -120,14 +123,19 @@ class Row:
         high: float = math.inf,
         above: float = -math.inf,
         whole: bool = False,
+        percent: bool = False,
     ) -> Number | None:
-        """A number in ``[low, high]`` and greater than ``above``; None (silently) if blank."""
+        """A number in ``[low, high]`` and greater than ``above``; None (silently) if blank.
+
+        ``percent`` allows a percent sign after it.
+        """
         text = self.text(column)
         if not text:
             return None
-        parsed = parse_number(text)
+        bare = text.removesuffix("%").rstrip() if percent else text
+        parsed = parse_number(bare, self.decimal)
         if parsed is None:
-            self.bad(column, why_not_a_number(text))
+            self.bad(column, why_not_a_number(text, self.decimal))
             return None
         if whole and parsed.value != math.floor(parsed.value):
             self.bad(column, _range(low, high, above, "a whole number"))
@@ -170,8 +178,18 @@ class Sheet:
         return iter(self.rows)
 
 
-def read_text(path: Path, collector: Collector, checksums: dict[str, str]) -> str | None:
+@dataclass(frozen=True)
+class Given:
+    """Text that stands for a file, as of a sheet of a workbook; ``name`` is what messages say."""
+
+    name: str
+    text: str
+
+
+def read_text(path: Path | Given, collector: Collector, checksums: dict[str, str]) -> str | None:
     """Decode a file as UTF-8 (a byte-order mark is dropped) and keep its SHA-256."""
+    if isinstance(path, Given):
+        return path.text
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -188,25 +206,29 @@ def read_text(path: Path, collector: Collector, checksums: dict[str, str]) -> st
 
 
 def read_sheet(
-    path: Path,
+    path: Path | Given,
     required: tuple[str, ...],
     optional: tuple[str, ...],
     collector: Collector,
     checksums: dict[str, str],
     *,
     open_ended: bool = False,
+    decimal: str | None = None,
 ) -> Sheet | None:
     """Read a CSV file and check its header and the width of its lines.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Given
     required, optional : tuple of str
         Columns; ``note`` and ``source`` are always free.
     collector, checksums
         Filled in place.
     open_ended : bool
         Allow any further column.
+    decimal : {".", ","}, optional
+        Decimal mark that the bundle states. Where it is a comma, semicolons may stand between
+        cells, as spreadsheets then write them.
 
     Returns
     -------
@@ -217,7 +239,8 @@ def read_sheet(
     text = read_text(path, collector, checksums)
     if text is None:
         return None
-    lines = _lines(path.name, text, collector)
+    separator = ";" if decimal == "," and ";" in text.partition("\n")[0] else ","
+    lines = _lines(path.name, text, collector, separator)
     if not lines:
         if not any(problem.file == path.name for problem in collector.problems):
             collector.add(path.name, None, "", "", "a header line, the file is empty")
@@ -226,8 +249,8 @@ def read_sheet(
     while cells and not cells[-1]:  # spreadsheets leave empty columns behind
         cells = cells[:-1]
     header = tuple(cells)
-    if len(header) == 1 and (separator := next((s for s in ";\t" if s in header[0]), "")):
-        collector.add(path.name, first, "", header[0], f"commas between cells, not {separator!r}")
+    if len(header) == 1 and (other := next((s for s in ";\t" if s in header[0]), "")):
+        collector.add(path.name, first, "", header[0], f"commas between cells, not {other!r}")
         return None
     known = header if open_ended else (*required, *optional)
     absent = _check_header(path.name, first, header, (required, known), collector)
@@ -241,13 +264,15 @@ def read_sheet(
             collector.add(path.name, line, "", ",".join(cells), expected)
             continue
         named = dict(zip(reversed(header), reversed(cells), strict=True))
-        rows.append(Row(path.name, line, named, collector, absent))
+        rows.append(Row(path.name, line, named, collector, absent, decimal))
     return Sheet(path.name, header, tuple(rows), collector)
 
 
-def _lines(file: str, text: str, collector: Collector) -> list[tuple[int, list[str]]]:
+def _lines(
+    file: str, text: str, collector: Collector, separator: str = ","
+) -> list[tuple[int, list[str]]]:
     """Split into cells; the number is that of the first line of each record."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
     lines = []
     start = 1
     try:

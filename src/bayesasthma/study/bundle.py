@@ -11,9 +11,12 @@ import pandas as pd
 import xarray as xr
 
 from bayesasthma.errors import StudyError, UsageError
+from bayesasthma.study._bundle_differences import read_differences
 from bayesasthma.study._bundle_header import Header, read_header, read_outcomes
+from bayesasthma.study._bundle_moments import GEOMETRIC, on_log_scale
 from bayesasthma.study._bundle_records import (
     Ids,
+    frame,
     read_adverse,
     read_baseline,
     read_claims,
@@ -21,7 +24,9 @@ from bayesasthma.study._bundle_records import (
     read_tests,
     subjects,
 )
+from bayesasthma.study._bundle_source import SUFFIX, Source, open_source
 from bayesasthma.study._bundle_table import (
+    SUMMARIES,
     patient_table,
     read_correlations,
     read_patients,
@@ -37,12 +42,22 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("domain", "mcid", "mcid_kind", "mcid_source", "minimum", "maximum", "items"),
     ),
     "summaries.csv": (
-        ("outcome", "arm", "visit", "mean"),
-        ("statistic", "n", "sd", "se", "ci_low", "ci_high"),
+        ("outcome", "arm", "visit"),
+        (
+            *("mean", "value", "value_is", "statistic", "n"),
+            *("sd", "se", "cv", "ci_low", "ci_high", "ci_prob"),
+        ),
+    ),
+    "differences.csv": (
+        ("outcome", "arm", "visit", "adjusted_for"),
+        ("value", "value_is", "estimate", "se", "ci_low", "ci_high", "ci_prob", "method"),
     ),
     "correlations.csv": (("outcome", "arm", "visit_1", "visit_2", "correlation"), ()),
     "tests.csv": (("table", "kind", "outcome", "p"), ("arm", "visit", "test")),
-    "baseline.csv": (("variable", "arm"), ("level", "mean", "sd", "count", "percent", "n")),
+    "baseline.csv": (
+        ("variable", "arm"),
+        ("level", "value", "value_is", "mean", "sd", "count", "percent", "n"),
+    ),
     "adverse.csv": (("visit", "reaction", "arm", "events"), ("severity", "n", "percent")),
     "claims.csv": (
         ("where", "refers_to", "value"),
@@ -75,8 +90,8 @@ def load_study(path_or_name: str | Path = "liu2025") -> Study:
     Parameters
     ----------
     path_or_name : str or Path
-        A bundle's folder, or the name of a bundled study. A folder comes first, unless it has no
-        ``study.toml`` and a bundled study has its name.
+        A bundle's folder, a workbook with a sheet per file, or the name of a bundled study. A
+        folder comes first, unless it has no ``study.toml`` and a bundled study has its name.
 
     Returns
     -------
@@ -94,7 +109,9 @@ def load_study(path_or_name: str | Path = "liu2025") -> Study:
     checksums: dict[str, str] = {}
     study = _read(folder, collector, checksums)
     if collector.problems or study is None:
-        raise StudyError(folder.resolve().name, collector.problems)
+        whole = folder.resolve()
+        name = whole.stem if folder.is_file() else whole.name
+        raise StudyError(name, collector.problems)
     return study
 
 
@@ -102,10 +119,13 @@ def _find(path_or_name: str | Path) -> Path:
     name, folder, bundled = str(path_or_name), Path(path_or_name), bundled_studies()
     if name in bundled and not (folder / "study.toml").is_file():
         return bundled[name]
-    if name and folder.is_dir():
+    if name and (folder.is_dir() or (folder.is_file() and folder.suffix == SUFFIX)):
         return folder
     if folder.exists() and name:
-        raise UsageError(f"{name!r} is a file; a bundle is a folder with study.toml in it")
+        raise UsageError(
+            f"{name!r} is a file; a bundle is a folder with study.toml in it, or a workbook "
+            f"({SUFFIX})"
+        )
     close = difflib.get_close_matches(name, bundled, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     raise UsageError(
@@ -113,9 +133,10 @@ def _find(path_or_name: str | Path) -> Path:
     )
 
 
-def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Study | None:
-    header = read_header(folder, collector, checksums)
-    sheets = _sheets(folder, collector, checksums)
+def _read(path: Path, collector: Collector, checksums: dict[str, str]) -> Study | None:
+    source = open_source(path, list(COLUMNS), collector, checksums)
+    header = read_header(source.header(), collector, checksums)
+    sheets = _sheets(source, collector, checksums, header.decimal if header else None)
     outcomes = _declared(sheets)
     if header is None:
         return None
@@ -131,9 +152,12 @@ def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Stud
         collector.add("study.toml", None, "covariates", found, "patients.csv, which has them")
     patients = None
     table: xr.Dataset | None = None
+    summaries = frame([], SUMMARIES)
     pinned: dict[tuple[str, str, str], int] = {}
     if (sheet := sheets["summaries.csv"]) is not None:
-        table, pinned = summary_table(sheet, outcomes, arms, visits, base)
+        table, summaries, pinned = summary_table(
+            sheet, outcomes, arms, visits, base, header.value_is or "sd"
+        )
     if (sheet := sheets["patients.csv"]) is not None:
         patients = read_patients(sheet, outcomes, arms, visits, header.covariates)
         if table is None:
@@ -141,15 +165,20 @@ def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Stud
     correlations = read_correlations(
         sheets["correlations.csv"], ids.outcomes, ids.arms, ids.visits, table, base, pinned
     )
-    tests = read_tests(sheets["tests.csv"], ids)
+    tests = read_tests(sheets["tests.csv"], ids, header.alpha)
+    differences = read_differences(sheets["differences.csv"], ids, next(iter(ids.arms), ""), base)
     adverse = read_adverse(sheets["adverse.csv"], ids)
     claims = read_claims(sheets["claims.csv"], ids)
     external = read_external(sheets["external.csv"], ids)
     if table is None or (sheet := sheets["outcomes.csv"]) is None:
         return None
     _require_data(table, sheet, sheets["summaries.csv"])
+    geometric = summaries.loc[summaries["statistic"] == GEOMETRIC, "outcome"]
+    if len(geometric):
+        outcomes = on_log_scale(outcomes, list(geometric.unique()))
+        outcomes.loc[list(geometric.unique()), "items"] = np.nan  # no granularity of logarithms
     return Study(
-        name=folder.resolve().name,
+        name=source.name,
         title=header.title,
         citation=header.citation,
         design=header.design,
@@ -170,14 +199,17 @@ def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Stud
         methods=header.methods,
         exclusions=header.exclusions,
         covariates=header.covariates,
+        summaries=summaries,
+        differences=differences,
     )
 
 
 def _sheets(
-    folder: Path, collector: Collector, checksums: dict[str, str]
+    source: Source, collector: Collector, checksums: dict[str, str], decimal: str | None
 ) -> dict[str, Sheet | None]:
     """Every CSV file of the bundle, None if absent or unusable."""
-    there = [name for name in COLUMNS if (folder / name).exists()]
+    files = source.files(list(COLUMNS), decimal)
+    there = list(files)
     if "outcomes.csv" not in there:
         collector.add("outcomes.csv", None, "", "", "this file in the bundle")
     data = [name for name in ("summaries.csv", "patients.csv") if name in there]
@@ -192,7 +224,7 @@ def _sheets(
         open_ended = name == "patients.csv"
         columns = COLUMNS[name]
         sheets[name] = read_sheet(
-            folder / name, *columns, collector, checksums, open_ended=open_ended
+            files[name], *columns, collector, checksums, open_ended=open_ended, decimal=decimal
         )
     return sheets
 

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesasthma.errors import UsageError
+from bayesasthma.study._bundle_moments import on_log_scale
 from bayesasthma.study._bundle_table import patient_table
 from bayesasthma.study.study import Study
 
@@ -87,7 +88,7 @@ def skewed_outcomes(study: Study) -> tuple[str, ...]:
     return tuple(
         str(name)
         for name in study.outcomes.index[domain.isin(SKEWED_DOMAINS)]
-        if not bool((level.sel(outcome=name) <= 0).any())
+        if not bool((level.sel(outcome=name) <= 0).any()) and name not in study.log_outcomes
     )
 
 
@@ -141,7 +142,8 @@ def _from_standard_errors(study: Study, names: tuple[str, ...]) -> Study:
     if study.patients is not None:
         raise UsageError("patient-level data print no dispersions to be read as standard errors")
     table = study.table.copy(deep=True)
-    chosen = table["outcome"].isin(list(names))
+    printed = [name for name in names if name not in study.log_outcomes]
+    chosen = table["outcome"].isin(printed)
     factor = (table["n"] ** 0.5).where(chosen, 1.0)
     for name in ("sd", "sd_step"):
         table[name] = (table[name] * factor).transpose(*study.table[name].dims)
@@ -149,12 +151,9 @@ def _from_standard_errors(study: Study, names: tuple[str, ...]) -> Study:
 
 
 def _to_logs(study: Study, names: tuple[str, ...]) -> Study:
-    outcomes = study.outcomes
-    outcomes["scale"] = np.where(outcomes.index.isin(list(names)), "log", "identity")
-    units = outcomes.loc[list(names), "unit"].fillna("")
-    outcomes.loc[list(names), "unit"] = [f"log {unit}".strip() for unit in units]
-    for bound in ("minimum", "maximum"):
-        outcomes.loc[list(names), bound] = np.nan
+    if already := [name for name in names if name in study.log_outcomes]:
+        raise UsageError(f"{already[0]} is printed as geometric means: it is on the log scale now")
+    outcomes = on_log_scale(study.outcomes, list(names))
     if study.patients is not None:
         return _log_patients(study, names, outcomes)
     table, correlations = study.table.copy(deep=True), study.correlations
@@ -282,7 +281,8 @@ def _log_correlations(study: Study, name: str) -> pd.DataFrame:
             moved = float(change.sel(visit=visit))
             if base is not None and visit != base and np.isfinite(moved) and np.isfinite(cv[visit]):
                 first_sd = sd[base]
-                known[base, visit] = (first_sd**2 + last**2 - moved**2) / (2 * first_sd * last)
+                if abs(first_sd - last) < moved < first_sd + last:  # else no correlation gives it
+                    known[base, visit] = (first_sd**2 + last**2 - moved**2) / (2 * first_sd * last)
         published = study.correlations
         own = published[(published["outcome"] == name) & (published["arm"] == arm)]
         for first, second, value in zip(

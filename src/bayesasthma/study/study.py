@@ -50,6 +50,15 @@ class Study:
         What the paper states of its tests.
     exclusions : DataFrame
         Exclusion criteria that name a level of a baseline variable.
+    summaries : DataFrame
+        The rows of ``summaries.csv`` as printed, whichever of SD, SE, CV and interval they have:
+        ``outcome, arm, visit, statistic`` ("level", "change", "geometric_mean"), ``n, mean, sd, se,
+        cv, ci_low, ci_high, ci_prob``, their steps, ``line``, ``note``, ``source``; empty for
+        patient-level data.
+    differences : DataFrame
+        Printed differences, treated minus control: ``outcome, arm, visit, adjusted_for``
+        ("baseline", "none" or other words), ``method, estimate, se, ci_low, ci_high, ci_prob``,
+        their steps, ``line``, ``note``, ``source``.
     checksums : dict
         SHA-256 of every file read.
     """
@@ -76,6 +85,8 @@ class Study:
     exclusions: pd.DataFrame = field(default_factory=pd.DataFrame)
     covariates: tuple[str, ...] = ()
     reading: str = ""
+    summaries: pd.DataFrame = field(default_factory=pd.DataFrame)
+    differences: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
         """Keep own copies, so that nobody else holds what the study holds."""
@@ -116,7 +127,7 @@ class Study:
 
     @property
     def log_outcomes(self) -> list[str]:
-        """Ids of the outcomes whose table is of logarithms; only a reading makes any."""
+        """Ids of the outcomes whose table is of logarithms: geometric means, or a reading."""
         if "scale" not in self.outcomes:
             return []
         return [str(name) for name in self.outcomes.index[self.outcomes["scale"] == "log"]]

@@ -6,8 +6,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+import pandas as pd
+
 from bayesasthma.errors import UsageError
 from bayesasthma.study.bundle import COLUMNS
+from bayesasthma.study.study import Study
+
+#: What a title and the like begin with where they are not known yet.
+TO_FILL_IN = "TO FILL IN"
+EXAMPLE_TITLE, EXAMPLE_CITATION = "Title of the paper", "First author et al. Journal, year."
 
 STUDY = """\
 # One study. Texts stand in quotes; lines that begin with # are comments.
@@ -16,6 +23,10 @@ title = "Title of the paper"
 citation = "First author et al. Journal, year."
 design = "Randomised, double-blind, two parallel groups, 24 weeks"
 randomised = true
+# Where the paper prints decimal commas:
+# decimal = ","
+# Where the number beside a mean in one cell (summaries.csv, column value) is a standard error:
+# value_is = "se"
 # Columns of patients.csv that the models adjust for (optional; only with patient-level data):
 # covariates = ["age", "sex"]
 
@@ -97,6 +108,7 @@ ROWS: dict[str, list[dict[str, str]]] = {
         {"visit": "week24", "reaction": "local", "arm": arm, "events": events, "percent": percent}
         for arm, events, percent in (("control", "4", "20.0"), ("active", "2", "9.5"))
     ],
+    "differences.csv": [],
     "correlations.csv": [],
     "claims.csv": [],
     "external.csv": [],
@@ -105,13 +117,16 @@ ROWS: dict[str, list[dict[str, str]]] = {
 GUIDE = """\
 # A study bundle
 
-Fill in `study.toml` and the CSV files, then run `bayesasthma study check` on this folder. Every row
-in them is an example. `study.toml`, `outcomes.csv` and `summaries.csv` (or `patients.csv`) are
-needed; the others may be deleted.
+Fill in `study.toml` and the CSV files, then run `bayesasthma study check` on this folder: it names
+what is still an example or to be filled in. `study.toml`, `outcomes.csv` and `summaries.csv` (or
+`patients.csv`) are needed; the others may be deleted.
 
 - Copy numbers as they are printed: `1.50` is not `1.5`, since the last place tells the rounding.
-- Decimals have a point. A cell is blank where nothing is printed; a row is left out where a whole
-  cell of the table is missing.
+- Decimals have a point, unless `study.toml` says `decimal = ","`. In one cell the number beside a
+  mean is its SD, unless `study.toml` says `value_is = "se"` or the row's `value_is` says otherwise;
+  two numbers in brackets are a confidence interval.
+- A cell is blank where nothing is printed; a row is left out where a whole cell of the table is
+  missing.
 - `note` and `source` (such as "Table 2") may be added to any file.
 
 | file | one row per | columns (needed ones in bold) |
@@ -121,15 +136,23 @@ needed; the others may be deleted.
 WHAT = {
     "outcomes.csv": "outcome; `direction` is higher, lower or none (which way is better)",
     "summaries.csv": (
-        "outcome, arm and visit; `statistic` is level or change (from baseline); one of sd, se and "
-        "a 95 % interval (`ci_low`, `ci_high`)"
+        "outcome, arm and visit; `statistic` is level, change (from baseline) or geometric_mean; "
+        "`value` as printed (`16.8 ± 4.3`, `16.8 (15.1 to 18.5)`), or mean with one of sd, se and "
+        "an interval (`ci_low`, `ci_high`; `ci_prob` if not 0.95)"
+    ),
+    "differences.csv": (
+        "printed difference between a treated arm and the control; `adjusted_for` is baseline (an "
+        "analysis of covariance on the outcome's baseline), none, or what else"
     ),
     "correlations.csv": "pair of visits: a published within-patient correlation",
     "tests.csv": (
-        "printed p-value, as printed (`<0.01`, `*0.02`); `kind` is between, within or interaction"
+        "printed p-value, as printed (`<0.01`, `*0.02`, `NS`); `kind` is between, within or "
+        "interaction"
     ),
-    "baseline.csv": "row of Table 1 and arm",
-    "adverse.csv": "visit, reaction and arm: patients with the reaction",
+    "baseline.csv": "row of Table 1 and arm; `value` as printed (`45.3 ± 8.4`, `10/18 (55.6%)`)",
+    "adverse.csv": (
+        "visit, reaction and arm: patients with the reaction, as printed (`4`, `4/20 (20.0%)`)"
+    ),
     "claims.csv": "statement about a result in the text",
     "external.csv": "piece of evidence from elsewhere, on an outcome or a reaction",
     "patients.csv": (
@@ -157,13 +180,23 @@ def write_template(folder: str | Path) -> list[Path]:
     UsageError
         If the folder is not empty, is a file, or cannot be written to; then nothing is left in it.
     """
-    folder = Path(folder)
+    texts = {"study.toml": STUDY}
+    texts |= {name: _csv(name, rows) for name, rows in ROWS.items()}
+    return write_files(Path(folder), texts)
+
+
+def write_files(folder: Path, texts: dict[str, str]) -> list[Path]:
+    """Write a bundle's files and the guide to them into a new or empty folder.
+
+    Raises
+    ------
+    UsageError
+        If the folder is not empty, is a file, or cannot be written to; then nothing is left in it.
+    """
     existed = folder.exists()
     if existed and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{str(folder)!r} exists and is not an empty folder")
-    texts = {"study.toml": STUDY}
-    texts |= {name: _csv(name, rows) for name, rows in ROWS.items()}
-    texts["README.md"] = GUIDE + "".join(_described(name) for name in COLUMNS)
+    texts = texts | {"README.md": GUIDE + "".join(_described(name) for name in COLUMNS)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
@@ -172,6 +205,49 @@ def write_template(folder: str | Path) -> list[Path]:
         _undo(folder, texts, existed)
         raise UsageError(f"cannot write to {str(folder)!r}: {error.strerror}") from error
     return [folder / name for name in texts]
+
+
+def unfinished(study: Study) -> list[tuple[str, str]]:
+    """Where a bundle still has a scaffold's examples, or a text to be filled in: file and words."""
+    found = []
+    if study.title == EXAMPLE_TITLE or study.citation == EXAMPLE_CITATION:
+        found.append(("study.toml", "title or citation is the scaffold's example"))
+    texts = {"title": study.title, "citation": study.citation, "design": study.design}
+    texts |= {f"label of {arm}": str(label) for arm, label in study.arms["label"].items()}
+    found += [
+        ("study.toml", f"{name}: {text}")
+        for name, text in texts.items()
+        if text.startswith(TO_FILL_IN)
+    ]
+    for outcome, row in study.outcomes.iterrows():
+        texts = {name: str(row.get(name) or "") for name in ("label", "unit")}
+        found += [
+            ("outcomes.csv", f"{outcome}, {name}: {text}")
+            for name, text in texts.items()
+            if text.startswith(TO_FILL_IN)
+        ]
+    frames = {
+        "summaries.csv": study.summaries,
+        "tests.csv": study.tests,
+        "baseline.csv": study.baseline,
+        "adverse.csv": study.adverse,
+    }
+    for file, frame in frames.items():
+        rows = [row for row in ROWS[file] if len(frame) and _among(row, frame)]
+        if rows and len(rows) == len(ROWS[file]):
+            found.append((file, f"{len(rows)} rows are the scaffold's examples"))
+    return found
+
+
+def _among(row: dict[str, str], frame: pd.DataFrame) -> bool:
+    """Whether a frame has a row of these texts and numbers."""
+    same = pd.Series(True, index=frame.index)
+    for name, text in row.items():
+        if name not in frame:
+            return False
+        numeric = pd.api.types.is_numeric_dtype(frame[name])
+        same &= frame[name] == (float(text) if numeric else text)
+    return bool(same.any())
 
 
 def _undo(folder: Path, names: Iterable[str], existed: bool) -> None:
