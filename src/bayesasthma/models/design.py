@@ -360,9 +360,9 @@ def _pins(
         first = float(sd["level"][visits.index(base)])
         for visit, i in position.items():
             change, last = (float(sd[own][visits.index(visit)]) for own in ("change", "level"))
-            if visit != base and np.isfinite(change):
-                if abs(first - last) < change < first + last:  # else no correlation gives it
-                    known[i, position[base]] = (first**2 + last**2 - change**2) / (2 * first * last)
+            # else it is not printed, or no correlation gives it
+            if visit != base and abs(first - last) < change < first + last:
+                known[i, position[base]] = (first**2 + last**2 - change**2) / (2 * first * last)
     published = study.correlations
     published = published[(published["outcome"] == outcome) & (published["arm"] == arm)]
     records: Any = published.itertuples(index=False)
