@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayesasthma.study._printed_numbers import why_not_a_number
+from bayesasthma.study._printed_numbers import PrintedP, why_not_a_number
 from bayesasthma.study._sheets import Collector, Sheet, parse_number, parse_p, read_sheet
 
 
@@ -123,7 +123,16 @@ def test_printed_p_values(thousandths: int, operator: str, stars: str, before: b
 
 
 @pytest.mark.parametrize(
-    "text", ["", "NS", "n.s.", "*", "<", "1.1", "-0.1", ">1", "<0", "2%", "0,02"]
+    "text", ["NS", "ns", "n.s.", "N.S", "not significant", "non-significant", "P = NS", "p: n.s."]
+)
+def test_not_significant_in_words_is_above_the_level(text: str) -> None:
+    assert parse_p(text) == PrintedP(0.05, ">", False, 2)
+    assert parse_p(text, 0.1) == PrintedP(0.1, ">", False, 2)
+    assert parse_p(text, 0.001) == PrintedP(0.001, ">", False, 3)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "small", "sn", "*", "<", "1.1", "-0.1", ">1", "<0", "2%", "0,02"]
 )
 def test_what_is_no_p_value(text: str) -> None:
     assert parse_p(text) is None

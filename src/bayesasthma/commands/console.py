@@ -115,6 +115,22 @@ def print_audit(result: AuditResult, study: Study) -> None:
             screen.print(f"• {lead}{_plain(row['finding'])}")
 
 
+def print_inspect_sr(result: AuditResult) -> None:
+    """Print the form of INSPECT-SR: what the numbers say, the rest left to the reader."""
+    from rich.console import Console as RichConsole
+
+    from bayesasthma.auditing import inspect_form
+
+    screen = RichConsole(highlight=False)
+    screen.print("[bold]INSPECT-SR[/bold] (Wilkinson et al. 2025): what the printed numbers say")
+    for answer in inspect_form(result):
+        lead = f"\n[bold]{answer.check}[/bold] {_plain(answer.about)}: "
+        screen.print(lead + _plain(answer.numbers))
+        for line in answer.details:
+            screen.print(f"    • {_plain(line)}")
+    screen.print("\nWhether a finding is a concern is the reader's judgement.")
+
+
 def _counts(result: AuditResult) -> RichTable:
     from rich.table import Table
 

@@ -82,6 +82,14 @@ class Header:
     exclusions: pd.DataFrame
     covariates: tuple[str, ...]
 
+    @property
+    def alpha(self) -> float:
+        """The paper's level of significance, 0.05 where it states none (or a wrong one)."""
+        alpha = self.methods.get("alpha")
+        if isinstance(alpha, float) and 0 < alpha < 1:
+            return alpha
+        return 0.05
+
 
 @dataclass(frozen=True)
 class _Table:

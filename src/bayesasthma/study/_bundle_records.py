@@ -104,8 +104,8 @@ def _texts(row: Row, columns: Mapping[str, str]) -> dict[str, Any]:
     return {name: row.text(name) for name, kind in columns.items() if kind == _TEXT}
 
 
-def read_tests(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
-    """Printed p-values; problems go to the collector."""
+def read_tests(sheet: Sheet | None, ids: Ids, alpha: float = 0.05) -> pd.DataFrame:
+    """Printed p-values; problems go to the collector. "NS" is a p above `alpha`."""
     records = []
     seen: dict[tuple[str, ...], int] = {}
     for row in sheet or ():
@@ -117,9 +117,9 @@ def read_tests(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
         if row.text("kind") == "within" and not row.text("arm"):
             row.bad("arm", "the arm of a within-arm test")
         _once(row, ("outcome", "table", "kind", "arm", "visit", "test", "p"), seen)
-        printed = parse_p(row.text("p"))
+        printed = parse_p(row.text("p"), alpha)
         if printed is None:
-            row.bad("p", "a p-value from 0 to 1 such as 0.02, <0.01 or *0.02")
+            row.bad("p", "a p-value from 0 to 1 such as 0.02, <0.01 or *0.02, or NS")
             continue
         records.append(
             _texts(row, TESTS)
@@ -152,7 +152,7 @@ def read_baseline(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
     for row in sheet or ():
         row.required("variable")
         arm = row.choice("arm", ids.arms)
-        mean, sd = row.number("mean"), row.number("sd", above=0)
+        mean, sd = row.number("mean"), row.number("sd", low=0)
         percent = row.number("percent", low=0, high=100)
         size = _patients(row, ids, arm)
         count = row.number("count", low=0, high=size, whole=True)

@@ -125,7 +125,7 @@ def _dispersion(row: Row, mean: Number | None, n: float) -> Number | None:
         row.bad("sd", "one of sd, se, or ci_low with ci_high")
         return None
     if given:
-        number = row.number(given[0], above=0)
+        number = row.number(given[0], low=0)
         if number is None or given == ["sd"]:
             return number
         factor = float(np.sqrt(n))

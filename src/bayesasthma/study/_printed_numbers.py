@@ -11,6 +11,10 @@ _P_VALUE = re.compile(
     r"(?P<before>\**)\s*(?:[pP]\s*(?=[<>=]))?(?P<operator>[<>=]?)\s*(?P<number>[0-9.eE+-]+)"
     r"\s*(?P<after>\**)"
 )
+#: Words in place of a p-value that is not below the level of significance.
+_NOT_SIGNIFICANT = re.compile(
+    r"(p\s*[=:]?\s*)?(n\.?\s?s\.?|(not|non)[\s-]*sign?(ificant|\.)?)", re.IGNORECASE
+)
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -51,8 +55,13 @@ def _last_place(text: str) -> int:
     return (int(exponent) if exponent else 0) - len(mantissa.partition(".")[2])
 
 
-def parse_p(text: str) -> PrintedP | None:
-    """Read a p-value as printed, with its asterisks and inequality; None if it is not one."""
+def parse_p(text: str, alpha: float = 0.05) -> PrintedP | None:
+    """Read a p-value as printed, with its asterisks and inequality; None if it is not one.
+
+    "NS", "n.s." and "not significant" are a p above `alpha`, the paper's level of significance.
+    """
+    if _NOT_SIGNIFICANT.fullmatch(text.strip()):
+        return PrintedP(alpha, ">", False, max(2, -_last_place(f"{alpha:g}")))
     match = _P_VALUE.fullmatch(text.strip())
     number = parse_number(match["number"]) if match else None
     if match is None or number is None or match["number"][0] in "+-":

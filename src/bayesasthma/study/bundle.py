@@ -12,6 +12,7 @@ import xarray as xr
 
 from bayesasthma.errors import StudyError, UsageError
 from bayesasthma.study._bundle_header import Header, read_header, read_outcomes
+from bayesasthma.study._bundle_intervals import printed_intervals
 from bayesasthma.study._bundle_records import (
     Ids,
     read_adverse,
@@ -141,7 +142,7 @@ def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Stud
     correlations = read_correlations(
         sheets["correlations.csv"], ids.outcomes, ids.arms, ids.visits, table, base, pinned
     )
-    tests = read_tests(sheets["tests.csv"], ids)
+    tests = read_tests(sheets["tests.csv"], ids, header.alpha)
     adverse = read_adverse(sheets["adverse.csv"], ids)
     claims = read_claims(sheets["claims.csv"], ids)
     external = read_external(sheets["external.csv"], ids)
@@ -170,6 +171,7 @@ def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Stud
         methods=header.methods,
         exclusions=header.exclusions,
         covariates=header.covariates,
+        intervals=printed_intervals(sheets["summaries.csv"]),
     )
 
 

@@ -52,6 +52,9 @@ class Study:
         Exclusion criteria that name a level of a baseline variable.
     checksums : dict
         SHA-256 of every file read.
+    intervals : DataFrame
+        Intervals as printed, one row a cell of ``table`` that has one: ``outcome, arm, visit,
+        statistic, estimate, ci_low, ci_high`` with their rounding steps.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Study:
     exclusions: pd.DataFrame = field(default_factory=pd.DataFrame)
     covariates: tuple[str, ...] = ()
     reading: str = ""
+    intervals: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
         """Keep own copies, so that nobody else holds what the study holds."""
