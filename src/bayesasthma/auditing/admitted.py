@@ -89,7 +89,13 @@ class Basis:
     by_interval: bool = False
 
 
-def admit(tested: Tested, stated: StatedTest, general: StatedTest, later: StatedTest) -> Basis:
+def admit(
+    tested: Tested,
+    stated: StatedTest,
+    general: StatedTest,
+    later: StatedTest,
+    note: StatedTest | None = None,
+) -> Basis:
     """Tests to judge a printed p by.
 
     Parameters
@@ -102,6 +108,8 @@ def admit(tested: Tested, stated: StatedTest, general: StatedTest, later: Stated
         What the paper's methods state for such comparisons; used where the row says nothing.
     later : StatedTest
         Its longitudinal analysis, which may stand behind a p whose test is not stated at all.
+    note : StatedTest, optional
+        The note of the row, as far as it names an analysis that the table cannot give.
 
     Returns
     -------
@@ -133,6 +141,7 @@ def admit(tested: Tested, stated: StatedTest, general: StatedTest, later: Stated
             return Basis([], (reason, *doubts), _orientation(tested))
         methods = [USUAL]
     doubts += [k.reason for k in blocked]
+    doubts += [f"by the note {k.reason}" for k in (note.not_followed if note else [])]
     if said.unknown and said is stated:
         doubts.append(f"what “{' '.join(said.unknown)}” means for the test is not known")
     if not methods or any(k.qualifier for k in blocked):

@@ -113,7 +113,9 @@ def printed_tests(study: Study, cells: Cells) -> list[PrintedTest]:
         stated = read_stated(text_of(row.get("test")))
         general = _method(study, about.subject)
         late = where["visit"] != study.baseline_visit
-        basis = admit(about, stated, general, longitudinal if late else StatedTest(""))
+        later = longitudinal if late else StatedTest("")
+        note = read_stated(text_of(row.get("note", "")))
+        basis = admit(about, stated, general, later, note)
         operator, starred = str(row["p_operator"]), bool(row["starred"])
         found.append(
             PrintedTest(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayesasthma.auditing.labels import labels
+from bayesasthma.auditing.labels import holds_no_moments, labels
 from bayesasthma.auditing.printed_intervals import PrintedInterval, printed_intervals
 from bayesasthma.frequentist import Range, Rounded, rounded, rounded_sd
 
@@ -129,6 +129,13 @@ class Cells:
         self._arm_n = study.arms["n"].astype(float).to_dict()
         self._correlations = study.correlations
         self._intervals = printed_intervals(study)
+        columns = [c for c in ("label", "unit", "note") if c in study.outcomes]
+        #: Outcomes whose rows are medians or the like: no check of means and SDs is made of them.
+        self.without_moments = {
+            str(row[0])
+            for row in study.outcomes[columns].itertuples()
+            if holds_no_moments(*row[1:])
+        }
         self.visits = [str(v) for v in study.visits.index]
         self.arms = [str(a) for a in study.arms.index]
         self.baseline = study.baseline_visit
@@ -139,7 +146,9 @@ class Cells:
         return ", ".join(self.names.get(i, i) for i in ids if i)
 
     def get(self, outcome: str, arm: str, visit: str, statistic: str = "level") -> Summary | None:
-        """One cell, or None where the table lacks it or a part of it."""
+        """One cell, or None where the table lacks it or a part of it, or holds medians."""
+        if outcome in self.without_moments:
+            return None
         try:
             at = (
                 self._index["outcome"][outcome],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayesasthma.auditing.labels import text_of
+from bayesasthma.auditing.labels import holds_no_moments, text_of
 from bayesasthma.auditing.percentages import denominators, percent_fits
 from bayesasthma.auditing.subjects import (
     Cells,
@@ -28,6 +28,7 @@ from bayesasthma.auditing.subjects import (
 if TYPE_CHECKING:
     from bayesasthma.study.study import Study
 
+NO_MOMENTS = "the table holds medians or quartiles, from which no test of means follows"
 #: Denominators of a percentage that are tried in all combinations of the arms.
 COMBINATIONS = 25
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -118,6 +119,8 @@ def tested(study: Study, cells: Cells, kind: str, outcome: str, arm: str, visit:
 def _of_outcome(
     study: Study, cells: Cells, kind: str, outcome: str, arm: str, visit: str, arms: list[str]
 ) -> Tested:
+    if outcome in cells.without_moments:
+        return Tested(kind, None, doubts=(NO_MOMENTS,))
     at = visit or str(study.visits.index[-1])
     doubts = []
     if not visit and len(study.follow_up) > 1:
@@ -245,6 +248,10 @@ def _of_characteristic(rows: pd.DataFrame, level: str, arms: list[str]) -> Teste
     names = list(dict.fromkeys(levels))
     if level or len(names) == 1:
         rows = rows[levels == level] if level else rows
+        if any(
+            holds_no_moments(*row) for row in rows.filter(["variable", "level", "note"]).to_numpy()
+        ):
+            return Tested("baseline", None, doubts=(NO_MOMENTS,))
         found = _counted("baseline", rows, "count", arms)
         return found if found.subject is not None else Tested("baseline", _means(rows, arms))
     by_level = [counts_by_arm(rows[levels == name], "count", arms) for name in names]
