@@ -326,6 +326,17 @@ def missing_denominators(rng: Rng) -> Paper:
     return paper
 
 
+def coarse_percentages(rng: Rng) -> Paper:
+    """As above, but percentages are whole, so that the arms' numbers may fit them as well."""
+    paper = missing_denominators(rng)
+    paper.rows["baseline"] = [
+        ",".join([*cells[:4], f"{float(cells[4]):.0f}", ""])
+        for cells in (row.split(",") for row in paper.rows["baseline"])
+    ]
+    paper.judged = False
+    return paper
+
+
 def left_out(rng: Rng) -> Paper:
     """Categories that leave patients out; tested with those as a category."""
     paper = Paper({"control": 60, "drug": 60}, False)
@@ -423,6 +434,7 @@ KINDS: dict[str, Callable[[Rng], Paper]] = {
     "Fisher": proportions("Fisher's exact test", True),
     "logistic regression": proportions("logistic regression", False),
     "denominators of their own": missing_denominators,
+    "denominators of their own, coarse": coarse_percentages,
     "categories left out": left_out,
     "trend, equal scores": trend("Cochran-Armitage", (0, 1, 2, 3)),
     "trend, doses": trend("chi-square for trend", (10, 20, 40, 80)),

@@ -50,6 +50,12 @@ def test_a_right_p_is_never_held_against_the_paper(kind: str, tmp_path: Path) ->
             assert (verdicts != NOT_CHECKABLE).all(), result.tests["explanation"].tolist()
 
 
+def test_drop_outs_say_nothing_of_the_correlation(tmp_path: Path) -> None:
+    result = audit(printed("paired with drop-outs", 0).study(tmp_path / "x"))
+    assert result.tests["verdict"].tolist() == [NOT_CHECKABLE]
+    assert result.tests[["rho_low", "rho_high"]].isna().all(axis=None)
+
+
 #: Kinds whose wrong p has to be found, as far as rounding and an unprinted correlation allow.
 FOUND = [
     "Student's t", "t of either kind, Welch", "Welch", "one-sided", "ANCOVA on baseline, exact",

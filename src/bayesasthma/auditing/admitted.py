@@ -144,7 +144,7 @@ def admit(
     doubts += [f"by the note {k.reason}" for k in (note.not_followed if note else [])]
     if said.unknown and said is stated:
         doubts.append(f"what “{' '.join(said.unknown)}” means for the test is not known")
-    if not methods or any(k.qualifier for k in blocked):
+    if not methods or tested.of_others or any(k.qualifier for k in blocked):
         return Basis([], tuple(dict.fromkeys(doubts)), _orientation(tested))
     found = _candidates(tested, said, methods, doubts)
     orientation = _orientation(tested) if doubts else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,6 +116,8 @@ def printed_tests(study: Study, cells: Cells) -> list[PrintedTest]:
         later = longitudinal if late else StatedTest("")
         note = read_stated(text_of(row.get("note", "")))
         basis = admit(about, stated, general, later, note)
+        if not any(c.isdigit() for c in text_of(row["p"])):
+            basis = replace(basis, assumes=(*basis.assumes, f"NS for a p above {alpha:g}"))
         operator, starred = str(row["p_operator"]), bool(row["starred"])
         found.append(
             PrintedTest(

@@ -76,6 +76,8 @@ class Tested:
         Why a p that does not follow is not held against the paper.
     by_interval : bool
         The SDs come from printed intervals.
+    of_others : bool
+        The printed numbers are not those of the patients tested: nothing follows from them.
     """
 
     kind: str
@@ -86,6 +88,7 @@ class Tested:
     doses: tuple[float, ...] | None = None
     doubts: tuple[str, ...] = ()
     by_interval: bool = False
+    of_others: bool = False
 
 
 def tested(study: Study, cells: Cells, kind: str, outcome: str, arm: str, visit: str) -> Tested:
@@ -207,7 +210,7 @@ def _within(cells: Cells, outcome: str, arm: str, visit: str, doubts: list[str])
             f"{change.before.n:g} patients are in the one mean and {change.after.n:g} in the "
             "other; a paired test is of those seen twice, whose own means are not printed"
         )
-        doubts = [*doubts, doubt]
+        return Tested("within", change, doubts=(doubt, *doubts), of_others=True)
     return Tested("within", change, doubts=tuple(doubts))
 
 
@@ -280,26 +283,31 @@ def _of_characteristic(rows: pd.DataFrame, level: str, arms: list[str]) -> Teste
 
 
 def _counted(kind: str, rows: pd.DataFrame, column: str, arms: list[str]) -> Tested:
-    """Counts of patients; where a percentage has another denominator, also with that."""
+    """Counts of patients, with every other number of patients that the percentages allow."""
     counts = counts_by_arm(rows, column, arms)
     if counts is None or not all(np.isfinite(counts.n)):
         return Tested(kind, None)
     by_arm = rows.drop_duplicates("arm").set_index("arm").loc[arms]
     percents = list(zip(by_arm["percent"], by_arm["percent_step"], strict=True))
-    choices: list[list[int]] = []
-    for events, n, (percent, step) in zip(counts.events, counts.n, percents, strict=True):
-        fits = percent_fits(events, n, float(percent), float(step))
-        choices.append([int(n)] if fits else denominators(events, n, float(percent), float(step)))
-    if all(int(n) in c for n, c in zip(counts.n, choices, strict=True)):
-        return Tested(kind, counts)
+    arguments = [
+        (events, n, float(percent), float(step))
+        for events, n, (percent, step) in zip(counts.events, counts.n, percents, strict=True)
+    ]
+    choices = [denominators(*a) or [int(a[1])] for a in arguments]
+    doubts = []
+    if not all(percent_fits(*a) for a in arguments):
+        doubts.append("the printed percentages have other denominators than the patients' numbers")
     others: list[tuple[Subject, str]] = []
     if np.prod([len(c) for c in choices]) <= COMBINATIONS:
+        sizes = [tuple(map(float, n)) for n in product(*choices)]
         others = [
-            (Counts(counts.events, tuple(map(float, sizes))), "with the percentages' numbers")
-            for sizes in product(*choices)
+            (Counts(counts.events, n), f"with {', '.join(f'{m:g}' for m in n)} patients")
+            for n in sizes
+            if n != counts.n
         ]
-    doubt = "the printed percentages have other denominators than the numbers of patients"
-    return Tested(kind, counts, tuple(others), doubts=(doubt,))
+    else:
+        doubts.append("the percentages are too coarse to tell their denominators")
+    return Tested(kind, counts, tuple(others), doubts=tuple(doubts))
 
 
 def _means(rows: pd.DataFrame, arms: list[str]) -> Groups | None:
