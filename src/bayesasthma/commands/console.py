@@ -105,6 +105,8 @@ def print_audit(result: AuditResult, study: Study) -> None:
     for _, row in asked.iterrows():
         where = _place(row, names)
         screen.print(f"• [bold]{_plain(where)}[/bold]: {_plain(row['explanation'])}")
+    if tests["assumes"].astype(bool).any():
+        screen.print("What such a verdict presumes stands in the column assumes of audit.csv.")
     for weight, style in WEIGHT_STYLES.items():
         part = result.findings[result.findings["weight"] == weight]
         if len(part):
