@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
-from tests.auditing.simulated_tables import Paper
+from tests.auditing.printed_paper import Paper
 
 from bayesasthma.auditing import (
     CONTRADICTION,

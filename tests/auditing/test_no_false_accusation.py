@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.auditing.simulated_tables import KINDS, Paper
+from tests.auditing.printed_paper import Paper
+from tests.auditing.simulated_tables import KINDS
 
 from bayesasthma.auditing import (
     CONTRADICTION,
