@@ -6,7 +6,7 @@ import pytest
 
 import bayesasthma as ba
 from bayesasthma.auditing import audit
-from bayesasthma.commands.console import print_audit
+from bayesasthma.commands.console import print_audit, print_inspect_sr
 
 
 def test_audit_reads_on_a_terminal(
@@ -31,6 +31,22 @@ def test_audit_reads_on_a_terminal(
     right = result.tests[result.tests["verdict"] == "reproduced"]["explanation"].iloc[0]
     assert right not in words
     for finding in result.findings["finding"]:
+        assert " ".join(finding.split()) in words
+
+
+def test_the_form_of_inspect_sr_reads_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    result = audit(ba.load_study("liu2025"))
+    print_inspect_sr(result)
+    words = " ".join(capsys.readouterr().out.split())
+    for check in ("4.1", "4.3", "4.6", "4.8", "4.9"):
+        assert f" {check} " in words
+    assert "81 printed p-values (27 not reproduced" in words
+    assert words.count("left to the reader") == 4
+    asked = result.findings[result.findings["weight"] != "note"]
+    for finding in asked["finding"]:
         assert " ".join(finding.split()) in words
 
 

@@ -120,7 +120,7 @@ def test_mean_and_spread_in_one_cell(
         ("16.8", "", "value", "a mean with its SD"),
         ("16,8 ± 4,3", "", "value", "decimal commas"),
         ("١٦ ± 4", "", "value", "digits 0 to 9, not '١٦'"),
-        ("16.8 ± -4.3", "", "value", "SD above 0"),
+        ("16.8 ± -4.3", "", "value", "SD of at least 0"),
         ("16.8 (17.1 to 18.5)", "", "value", "inside its interval"),
         ("16.8 (18.5 to 15.1)", "", "value", "the lower end first"),
         ("16.8 (15.1 to 18.5)", "value_is=sd", "value", "one number, the sd"),
@@ -383,3 +383,10 @@ def test_an_impossible_sd_of_change_is_kept_and_pins_nothing(tmp_path: Path) -> 
         for arm in block.arm
     }
     assert pinned == {"placebo": False, "drug": True}
+
+
+def test_an_sd_printed_as_zero_keeps_its_rounding_step() -> None:
+    cases = Path(__file__).parents[1] / "reference" / "cases"
+    cell = load_study(cases / "sd-printed-zero").table.sel(arm="company", statistic="level")
+    assert float(cell["sd"].squeeze()) == 0.0
+    assert float(cell["sd_step"].squeeze()) == 0.01

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bayesasthma.auditing.audit import audit
 from bayesasthma.auditing.findings import CONTRADICTION, NOTE, UNUSUAL
+from bayesasthma.auditing.inspect_sr import inspect_form, inspect_frame
 from bayesasthma.auditing.result import AuditResult
 from bayesasthma.auditing.verdicts import (
     IMPOSSIBLE,
@@ -28,4 +29,6 @@ __all__ = [
     "WITHIN_ROUNDING",
     "AuditResult",
     "audit",
+    "inspect_form",
+    "inspect_frame",
 ]

@@ -7,17 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesasthma.auditing.candidates import (
-    COUNT_TESTS,
     Candidate,
     contrast_within_anova,
-    count_test,
-    count_tests,
     difference_of_changes,
+    one_sided,
     paired,
     student,
     time_effect,
     welch,
 )
+from bayesasthma.auditing.count_candidates import COUNT_TESTS, count_test, count_tests
 from bayesasthma.auditing.printed_tests import PrintedTest
 from bayesasthma.auditing.subjects import Change, Counts, Groups, Interaction, Summary
 from bayesasthma.auditing.verdicts import meets
@@ -90,7 +89,7 @@ def _means(first: Summary, second: Summary) -> list[Alternative]:
     swapped = replace(first, sd=second.sd), replace(second, sd=first.sd)
     found = {
         "Welch's t test": welch(first, second),
-        "one-sided Student's t test": _one_sided(plain),
+        **{c.name: c for c in one_sided(plain)},
         STANDARD_ERRORS: student(_as_se(first), _as_se(second)),
         "standard errors were used in place of the SDs": student(_over(first), _over(second)),
         "the arms' numbers of patients are swapped": student(
@@ -129,10 +128,6 @@ def student_many(
     ]
 
 
-def _one_sided(candidate: Candidate) -> Candidate:
-    return replace(candidate, low=candidate.low / 2, high=candidate.high / 2)
-
-
 def _scaled(cell: Summary, factor: float) -> Summary:
     sd = Rounded(cell.sd.value * factor, cell.sd.step * factor, cell.sd.floor)
     return replace(cell, sd=sd)
@@ -163,7 +158,7 @@ def _proportions(subject: Counts, stated: set[str]) -> list[Alternative]:
 def _changes(subject: Change) -> list[Alternative]:
     rho = subject.correlation or NON_NEGATIVE
     found = [
-        Alternative("one-sided paired t test", _one_sided(paired(subject, rho)), True),
+        *(Alternative(c.name, c, True) for c in one_sided(paired(subject, rho))),
         Alternative(
             STANDARD_ERRORS,
             paired(

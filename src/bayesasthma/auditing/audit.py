@@ -15,6 +15,7 @@ from bayesasthma.auditing.correlations import correlation_findings
 from bayesasthma.auditing.dispersion import dispersion_findings
 from bayesasthma.auditing.explanations import readings_table, tried_readings
 from bayesasthma.auditing.findings import UNUSUAL, Finding, findings_frame
+from bayesasthma.auditing.interval_findings import interval_findings
 from bayesasthma.auditing.printed_tests import printed_tests
 from bayesasthma.auditing.result import AuditResult
 from bayesasthma.auditing.scales import scale_findings
@@ -22,6 +23,7 @@ from bayesasthma.auditing.stars import star_findings
 from bayesasthma.auditing.subjects import Cells
 from bayesasthma.auditing.table import audit_table, multiplicity_table
 from bayesasthma.auditing.tallies import tally_findings
+from bayesasthma.auditing.whole_tables import whole_table_findings
 
 if TYPE_CHECKING:
     from bayesasthma.study.study import Study
@@ -55,6 +57,8 @@ def audit(study: Study) -> AuditResult:
         *dispersion_findings(study, cells),
         *balance_findings(study, cells, balance),
         *correlation_findings(study, table),
+        *interval_findings(study, cells, tests, table),
+        *whole_table_findings(study, cells, tests, table),
         *_standard_error_findings(readings),
     ]
     return AuditResult(

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import special
 
 from bayesasthma.auditing.findings import NOTE, UNUSUAL, Finding
-from bayesasthma.auditing.labels import text_of
+from bayesasthma.auditing.labels import holds_no_moments, text_of
 from bayesasthma.auditing.subjects import Cells
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def balance_table(study: Study, cells: Cells) -> pd.DataFrame:
     for arm in study.treatments:
         for (variable, level), part in _by_level(frame):
             by_arm = {row["arm"]: row for row in reversed(part.to_dict("records"))}
-            if not {control, arm} <= set(by_arm):
+            if not {control, arm} <= set(by_arm) or holds_no_moments(variable, level):
                 continue
             zero, one = by_arm[control], by_arm[arm]
             if np.isfinite(zero["count"]) and np.isfinite(one["count"]):

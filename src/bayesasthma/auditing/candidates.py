@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bayesasthma.auditing.subjects import Change, Counts, Groups, Interaction, Subject, Summary
+from bayesasthma.auditing.subjects import Change, Interaction, Summary
 from bayesasthma.frequentist import (
     Range,
     Rounded,
-    barnard_exact,
+    ancova,
+    ancova_p_range,
     change_variance_range,
-    chi2_test,
-    contingency_chi2,
-    fisher_exact,
-    mid_p,
+    cross_products,
+    cross_products_range,
     one_sample_t,
     one_way_anova,
     one_way_p_range,
@@ -58,35 +56,6 @@ class Candidate:
     free_correlation: bool = False
 
 
-def candidates(subject: Subject, stated: str) -> list[Candidate]:
-    """Recompute the tests that the paper's description admits, the likeliest first.
-
-    Parameters
-    ----------
-    subject : Subject
-        What is tested.
-    stated : str
-        Test as described in the bundle, free text; empty for the usual one: Student's t for means,
-        χ² (with and without Yates) and Fisher for counts, paired t for a change.
-
-    Returns
-    -------
-    list of Candidate
-        Never empty.
-    """
-    text = stated.lower()
-    if isinstance(subject, Groups):
-        if len(subject.groups) > 2:
-            return [one_way(subject.groups)]
-        first, second = subject.groups
-        return [welch(first, second) if "welch" in text else student(first, second)]
-    if isinstance(subject, Counts):
-        return count_tests(subject, text)
-    if isinstance(subject, Change):
-        return [paired(subject, subject.correlation or ANY_CORRELATION)]
-    return [difference_of_changes(subject, ANY_CORRELATION)]
-
-
 def _candidate(name: str, p: object, reach: Range, *, free: bool = False) -> Candidate:
     return Candidate(name, float(p), float(reach.low), float(reach.high), free)  # type: ignore[arg-type]
 
@@ -111,16 +80,101 @@ def one_way(groups: tuple[Summary, ...]) -> Candidate:
     return _candidate("one-way analysis of variance", p, one_way_p_range(means, sds, n))
 
 
+def one_sided(candidate: Candidate) -> list[Candidate]:
+    """Both one-sided tests of a two-sided one: towards the difference found, and against it."""
+    name = f"one-sided {candidate.name}"
+    half = (candidate.low / 2, candidate.high / 2)
+    against = f"{name} in the other direction"
+    return [
+        replace(candidate, name=name, p=candidate.p / 2, low=half[0], high=half[1]),
+        replace(candidate, name=against, p=1 - candidate.p / 2, low=1 - half[1], high=1 - half[0]),
+    ]
+
+
+def pooled_contrast(everyone: tuple[Summary, ...], first: Summary, second: Summary) -> Candidate:
+    """Two arms compared with the error of the analysis of variance of all arms."""
+    n = np.array([g.n for g in everyone])
+    df = float(n.sum() - len(n))
+    sds = _stack([g.sd for g in everyone])
+    error = [float(np.sum((n - 1) * sd**2)) / df for sd in (sds.low, sds.value, sds.high)]
+    scale = 1 / first.n + 1 / second.n
+    least, most = difference_range(first.mean, second.mean)
+    exact = abs(float(second.mean.value - first.mean.value))
+    p = [
+        float(two_sided_p(_quotient(d, np.sqrt(e * scale)), df))
+        for d, e in ((most, error[0]), (exact, error[1]), (least, error[2]))
+    ]
+    return Candidate("contrast in the analysis of variance of all arms", p[1], p[0], p[2])
+
+
+def linear_trend(groups: tuple[Summary, ...], scores: tuple[float, ...]) -> Candidate:
+    """Linear contrast of the means over ordered arms, in their analysis of variance."""
+    n, c = np.array([g.n for g in groups]), np.array(scores, dtype=float)
+    c = c - c.mean()
+    means, sds = _stack([g.mean for g in groups]), _stack([g.sd for g in groups])
+    df = float(n.sum() - len(n))
+    error = [float(np.sum((n - 1) * sd**2)) / df for sd in (sds.low, sds.value, sds.high)]
+    middle = float(np.sum(c * means.value))
+    slack = float(np.sum(np.abs(c) * (means.high - means.value)))
+    least, most = max(abs(middle) - slack, 0.0), abs(middle) + slack
+    scale = float(np.sum(c**2 / n))
+    p = [
+        float(two_sided_p(_quotient(d, np.sqrt(e * scale)), df))
+        for d, e in ((most, error[0]), (abs(middle), error[1]), (least, error[2]))
+    ]
+    shown = ", ".join(f"{x:g}" for x in scores)
+    return Candidate(f"linear contrast of the means with scores {shown}", p[1], p[0], p[2])
+
+
+def covariance_adjusted(
+    before: tuple[Summary, ...],
+    after: tuple[Summary, ...],
+    change: tuple[Summary, ...] | None,
+    arm: int,
+) -> Candidate:
+    """Analysis of covariance on baseline: exact with SDs of change, else over all correlations."""
+    n = np.array([g.n for g in before])
+    x, y = (
+        [_stack([getattr(g, f) for g in cell]) for f in ("mean", "sd")] for cell in (before, after)
+    )
+    sd = _stack([g.sd for g in change]) if change is not None else None
+    products = cross_products_range(x[1], y[1], n, sd)
+    reach = ancova_p_range(x[0], x[1], y[0], y[1], n, products, arm)
+    p = np.nan
+    if sd is not None:
+        exact = cross_products(x[1].value, y[1].value, sd.value, n)
+        p = float(ancova(x[0].value, x[1].value, y[0].value, y[1].value, n, exact, arm).p)
+    name = "analysis of covariance on baseline"
+    if len(before) > 2:
+        name += ", all arms in one model"
+    return _candidate(name, p, reach, free=sd is None)
+
+
+def _quotient(numerator: float, denominator: float) -> float:
+    if numerator == 0:
+        return 0.0
+    return float(numerator / denominator) if denominator > 0 else float("inf")
+
+
+def difference_range(first: Rounded, second: Rounded) -> tuple[float, float]:
+    """Least and greatest absolute difference of two means as printed."""
+    low, high = float(second.low - first.high), float(second.high - first.low)
+    return max(low, -high, 0.0), max(abs(low), abs(high))
+
+
+def one_sample(change: Summary, name: str = "paired t test of the printed change") -> Candidate:
+    """One-sample t test of a printed change."""
+    p = one_sample_t(change.mean.value, change.sd.value, change.n).p
+    zero = Rounded(np.asarray(0.0), np.asarray(0.0), 0.0)
+    reach = paired_p_range(rounded(0.0), zero, change.mean, change.sd, change.n)
+    return _candidate(name, p, reach)
+
+
 def paired(subject: Change, correlation: Range, name: str = "paired t test") -> Candidate:
     """Paired t test; from the printed SD of change where there is one."""
     n = min(subject.before.n, subject.after.n)
     if subject.change is not None:
-        change = subject.change
-        still = rounded(0.0)
-        zero = Rounded(np.asarray(0.0), np.asarray(0.0), 0.0)
-        p = one_sample_t(change.mean.value, change.sd.value, change.n).p
-        reach = paired_p_range(still, zero, change.mean, change.sd, change.n)
-        return _candidate(f"{name} of the printed change", p, reach)
+        return one_sample(subject.change, f"{name} of the printed change")
     b, a = subject.before, subject.after
     reach = paired_p_range(b.mean, b.sd, a.mean, a.sd, n, correlation)
     free = float(correlation.low) < float(correlation.high)
@@ -189,7 +243,7 @@ def contrast_within_anova(subject: Change) -> Candidate | None:
     if len(series) < 3 or len({cell.n for cell in series}) > 1:
         return None
     n, sds = series[0].n, _stack([c.sd for c in series])
-    least, most = _absolute_change(subject)
+    least, most = difference_range(subject.before.mean, subject.after.mean)
     error = (
         float(within_subject_error_range(sds, 1.0).low),
         float(within_subject_error_range(sds, 0.0).high),
@@ -199,58 +253,6 @@ def contrast_within_anova(subject: Change) -> Candidate | None:
     largest = most * np.sqrt(n / (2 * error[0])) if error[0] > 0 else np.inf
     reach = Range(two_sided_p(largest, df), two_sided_p(smallest, df))
     return _candidate("contrast in the repeated-measures analysis", np.nan, reach, free=True)
-
-
-def _absolute_change(change: Change) -> tuple[float, float]:
-    low = float(change.after.mean.low - change.before.mean.high)
-    high = float(change.after.mean.high - change.before.mean.low)
-    return max(low, -high, 0.0), max(abs(low), abs(high))
-
-
-def _counts(e1: float, n1: float, e2: float, n2: float) -> dict[str, Callable[[], object]]:
-    table = [[e1, n1 - e1], [e2, n2 - e2]]
-    return {
-        "Fisher's exact test": lambda: fisher_exact(e1, n1, e2, n2),
-        "χ² test": lambda: chi2_test(e1, n1, e2, n2)[1],
-        "χ² test with Yates' correction": lambda: chi2_test(e1, n1, e2, n2, True)[1],
-        "mid-p": lambda: mid_p(e1, n1, e2, n2),
-        "likelihood-ratio χ²": lambda: contingency_chi2(table, "likelihood")[2],
-        "Barnard's exact test": lambda: barnard_exact(e1, n1, e2, n2),
-        "one-sided Fisher's exact test": lambda: np.minimum(
-            fisher_exact(e1, n1, e2, n2, "less"), fisher_exact(e1, n1, e2, n2, "greater")
-        ),
-        "one-sided χ² test": lambda: chi2_test(e1, n1, e2, n2)[1] / 2,
-    }
-
-
-COUNT_TESTS = tuple(_counts(1, 2, 1, 2))
-
-
-def count_test(subject: Counts, name: str) -> Candidate:
-    """One named test of two proportions; counts are exact, so its range is a point."""
-    (e1, e2), (n1, n2) = subject.events, subject.n
-    p = float(_counts(e2, n2, e1, n1)[name]())  # type: ignore[arg-type]
-    return Candidate(name, p, p, p)
-
-
-def count_tests(subject: Counts, text: str = "") -> list[Candidate]:
-    """Recompute the tests of counts that the description admits; χ² for more than two arms."""
-    if len(subject.events) > 2:
-        e, n = np.array(subject.events), np.array(subject.n)
-        p = float(contingency_chi2(np.stack([e, n - e], axis=-1))[2])
-        return [Candidate("χ² test", p, p, p)]
-    names = []
-    if "fisher" in text:
-        names.append("Fisher's exact test")
-    if "chi" in text or "χ" in text:
-        if "yates" not in text:
-            names.append("χ² test")
-        names.append("χ² test with Yates' correction")
-    if "mid" in text:
-        names.append("mid-p")
-    if not names:
-        names = ["χ² test", "χ² test with Yates' correction", "Fisher's exact test"]
-    return [count_test(subject, name) for name in names]
 
 
 def _plain(cell: Summary) -> tuple[float, float, float]:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, fields
 
 import pandas as pd
 
+from bayesasthma.auditing.inspect_sr import BY_KIND
+
 CONTRADICTION = "contradiction"
 UNUSUAL = "unusual"
 NOTE = "note"
@@ -19,7 +21,7 @@ class Finding:
     Attributes
     ----------
     kind : str
-        consistency, text, grim, range, dispersion, imbalance, monotone, exclusion or correlation.
+        A key of `bayesasthma.auditing.inspect_sr.BY_KIND`, such as consistency, text or grim.
     weight : str
         "contradiction" where two printed things cannot both be right, "unusual" where a reader
         should ask, "note" where it matters for the analysis only.
@@ -40,11 +42,12 @@ class Finding:
     expected: str = ""
 
 
-FINDING_COLUMNS = [field.name for field in fields(Finding)]
+FINDING_COLUMNS = [*(field.name for field in fields(Finding)), "inspect_sr"]
 
 
 def findings_frame(findings: Iterable[Finding]) -> pd.DataFrame:
     """Collect findings, contradictions first, otherwise in the order of the checks."""
-    frame = pd.DataFrame([asdict(f) for f in findings], columns=FINDING_COLUMNS)
+    records = [asdict(f) | {"inspect_sr": BY_KIND[f.kind]} for f in findings]
+    frame = pd.DataFrame(records, columns=FINDING_COLUMNS)
     rank = frame["weight"].map({CONTRADICTION: 0, UNUSUAL: 1, NOTE: 2})
     return frame.loc[rank.sort_values(kind="stable").index].reset_index(drop=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,6 +14,15 @@ if TYPE_CHECKING:
 def text_of(value: object) -> str:
     """Turn a cell into text, empty where it is missing."""
     return "" if pd.isna(value) else str(value).strip()  # type: ignore[call-overload]
+
+
+#: Words beside numbers that are neither means nor SDs.
+_NO_MOMENTS = re.compile(r"\b(medians?|iqr|quartiles?|interquartile|geometric)\b", re.IGNORECASE)
+
+
+def holds_no_moments(*texts: object) -> bool:
+    """Whether a label or note says that a row's numbers are medians, quartiles or the like."""
+    return any(_NO_MOMENTS.search(text_of(text)) for text in texts)
 
 
 def labels(study: Study) -> dict[str, str]:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from bayesasthma.auditing.candidates import Candidate, candidates
+from bayesasthma.auditing.admitted import Basis, admit
+from bayesasthma.auditing.candidates import Candidate
 from bayesasthma.auditing.labels import text_of
+from bayesasthma.auditing.stated_tests import StatedTest, read_stated
 from bayesasthma.auditing.subjects import (
     Cells,
+    Change,
     Counts,
+    Crosstab,
     Groups,
-    Interaction,
+    PrintedChange,
     Subject,
-    counts_by_arm,
-    summary,
 )
+from bayesasthma.auditing.tested import tested
 from bayesasthma.auditing.verdicts import ALPHA, declared_significant
 from bayesasthma.frequentist import Range, printed_p
 
@@ -55,6 +57,8 @@ class PrintedTest:
         What it should follow from; None where the tables lack it.
     candidates : list of Candidate
         Tests that the description admits; empty without a subject.
+    basis : Basis
+        These with what keeps the p from being judged, and what a verdict presumes.
     """
 
     table: str
@@ -72,6 +76,7 @@ class PrintedTest:
     alpha: float
     subject: Subject | None
     candidates: list[Candidate]
+    basis: Basis = field(default_factory=Basis)
 
     def label(self, names: dict[str, str]) -> str:
         """Short name for messages, with the study's labels."""
@@ -96,19 +101,29 @@ def printed_tests(study: Study, cells: Cells) -> list[PrintedTest]:
     """
     found = []
     alpha = float(study.methods.get("alpha", ALPHA))
+    longitudinal = read_stated(_text(study.methods.get("longitudinal", "")))
     for row in study.tests.to_dict("records"):
         value = row["p_value"]
         if value is None or np.isnan(value):
             continue
         where = {c: text_of(row.get(c)) for c in ("table", "outcome", "arm", "visit")}
-        kind, subject = _subject(study, cells, text_of(row["kind"]), where)
-        stated = text_of(row.get("test")) or _method(study, subject)
+        about = tested(
+            study, cells, text_of(row["kind"]), where["outcome"], where["arm"], where["visit"]
+        )
+        stated = read_stated(text_of(row.get("test")))
+        general = _method(study, about.subject)
+        late = where["visit"] != study.baseline_visit
+        later = longitudinal if late else StatedTest("")
+        note = read_stated(text_of(row.get("note", "")))
+        basis = admit(about, stated, general, later, note)
+        if not any(c.isdigit() for c in text_of(row["p"])):
+            basis = replace(basis, assumes=(*basis.assumes, f"NS for a p above {alpha:g}"))
         operator, starred = str(row["p_operator"]), bool(row["starred"])
         found.append(
             PrintedTest(
                 **where,
-                kind=kind,
-                stated=stated,
+                kind=about.kind,
+                stated=stated.text or general.text,
                 text=text_of(row["p"]),
                 value=float(value),
                 operator=operator,
@@ -116,77 +131,25 @@ def printed_tests(study: Study, cells: Cells) -> list[PrintedTest]:
                 declared=declared_significant(value, operator, starred, alpha),
                 starred=starred,
                 alpha=alpha,
-                subject=subject,
-                candidates=[] if subject is None else candidates(subject, stated),
+                subject=about.subject,
+                candidates=basis.candidates,
+                basis=basis,
             )
         )
     return found
 
 
-def _method(study: Study, subject: Subject | None) -> str:
+def _method(study: Study, subject: Subject | None) -> StatedTest:
     """Look up what the paper's methods state for this kind of subject."""
-    key = {Groups: "between", Counts: "categorical"}.get(type(subject), "")
-    stated = study.methods.get(key, "")
+    key = {
+        Groups: "between",
+        Counts: "categorical",
+        Crosstab: "categorical",
+        Change: "within",
+        PrintedChange: "within",
+    }.get(type(subject), "")
+    return read_stated(_text(study.methods.get(key, "")))
+
+
+def _text(stated: object) -> str:
     return " or ".join(map(str, stated)) if isinstance(stated, list | tuple) else str(stated)
-
-
-def _subject(
-    study: Study, cells: Cells, kind: str, where: dict[str, str]
-) -> tuple[str, Subject | None]:
-    outcome, arm, visit = where["outcome"], where["arm"], where["visit"]
-    arms = [study.control, arm] if arm and arm != study.control else cells.arms
-    if outcome in study.outcomes.index:
-        return kind, _outcome_subject(study, cells, kind, outcome, arm, visit, arms)
-    if outcome in set(study.adverse["reaction"]):
-        rows = study.adverse[study.adverse["reaction"] == outcome]
-        rows = rows[rows["visit"] == visit] if visit else rows
-        return "adverse", counts_by_arm(rows, "events", arms)
-    variable, _, level = outcome.partition(":")
-    if variable in set(study.baseline["variable"]):
-        rows = study.baseline[study.baseline["variable"] == variable]
-        levels = rows["level"].map(text_of)
-        if level:
-            rows = rows[levels == level]
-        elif len(set(levels)) > 1:
-            # A variable tested as a whole: its first category against the rest.
-            rows = rows[levels == levels.iloc[0]] if len(set(levels)) == 2 else rows.iloc[:0]
-        return "baseline", _baseline_subject(rows, arms)
-    return kind, None
-
-
-def _outcome_subject(
-    study: Study,
-    cells: Cells,
-    kind: str,
-    outcome: str,
-    arm: str,
-    visit: str,
-    arms: list[str],
-) -> Subject | None:
-    last = str(study.visits.index[-1])
-    if kind == "between":
-        return cells.groups(outcome, arms, visit or last)
-    if kind == "within":
-        return cells.change(outcome, arm, visit or last) if arm else None
-    changes = [cells.change(outcome, a, visit or last) for a in arms]
-    complete = tuple(c for c in changes if c is not None)
-    return Interaction(complete) if len(complete) == len(arms) == 2 else None
-
-
-def _baseline_subject(rows: pd.DataFrame, arms: list[str]) -> Groups | Counts | None:
-    counts = counts_by_arm(rows, "count", arms)
-    if counts is not None:
-        return counts
-    by_arm = {row["arm"]: row for row in reversed(rows.to_dict("records"))}
-    if any(arm not in by_arm for arm in arms):
-        return None
-    groups = []
-    for arm in arms:
-        row = by_arm[arm]
-        cell = summary(
-            row["mean"], row.get("mean_step", 0.0), row["sd"], row.get("sd_step", 0.0), row["n"]
-        )
-        if not cell.complete:
-            return None
-        groups.append(cell)
-    return Groups(tuple(groups))

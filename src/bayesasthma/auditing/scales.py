@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 BEYOND = 0.10
 # Altman & Bland 1996 (BMJ 313:1200): below this many SDs above the floor, data must be skewed.
 SKEW = 2.0
+# Share of the patients who may be missing from a cell without its n saying so.
+MISSING = 0.2
 
 
 def scale_findings(study: Study, cells: Cells) -> Iterator[Finding]:
@@ -67,21 +69,21 @@ def _granularity(
         where = {"outcome": outcome, "arm": arm, "visit": visit}
         powers.append(grim_power(n, items, len(mean.partition(".")[2])))
         if not grim(mean, n, items):
-            yield Finding(
-                "grim",
-                CONTRADICTION,
-                f"No {n} patients scored in whole points have the mean {mean} (GRIM).",
-                printed=mean,
-                **where,
-            )
+            what, name = f"the mean {mean}", "GRIM"
+            fewer = next((k for k in _fewer(n) if grim(mean, k, items)), None)
         elif not grimmer(mean, sd, n, items, *bounded):
-            yield Finding(
-                "grim",
-                CONTRADICTION,
-                f"No {n} patients scored in whole points have mean {mean} and SD {sd} (GRIMMER).",
-                printed=f"{mean} ± {sd}",
-                **where,
-            )
+            what, name = f"mean {mean} and SD {sd}", "GRIMMER"
+            fewer = next((k for k in _fewer(n) if grimmer(mean, sd, k, items, *bounded)), None)
+        else:
+            continue
+        missing = f"; {fewer} could, were some missing" if fewer else ""
+        yield Finding(
+            "grim",
+            UNUSUAL if fewer else CONTRADICTION,
+            f"No {n} patients scored in whole points have {what} ({name}){missing}.",
+            printed=mean if name == "GRIM" else f"{mean} ± {sd}",
+            **where,
+        )
     if powers and max(powers) == 0:
         yield Finding(
             "grim",
@@ -90,6 +92,11 @@ def _granularity(
             "with so many patients; only GRIMMER's check of mean and SD together applies.",
             outcome=outcome,
         )
+
+
+def _fewer(n: int) -> range:
+    """Numbers of patients that may have been seen instead of `n`, the largest first."""
+    return range(n - 1, max(int(n * (1 - MISSING)), 1) - 1, -1)
 
 
 def _range(

@@ -6,7 +6,7 @@ import numpy as np
 
 from bayesasthma.auditing.candidates import Candidate
 from bayesasthma.auditing.printed_tests import PrintedTest
-from bayesasthma.auditing.subjects import Change, Counts, Groups
+from bayesasthma.auditing.subjects import Change, Counts, Crosstab, Groups, PrintedChange
 from bayesasthma.auditing.verdicts import (
     IMPOSSIBLE,
     NOT_CHECKABLE,
@@ -46,7 +46,11 @@ def signed(rho: float) -> str:
 
 
 def sentence(
-    test: PrintedTest, verdict: str, candidate: Candidate | None, rho: tuple[float, float]
+    test: PrintedTest,
+    verdict: str,
+    candidate: Candidate | None,
+    rho: tuple[float, float],
+    withheld: tuple[str, ...] = (),
 ) -> str:
     """Say what the recomputation gives and how that compares with the print.
 
@@ -60,9 +64,11 @@ def sentence(
         The test the verdict rests on.
     rho : tuple of float
         Correlations at which a paired test prints as shown; NaN if there are none.
+    withheld : tuple of str
+        Why a p that cannot be checked cannot be.
     """
     if candidate is None or verdict == NOT_CHECKABLE:
-        return "The bundle has no numbers from which this p could be recomputed."
+        return _unchecked(test, withheld)
     name = candidate.name
     if name.isascii():
         name = name[0].upper() + name[1:]
@@ -80,11 +86,33 @@ def sentence(
             f"{test.text}."
         ),
     }
-    if isinstance(test.subject, Counts):
+    if isinstance(test.subject, Counts | Crosstab):
         otherwise = f"Of {_data(test)}: {tried}; printed {test.text}."
     else:
-        otherwise = f"{what} gives {p} ({reach} at any rounding); printed {test.text}."
+        others = ", ".join(
+            f"{c.name} {equals_p(c.p)}"
+            for c in test.candidates
+            if c is not candidate and not np.isnan(c.p)
+        )
+        also = f" Also tried: {others}." if others else ""
+        otherwise = f"{what} gives {p} ({reach} at any rounding); printed {test.text}.{also}"
     return wording.get(verdict, otherwise)
+
+
+def _unchecked(test: PrintedTest, withheld: tuple[str, ...]) -> str:
+    """Why a p is not judged, and what the table alone gives."""
+    if not withheld:
+        return "The bundle has no numbers from which this p could be recomputed."
+    reason = "; ".join(withheld)
+    text = f"Cannot be checked: {reason}."
+    shown = test.basis.orientation
+    if shown is None:
+        return text
+    if np.isnan(shown.p):
+        p = f"a p {range_p(shown.low, shown.high)} over all correlations"
+    else:
+        p = equals_p(shown.p)
+    return f"{text} For orientation, not as a verdict: {shown.name} of {_data(test)} gives {p}."
 
 
 def _reach(candidate: Candidate) -> tuple[float, float]:
@@ -110,6 +138,10 @@ def _data(test: PrintedTest) -> str:
     if isinstance(subject, Counts):
         pairs = zip(subject.events, subject.n, strict=True)
         return " against ".join(f"{e:g}/{n:g}" for e, n in pairs)
+    if isinstance(subject, Crosstab):
+        return " against ".join("/".join(f"{x:g}" for x in row) for row in subject.counts)
+    if isinstance(subject, PrintedChange):
+        return f"{subject.change} (n = {subject.change.n:g})"
     if isinstance(subject, Change):
         n = min(subject.before.n, subject.after.n)
         return f"{subject.before} → {subject.after} (n = {n:g})"

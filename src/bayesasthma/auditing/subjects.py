@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayesasthma.auditing.labels import labels
+from bayesasthma.auditing.labels import holds_no_moments, labels
+from bayesasthma.auditing.printed_intervals import PrintedInterval, printed_intervals
 from bayesasthma.frequentist import Range, Rounded, rounded, rounded_sd
 
 if TYPE_CHECKING:
@@ -48,9 +49,13 @@ def summary(mean: float, mean_step: float, sd: float, sd_step: float, n: float) 
 
 @dataclass(frozen=True)
 class Groups:
-    """Independent groups compared on a mean, the control first."""
+    """Independent groups compared on a mean, the control first.
+
+    `statistic` is "level", or "change" where the means are of changes from baseline.
+    """
 
     groups: tuple[Summary, ...]
+    statistic: str = "level"
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,13 @@ class Change:
 
 
 @dataclass(frozen=True)
+class PrintedChange:
+    """One arm's change from baseline where the paper prints it without the levels."""
+
+    change: Summary
+
+
+@dataclass(frozen=True)
 class Interaction:
     """Change compared between arms, the control first."""
 
@@ -91,7 +103,14 @@ class Counts:
     n: tuple[float, ...]
 
 
-type Subject = Groups | Change | Interaction | Counts
+@dataclass(frozen=True)
+class Crosstab:
+    """Patients by arm and category of a variable: `counts[arm][category]`, the control first."""
+
+    counts: tuple[tuple[float, ...], ...]
+
+
+type Subject = Groups | Change | PrintedChange | Interaction | Counts | Crosstab
 
 
 class Cells:
@@ -109,6 +128,14 @@ class Cells:
         }
         self._arm_n = study.arms["n"].astype(float).to_dict()
         self._correlations = study.correlations
+        self._intervals = printed_intervals(study)
+        columns = [c for c in ("label", "unit", "note") if c in study.outcomes]
+        #: Outcomes whose rows are medians or the like: no check of means and SDs is made of them.
+        self.without_moments = {
+            str(row[0])
+            for row in study.outcomes[columns].itertuples()
+            if holds_no_moments(*row[1:])
+        }
         self.visits = [str(v) for v in study.visits.index]
         self.arms = [str(a) for a in study.arms.index]
         self.baseline = study.baseline_visit
@@ -119,7 +146,9 @@ class Cells:
         return ", ".join(self.names.get(i, i) for i in ids if i)
 
     def get(self, outcome: str, arm: str, visit: str, statistic: str = "level") -> Summary | None:
-        """One cell, or None where the table lacks it or a part of it."""
+        """One cell, or None where the table lacks it or a part of it, or holds medians."""
+        if outcome in self.without_moments:
+            return None
         try:
             at = (
                 self._index["outcome"][outcome],
@@ -140,11 +169,19 @@ class Cells:
         )
         return cell if cell.complete else None
 
-    def groups(self, outcome: str, arms: list[str], visit: str) -> Groups | None:
+    def groups(
+        self, outcome: str, arms: list[str], visit: str, statistic: str = "level"
+    ) -> Groups | None:
         """Compare an outcome between arms at one visit; None if a cell is missing."""
-        cells = [self.get(outcome, arm, visit) for arm in arms]
+        cells = [self.get(outcome, arm, visit, statistic) for arm in arms]
         found = tuple(cell for cell in cells if cell is not None)
-        return Groups(found) if len(found) == len(arms) > 1 else None
+        return Groups(found, statistic) if len(found) == len(arms) > 1 else None
+
+    def interval(
+        self, outcome: str, arm: str, visit: str, statistic: str = "level"
+    ) -> PrintedInterval | None:
+        """The interval that is printed with a cell, if one is."""
+        return self._intervals.get((outcome, arm, visit, statistic))
 
     def change(self, outcome: str, arm: str, visit: str) -> Change | None:
         """Follow an outcome from baseline to `visit` in one arm; None if a cell is missing."""

@@ -10,6 +10,7 @@ import pandas as pd
 from bayesasthma.auditing.alternatives import Alternative
 from bayesasthma.auditing.candidates import Candidate
 from bayesasthma.auditing.explanations import explain
+from bayesasthma.auditing.inspect_sr import P_VALUES
 from bayesasthma.auditing.printed_tests import PrintedTest
 from bayesasthma.auditing.sentences import changed, sentence
 from bayesasthma.auditing.subjects import Cells, Change
@@ -19,6 +20,7 @@ from bayesasthma.auditing.verdicts import (
     changes_significance,
     judge,
 )
+from bayesasthma.auditing.withholding import withhold
 from bayesasthma.frequentist import benjamini_hochberg, holm, implied_correlation_range
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ COLUMNS = [
     "rho_high",
     "q_bh",
     "q_holm",
+    "assumes",
+    "p_orientation",
+    "inspect_sr",
 ]
 
 
@@ -71,17 +76,20 @@ def audit_table(
         allow (over all correlations for a paired test); `p_recomputed` is missing where p hangs on
         an unprinted correlation, and `rho_low` and `rho_high` then bound the correlations at which
         it would print as shown. `fits` lists the explanations that fit, separated by "; ".
-        `q_bh` and `q_holm` adjust `p_recomputed` within all tests of the kind.
+        `q_bh` and `q_holm` adjust `p_recomputed` within all tests of the kind. `assumes` is what a
+        verdict against the paper presumes; `p_orientation` the unadjusted p of the table where the
+        stated test cannot be followed, which is no verdict; `inspect_sr` the INSPECT-SR check.
     """
-    judged = [judge(t.printed, t.candidates) for t in tests]
+    judged, reasons = withhold(tests, [judge(t.printed, t.candidates) for t in tests], study)
     wrong = [i for i, (v, _) in enumerate(judged) if v not in ACCEPTED and v != NOT_CHECKABLE]
     explained = explain(study, cells, tests, tried, wrong)
     rows = []
     for i, (test, (verdict, candidate)) in enumerate(zip(tests, judged, strict=True)):
-        changes = changes_significance(test.declared, test.candidates, test.alpha)
+        checked = verdict != NOT_CHECKABLE
+        changes = checked and changes_significance(test.declared, test.candidates, test.alpha)
         rho = _implied(test, candidate)
         names = explained.get(i, [])
-        reason = sentence(test, verdict, candidate, rho)
+        reason = sentence(test, verdict, candidate, rho, reasons[i])
         if i in explained:
             reason += " " + (f"Would fit: {'; '.join(names)}." if names else NO_EXPLANATION)
         if changes:
@@ -104,6 +112,9 @@ def audit_table(
                 "fits": "; ".join(names),
                 "rho_low": rho[0],
                 "rho_high": rho[1],
+                "assumes": "; ".join(test.basis.assumes) if i in explained else "",
+                "p_orientation": _orientation(test, verdict),
+                "inspect_sr": P_VALUES,
             }
         )
     frame = pd.DataFrame(rows, columns=COLUMNS)
@@ -111,6 +122,11 @@ def audit_table(
         p = frame["p_recomputed"].astype(float)
         frame[column] = p.groupby(frame["kind"]).transform(lambda x, f=adjust: f(x.to_numpy()))
     return frame
+
+
+def _orientation(test: PrintedTest, verdict: str) -> float:
+    shown = test.basis.orientation
+    return shown.p if verdict == NOT_CHECKABLE and shown is not None else np.nan
 
 
 def _implied(test: PrintedTest, candidate: Candidate | None) -> tuple[float, float]:

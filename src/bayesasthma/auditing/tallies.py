@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from bayesasthma.auditing.findings import CONTRADICTION, NOTE, Finding
+from bayesasthma.auditing.findings import CONTRADICTION, NOTE, UNUSUAL, Finding
 from bayesasthma.auditing.labels import text_of
+from bayesasthma.auditing.percentages import denominators, percent_fits
 
 if TYPE_CHECKING:
     from bayesasthma.study.study import Study
@@ -49,18 +50,35 @@ def _percentages(
                 expected=f"at most {n:g}",
                 **where,
             )
-        elif np.isfinite(count + n + percent) and n > 0:
+        elif not percent_fits(count, n, percent, step):
             exact = 100 * count / n
-            if abs(exact - percent) > step / 2 + 1e-9:
-                yield Finding(
-                    "consistency",
-                    CONTRADICTION,
-                    f"{count:g} of {n:g} patients are {exact:.{places}f} %, not "
-                    f"{percent:.{places}f} %.",
-                    printed=f"{percent:.{places}f} %",
-                    expected=f"{exact:.{places}f} %",
-                    **where,
-                )
+            other = _other_denominator(frame, row, column, name, visit)
+            yield Finding(
+                "consistency",
+                UNUSUAL if other else CONTRADICTION,
+                f"{count:g} of {n:g} patients are {exact:.{places}f} %, not "
+                f"{percent:.{places}f} %{other}.",
+                printed=f"{percent:.{places}f} %",
+                expected=f"{exact:.{places}f} %",
+                **where,
+            )
+
+
+def _other_denominator(
+    frame: pd.DataFrame, row: dict[Hashable, Any], column: str, name: list[str], visit: str
+) -> str:
+    """Name the denominator that a percentage has instead of the row's, if there is one."""
+    count, n, percent, step = (float(row[c]) for c in (column, "n", "percent", "percent_step"))
+    keys = [*name, visit] if visit else name
+    alike = frame[np.logical_and.reduce([frame[k].map(text_of) == text_of(row[k]) for k in keys])]
+    total = float(alike[column].sum())
+    if len(alike) > 1 and total > 0 and percent_fits(count, total, percent, step):
+        return f"; it is their share of the {total:g} patients of all arms"
+    sizes = denominators(count, n, percent, step)
+    if not sizes:
+        return ""
+    shown = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    return f"; it is that of {count:g}/{shown}, so that {n:g} are not its denominator"
 
 
 def _categories(study: Study) -> Iterator[Finding]:
@@ -76,8 +94,9 @@ def _categories(study: Study) -> Iterator[Finding]:
         if np.isfinite(n) and total != n:
             yield Finding(
                 "consistency",
-                CONTRADICTION if total > n else NOTE,
-                f"The {len(rows)} categories of {variable} add up to {total:g} of {n:g} patients.",
+                UNUSUAL if total > n else NOTE,
+                f"The {len(rows)} categories of {variable} add up to {total:g} of {n:g} patients"
+                + (", unless a patient can be in several." if total > n else "."),
                 table=text_of(rows["source"].iloc[0]) if "source" in rows else "",
                 outcome=str(variable),
                 arm=str(arm),

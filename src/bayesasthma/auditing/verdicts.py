@@ -16,6 +16,8 @@ NOT_CHECKABLE = "cannot be checked"
 
 VERDICTS = (REPRODUCED, WITHIN_ROUNDING, POSSIBLE, NOT_REPRODUCED, IMPOSSIBLE, NOT_CHECKABLE)
 ACCEPTED = frozenset({REPRODUCED, WITHIN_ROUNDING, POSSIBLE})
+#: Verdicts that say a printed p does not follow.
+ACCUSING = frozenset({NOT_REPRODUCED, IMPOSSIBLE})
 
 # Where the bundle's methods name no level of significance.
 ALPHA = 0.05
@@ -57,7 +59,8 @@ def judge(printed: Range, candidates: list[Candidate]) -> tuple[str, Candidate |
         if meets(candidate, printed):
             return (POSSIBLE if candidate.free_correlation else WITHIN_ROUNDING), candidate
     closest = min(candidates, key=lambda c: _distance(c, printed))
-    return (IMPOSSIBLE if closest.free_correlation else NOT_REPRODUCED), closest
+    free = all(c.free_correlation for c in candidates)
+    return (IMPOSSIBLE if free else NOT_REPRODUCED), closest
 
 
 def _distance(candidate: Candidate, printed: Range) -> float:

@@ -27,7 +27,12 @@ from bayesasthma.commands._options import (
     sampler_options,
 )
 from bayesasthma.commands.calibration import calibrate
-from bayesasthma.commands.console import Console, effect_text, print_audit
+from bayesasthma.commands.console import (
+    Console,
+    effect_text,
+    print_audit,
+    print_inspect_sr,
+)
 from bayesasthma.commands.priors import app as prior_app
 from bayesasthma.commands.quote import quote
 from bayesasthma.commands.sensitivity import sensitivity
@@ -196,12 +201,19 @@ def audit(
         bool,
         typer.Option("--strict", help="Exit 1 when a p is impossible or changes significance."),
     ] = False,
+    inspect_sr: Annotated[
+        bool,
+        typer.Option(
+            "--inspect-sr",
+            help="Print the form of INSPECT-SR, filled in where numbers can answer.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Check the printed numbers against each other; no sampling."""
     from bayesasthma._files.output import write_csv
-    from bayesasthma.auditing import IMPOSSIBLE
+    from bayesasthma.auditing import IMPOSSIBLE, inspect_frame
     from bayesasthma.auditing import audit as run
 
     console = Console(quiet, as_json)
@@ -215,7 +227,11 @@ def audit(
             "tests": json.loads(result.tests.to_json(orient="records")),
             "findings": json.loads(result.findings.to_json(orient="records")),
         }
+        if inspect_sr:
+            facts["inspect_sr"] = json.loads(inspect_frame(result).to_json(orient="records"))
         console.facts(facts, "")
+    elif inspect_sr:
+        print_inspect_sr(result)
     else:
         print_audit(result, bundle)
         console.progress(f"written to {folder / 'audit.csv'} and {folder / 'findings.csv'}")

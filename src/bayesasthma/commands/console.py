@@ -105,6 +105,8 @@ def print_audit(result: AuditResult, study: Study) -> None:
     for _, row in asked.iterrows():
         where = _place(row, names)
         screen.print(f"• [bold]{_plain(where)}[/bold]: {_plain(row['explanation'])}")
+    if tests["assumes"].astype(bool).any():
+        screen.print("What such a verdict presumes stands in the column assumes of audit.csv.")
     for weight, style in WEIGHT_STYLES.items():
         part = result.findings[result.findings["weight"] == weight]
         if len(part):
@@ -113,6 +115,22 @@ def print_audit(result: AuditResult, study: Study) -> None:
             where = _place(row, names)
             lead = f"[bold]{_plain(where)}[/bold]: " if where else ""
             screen.print(f"• {lead}{_plain(row['finding'])}")
+
+
+def print_inspect_sr(result: AuditResult) -> None:
+    """Print the form of INSPECT-SR: what the numbers say, the rest left to the reader."""
+    from rich.console import Console as RichConsole
+
+    from bayesasthma.auditing import inspect_form
+
+    screen = RichConsole(highlight=False)
+    screen.print("[bold]INSPECT-SR[/bold] (Wilkinson et al. 2025): what the printed numbers say")
+    for answer in inspect_form(result):
+        lead = f"\n[bold]{answer.check}[/bold] {_plain(answer.about)}: "
+        screen.print(lead + _plain(answer.numbers))
+        for line in answer.details:
+            screen.print(f"    • {_plain(line)}")
+    screen.print("\nWhether a finding is a concern is the reader's judgement.")
 
 
 def _counts(result: AuditResult) -> RichTable:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from bayesasthma.frequentist.ancova import (
+    ancova,
+    ancova_p_range,
+    cross_products,
+    cross_products_range,
+)
 from bayesasthma.frequentist.anova import (
     AnovaEffect,
     RepeatedMeasuresAnova,
     compound_symmetry,
     one_way_anova,
     repeated_measures_anova,
+)
+from bayesasthma.frequentist.contingency import (
+    ExactP,
+    cochran_armitage,
+    fisher_freeman_halton,
 )
 from bayesasthma.frequentist.counts import (
     barnard_exact,
@@ -61,22 +72,29 @@ from bayesasthma.frequentist.t_tests import (
 
 __all__ = [
     "AnovaEffect",
+    "ExactP",
     "Interval",
     "Range",
     "RepeatedMeasures",
     "RepeatedMeasuresAnova",
     "Rounded",
     "TTest",
+    "ancova",
+    "ancova_p_range",
     "barnard_exact",
     "benjamini_hochberg",
     "bhatia_davis_sd",
     "change_sd",
     "change_variance_range",
     "chi2_test",
+    "cochran_armitage",
     "compound_symmetry",
     "contingency_chi2",
+    "cross_products",
+    "cross_products_range",
     "debit",
     "fisher_exact",
+    "fisher_freeman_halton",
     "grim",
     "grim_power",
     "grimmer",

@@ -109,8 +109,8 @@ def _from_columns(row: Row, _value_is: str, prob: float, geometric: bool) -> Pri
     _expect("cv" not in given or geometric, row, "cv", f"a blank, but for a {GEOMETRIC}")
     _expect("se" not in given or not geometric, row, "se", _GEOMETRIC_SPREAD)
     numbers = {
-        "sd": row.number("sd", above=1.0 if geometric else 0.0),
-        "se": row.number("se", above=0),
+        "sd": row.number("sd", above=1.0) if geometric else row.number("sd", low=0),
+        "se": row.number("se", low=0),
         "cv": row.number("cv", above=0, percent=True),
     }
     low, high = row.number("ci_low"), row.number("ci_high")
@@ -141,8 +141,10 @@ def _from_value(row: Row, value_is: str, prob: float, geometric: bool) -> Printe
         _expect(same, row, "ci_prob", f"{cell.ci_prob:g}, as the cell itself says")
         prob = cell.ci_prob
     if cell.spread is not None and kind != "ci":
-        least = 1.0 if geometric and kind == "sd" else 0.0
-        _expect(cell.spread.value > least, row, "value", f"{kind.upper()} above {least:g}")
+        if geometric and kind == "sd":
+            _expect(cell.spread.value > 1, row, "value", "SD above 1")
+        else:  # an SD printed as 0 is one that rounds to it
+            _expect(cell.spread.value >= 0, row, "value", f"{kind.upper()} of at least 0")
         return PrintedRow(cell.middle, ci_prob=prob, geometric=geometric, **{kind: cell.spread})
     low, high = cell.interval or _half_width(cell)
     inside = low.value <= cell.middle.value <= high.value and low.value < high.value

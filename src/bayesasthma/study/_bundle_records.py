@@ -155,7 +155,7 @@ def read_baseline(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
         row.required("variable")
         arm = row.choice("arm", ids.arms)
         row = spread_value(row)  # noqa: PLW2901
-        mean, sd = row.number("mean"), row.number("sd", above=0)
+        mean, sd = row.number("mean"), row.number("sd", low=0)
         count, size, percent = read_count(row, "count", ids.size(arm))
         if not any(row.text(name) for name in ("mean", "count", "percent", "value")):
             row.bad("", "a mean, a count or a percentage")
