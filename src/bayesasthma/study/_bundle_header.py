@@ -278,8 +278,25 @@ def _covariates(top: _Table) -> tuple[str, ...]:
     return tuple(value)
 
 
-def read_outcomes(sheet: Sheet) -> pd.DataFrame:
-    """The ``outcomes`` of a `Study`, in the file's order; problems go to the collector."""
+#: Columns of the ``outcomes`` of a `Study`, with the types of an empty frame.
+OUTCOMES = {
+    "label": "str", "unit": "str", "domain": "str", "direction": "int64",
+    "mcid": "float64", "mcid_kind": "str", "mcid_source": "str",
+    "minimum": "float64", "maximum": "float64", "items": "float64",
+}  # fmt: skip
+
+
+def no_outcomes() -> pd.DataFrame:
+    """The ``outcomes`` of a study of events alone."""
+    frame = pd.DataFrame(columns=list(OUTCOMES), index=pd.Index([], name="outcome", dtype="str"))
+    return frame.astype(OUTCOMES)
+
+
+def read_outcomes(sheet: Sheet, *, needed: bool = True) -> pd.DataFrame:
+    """The ``outcomes`` of a `Study`, in the file's order; problems go to the collector.
+
+    ``needed``: whether a file without any is a problem.
+    """
     records: dict[str, dict[str, Any]] = {}
     for row in sheet:
         outcome = row.required("outcome")
@@ -310,8 +327,10 @@ def read_outcomes(sheet: Sheet) -> pd.DataFrame:
             "maximum": value_of(high),
             "items": value_of(items),
         }
-    if not sheet.rows:
+    if not sheet.rows and needed:
         sheet.collector.add(sheet.file, None, "outcome", "", "at least one outcome")
+    if not records:
+        return no_outcomes()
     frame = pd.DataFrame.from_dict(records, orient="index")
     frame.index = pd.Index(list(records), name="outcome", dtype="str")
     return frame

@@ -11,7 +11,12 @@ import pandas as pd
 import xarray as xr
 
 from bayesasthma.errors import StudyError, UsageError
-from bayesasthma.study._bundle_header import Header, read_header, read_outcomes
+from bayesasthma.study._bundle_header import (
+    Header,
+    no_outcomes,
+    read_header,
+    read_outcomes,
+)
 from bayesasthma.study._bundle_records import (
     Ids,
     read_adverse,
@@ -22,6 +27,7 @@ from bayesasthma.study._bundle_records import (
     subjects,
 )
 from bayesasthma.study._bundle_table import (
+    empty_table,
     patient_table,
     read_correlations,
     read_patients,
@@ -43,7 +49,10 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "correlations.csv": (("outcome", "arm", "visit_1", "visit_2", "correlation"), ()),
     "tests.csv": (("table", "kind", "outcome", "p"), ("arm", "visit", "test")),
     "baseline.csv": (("variable", "arm"), ("level", "mean", "sd", "count", "percent", "n")),
-    "adverse.csv": (("visit", "reaction", "arm", "events"), ("severity", "n", "percent")),
+    "adverse.csv": (
+        ("visit", "reaction", "arm", "events"),
+        ("severity", "n", "percent", "direction"),
+    ),
     "claims.csv": (
         ("where", "refers_to", "value"),
         ("outcome", "arm", "visit", "statistic", "quote"),
@@ -145,9 +154,12 @@ def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Stud
     adverse = read_adverse(sheets["adverse.csv"], ids)
     claims = read_claims(sheets["claims.csv"], ids)
     external = read_external(sheets["external.csv"], ids)
-    if table is None or (sheet := sheets["outcomes.csv"]) is None:
+    if table is None and sheets["summaries.csv"] is None and sheets["patients.csv"] is None:
+        table = empty_table(outcomes, arms, visits)  # events alone
+    if table is None:
         return None
-    _require_data(table, sheet, sheets["summaries.csv"])
+    if (sheet := sheets["outcomes.csv"]) is not None:
+        _require_data(table, sheet, sheets["summaries.csv"])
     return Study(
         name=folder.resolve().name,
         title=header.title,
@@ -178,11 +190,13 @@ def _sheets(
 ) -> dict[str, Sheet | None]:
     """Every CSV file of the bundle, None if absent or unusable."""
     there = [name for name in COLUMNS if (folder / name).exists()]
-    if "outcomes.csv" not in there:
-        collector.add("outcomes.csv", None, "", "", "this file in the bundle")
     data = [name for name in ("summaries.csv", "patients.csv") if name in there]
-    if not data:
-        collector.add("summaries.csv", None, "", "", "this file (or patients.csv) in the bundle")
+    events = "adverse.csv" in there
+    if "outcomes.csv" not in there and (data or not events):
+        collector.add("outcomes.csv", None, "", "", "this file in the bundle")
+    if not data and not events:
+        expected = "this file (or patients.csv, or adverse.csv) in the bundle"
+        collector.add("summaries.csv", None, "", "", expected)
     if len(data) == 2:
         collector.add(
             "summaries.csv", None, "", "", "either summaries.csv or patients.csv, not both"
@@ -194,16 +208,25 @@ def _sheets(
         sheets[name] = read_sheet(
             folder / name, *columns, collector, checksums, open_ended=open_ended
         )
+    counts = sheets["adverse.csv"]
+    if not data and counts is not None and not counts.rows:
+        expected = "at least one count, since the bundle has no summaries.csv"
+        collector.add("adverse.csv", None, "events", "", expected)
     return sheets
 
 
 def _declared(sheets: dict[str, Sheet | None]) -> pd.DataFrame:
     """The outcomes; without a usable ``outcomes.csv``, those that the summaries name.
 
-    The stand-in lets the other files be checked too: all problems come in one report.
+    The stand-in lets the other files be checked too: all problems come in one report. A bundle of
+    events alone has none.
     """
+    counted = sheets["adverse.csv"] is not None and sheets["summaries.csv"] is None
+    counted &= sheets["patients.csv"] is None
     if (sheet := sheets["outcomes.csv"]) is not None:
-        return read_outcomes(sheet)
+        return read_outcomes(sheet, needed=not counted)
+    if counted:
+        return no_outcomes()
     names = dict.fromkeys(row.text("outcome") for row in sheets["summaries.csv"] or ())
     index = pd.Index([name for name in names if name], name="outcome", dtype="str")
     return pd.DataFrame({"minimum": np.nan, "maximum": np.nan}, index=index)
@@ -212,9 +235,10 @@ def _declared(sheets: dict[str, Sheet | None]) -> pd.DataFrame:
 def _check_methods(header: Header, ids: Ids, collector: Collector) -> None:
     """What ``study.toml`` says of outcomes and baseline variables must be in the other files."""
     primary = header.methods.get("primary", [])
+    known = [*ids.outcomes, *ids.reactions]
     for name in primary if isinstance(primary, list) else [primary]:
-        if name not in ids.outcomes:
-            expected = f"ids among {', '.join(ids.outcomes)}"
+        if name not in known:
+            expected = f"ids among {', '.join(known)}"
             collector.add("study.toml", None, "methods.primary", str(name), expected)
     for i, row in enumerate(header.exclusions.itertuples(), 1):
         if f"{row.variable}:{row.level}" not in ids.variables:
