@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from bayesasthma._files.output import write_csv, write_text
+from bayesasthma.comparison.posterior_beside_p import COLUMNS as COMPARISON_COLUMNS
 from bayesasthma.comparison.posterior_beside_p import compare
 from bayesasthma.comparison.scepticism import refitter, scepticism
 from bayesasthma.errors import BayesAsthmaError
@@ -26,6 +27,7 @@ from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.unchanged import keep, take_up
 from bayesasthma.results.adverse_table import COLUMNS as ADVERSE_COLUMNS
 from bayesasthma.results.adverse_table import adverse_effects
+from bayesasthma.results.effect_table import COLUMNS as EFFECT_COLUMNS
 from bayesasthma.results.effect_table import effects
 from bayesasthma.results.joint_estimands import COLUMNS as JOINT_COLUMNS
 from bayesasthma.results.joint_estimands import joint_effects
@@ -70,13 +72,7 @@ def reanalyse(
     def fit_one(model: str) -> Fit:
         return fit_table(study, model, options, folder=folder / "posterior", progress=progress)
 
-    models = list(TABLE_DEFAULTS)
-    if not prints_levels(study):
-        models.remove("independent")
-        progress("independent: left out, for the study prints changes from baseline alone")
-    if (reason := unsuitable(design(study))) is not None:
-        models.remove("joint")
-        progress(f"joint: left out, for {reason}")
+    models = _table_models(study, progress)
     table_fits = [watch.time(f"fit {model}", partial(fit_one, model)) for model in models]
     adverse_fits: list[AdverseFit] = []
     if not study.adverse.empty:
@@ -108,6 +104,21 @@ def reanalyse(
     write(results, folder, watch)
     keep(results, folder, options)
     return results
+
+
+def _table_models(study: Study, progress: Progress) -> list[str]:
+    """The models of means and SDs that suit the study; the others are named, with the reason."""
+    models = list(TABLE_DEFAULTS)
+    if study.outcomes.empty:
+        progress(f"{', '.join(models)}: left out, for the study prints events alone")
+        return []
+    if not prints_levels(study):
+        models.remove("independent")
+        progress("independent: left out, for the study prints changes from baseline alone")
+    if (reason := unsuitable(design(study))) is not None:
+        models.remove("joint")
+        progress(f"joint: left out, for {reason}")
+    return models
 
 
 def prints_levels(study: Study) -> bool:
@@ -167,8 +178,12 @@ def _results(
         else pd.DataFrame(columns=ADVERSE_COLUMNS)
     )
     every: list[Fit | AdverseFit] = [*table_fits, *adverse_fits]
-    table = pd.concat([effects(item) for item in table_fits], ignore_index=True)
-    compared = compare(list(table_fits), audit=findings, sceptical=sceptical, summaries=table)
+    if table_fits:
+        table = pd.concat([effects(item) for item in table_fits], ignore_index=True)
+        compared = compare(list(table_fits), audit=findings, sceptical=sceptical, summaries=table)
+    else:
+        table = pd.DataFrame(columns=EFFECT_COLUMNS)
+        compared = pd.DataFrame(columns=COMPARISON_COLUMNS)
     return ReanalysisResults(
         study=study,
         table_fits=list(table_fits),

@@ -154,11 +154,11 @@ def _read(folder: Path, collector: Collector, checksums: dict[str, str]) -> Stud
     adverse = read_adverse(sheets["adverse.csv"], ids)
     claims = read_claims(sheets["claims.csv"], ids)
     external = read_external(sheets["external.csv"], ids)
-    if table is None and sheets["summaries.csv"] is None and sheets["patients.csv"] is None:
-        table = empty_table(outcomes, arms, visits)  # events alone
+    if table is None and outcomes.empty and sheets["adverse.csv"] is not None:
+        table = empty_table(outcomes, arms, visits)
     if table is None:
         return None
-    if (sheet := sheets["outcomes.csv"]) is not None:
+    if (sheet := sheets["outcomes.csv"]) is not None and not outcomes.empty:
         _require_data(table, sheet, sheets["summaries.csv"])
     return Study(
         name=folder.resolve().name,
@@ -194,9 +194,6 @@ def _sheets(
     events = "adverse.csv" in there
     if "outcomes.csv" not in there and (data or not events):
         collector.add("outcomes.csv", None, "", "", "this file in the bundle")
-    if not data and not events:
-        expected = "this file (or patients.csv, or adverse.csv) in the bundle"
-        collector.add("summaries.csv", None, "", "", expected)
     if len(data) == 2:
         collector.add(
             "summaries.csv", None, "", "", "either summaries.csv or patients.csv, not both"
@@ -208,8 +205,11 @@ def _sheets(
         sheets[name] = read_sheet(
             folder / name, *columns, collector, checksums, open_ended=open_ended
         )
-    counts = sheets["adverse.csv"]
-    if not data and counts is not None and not counts.rows:
+    declared, counts = sheets["outcomes.csv"], sheets["adverse.csv"]
+    if not data and (not events or (declared is not None and declared.rows)):
+        expected = "this file (or patients.csv) in the bundle, unless events in adverse.csv are all"
+        collector.add("summaries.csv", None, "", "", expected)
+    elif not data and counts is not None and not counts.rows:
         expected = "at least one count, since the bundle has no summaries.csv"
         collector.add("adverse.csv", None, "events", "", expected)
     return sheets

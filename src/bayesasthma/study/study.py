@@ -137,7 +137,8 @@ class Study:
         """Name, arms with their sizes, visits and outcomes on four lines."""
         arms = ", ".join(f"{row.label} (n = {row.n})" for row in self.arms.itertuples())
         source = "patients" if self.patients is not None else "printed means and SDs"
-        outcomes = f"{len(self.outcomes)} outcomes from {source}; " if len(self.outcomes) else ""
+        count = len(self.outcomes)
+        outcomes = f"{count} outcome{'s' * (count != 1)} from {source}; " if count else ""
         events = "adverse-reaction" if set(self.event_directions.values()) <= {-1} else "event"
         return (
             f"Study {self.name!r}: {self.title}\n"
