@@ -82,9 +82,7 @@ class Example:
                 if arm != control and visit != self.baseline and size(control, visit, n):
                     moved = gains[arm][t] - gains[control][t]
                     estimand = "difference" if self.baseline is None else "adjusted_difference"
-                    self.truth.append(
-                        (self.name, outcome, arm, visit, estimand, round(moved, 10))
-                    )
+                    self.truth.append((self.name, outcome, arm, visit, estimand, round(moved, 10)))
 
     def event(
         self,

@@ -59,9 +59,7 @@ def prior_show(
 
     prior = prior_set(name)
     bundle = read_as(load_study(study), Reading.parse(scale, dispersion))
-    table = prior_check(
-        bundle, prior, DEFAULT_RHO if rho is None else rho, printed=rho is None
-    )
+    table = prior_check(bundle, prior, DEFAULT_RHO if rho is None else rho, printed=rho is None)
     records = json.loads(table.to_json(orient="records"))
     Console(False, as_json).facts(
         {**_facts(prior), "study": bundle.name, "check": records},
@@ -95,6 +93,6 @@ def _rows(table: pd.DataFrame, rho: float) -> str:
         how = f", baseline-adjusted {at}" if at else ""
         what = f"Priors and estimates of the effect (treated minus control) in outcome units{how}; "
     return (
-        f"{rows}\n\n{what}of reactions and other events, log odds ratios.\nconflict_p: prior predictive "
-        "probability of an estimate at least as surprising (Box 1980)."
+        f"{rows}\n\n{what}of reactions and other events, log odds ratios.\nconflict_p: prior "
+        "predictive probability of an estimate at least as surprising (Box 1980)."
     )

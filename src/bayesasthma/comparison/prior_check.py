@@ -186,9 +186,7 @@ def estimates(
                 (a[1] ** 2 + slope**2 * b[1] ** 2 - 2 * slope * r * a[1] * b[1]) / a[2]
                 for r, a, b in zip(each, arms, first, strict=True)
             )
-        found.append(
-            Estimate(k, g, t, value, float(np.sqrt(error)), rho=used, pinned=pinned)
-        )
+        found.append(Estimate(k, g, t, value, float(np.sqrt(error)), rho=used, pinned=pinned))
     return found
 
 
@@ -225,7 +223,8 @@ def prior_check(
     -------
     DataFrame
         One row per outcome, treated arm and follow-up visit at which both arms print a level (or
-        both print a change and no level), and per reaction and treated arm with printed counts; columns as ``docs/columns.md`` gives them.
+        both print a change and no level), and per reaction and treated arm with printed counts;
+        columns as ``docs/columns.md`` gives them.
 
     Raises
     ------

@@ -112,6 +112,11 @@ def _table_models(study: Study, progress: Progress) -> list[str]:
     if study.outcomes.empty:
         progress(f"{', '.join(models)}: left out, for the study prints events alone")
         return []
+    if not study.follow_up:
+        models.remove("longitudinal")
+        models.remove("joint")
+        progress("longitudinal, joint: left out, for the baseline is the only visit")
+        return models
     if not prints_levels(study):
         models.remove("independent")
         progress("independent: left out, for the study prints changes from baseline alone")

@@ -141,6 +141,7 @@ def _closed_form(table: pd.DataFrame, fit: AdverseFit, ci_prob: float) -> pd.Dat
             strict=True,
         )
     }
+    directions = fit.study.event_directions
     tail = (1 - ci_prob) / 2
     control_arm = fit.counts.arms[0]
     for row in table.itertuples():
@@ -154,8 +155,8 @@ def _closed_form(table: pd.DataFrame, fit: AdverseFit, ci_prob: float) -> pd.Dat
             control = posterior[row.reaction, row.visit, control_arm]
             fewer = probability_less(own, control)
             table.loc[row.Index, ["p_positive", "p_positive_mcse"]] = [1 - fewer, 0.0]
-            if row.sign:
-                benefit = fewer if row.sign < 0 else 1 - fewer
+            if sign := directions[str(row.reaction)]:
+                benefit = fewer if sign < 0 else 1 - fewer
                 table.loc[row.Index, ["p_benefit", "p_benefit_mcse"]] = [benefit, 0.0]
             if row.estimand == "risk_difference":
                 moments = [own.mean() - control.mean(), float(np.hypot(own.std(), control.std()))]

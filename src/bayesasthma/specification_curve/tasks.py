@@ -285,9 +285,7 @@ def _adverse_sampler(
             rate=(("chain", "draw", "reaction", "visit", "arm"), rate)
         ).assign_coords({**coords, "arm": list(data.arms)})
         groups = {"posterior": posterior, "sample_stats": tree["sample_stats"].to_dataset()}
-        fit = AdverseFit(
-            study, spec, data, xr.DataTree.from_dict(groups), {}, group=group.name
-        )
+        fit = AdverseFit(study, spec, data, xr.DataTree.from_dict(groups), {}, group=group.name)
         return Drawn(fit.gate, fit)
 
     return draw

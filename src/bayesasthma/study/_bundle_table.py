@@ -32,9 +32,7 @@ CORRELATIONS = {
 }
 
 
-def empty_table(
-    outcomes: pd.DataFrame, arms: pd.DataFrame, visits: pd.DataFrame
-) -> xr.Dataset:
+def empty_table(outcomes: pd.DataFrame, arms: pd.DataFrame, visits: pd.DataFrame) -> xr.Dataset:
     """The arrays of a `Study` with nothing printed in any cell."""
     dims = ("outcome", "arm", "visit", "statistic")
     coords: dict[str, Any] = {
