@@ -50,6 +50,7 @@ _EXPORTS = {
     "audit": "auditing",
     "compare": "comparison.posterior_beside_p",
     "quote": "comparison.quotes",
+    "quote_events": "comparison.event_quotes",
     "calibrate": "calibration",
     "Calibration": "calibration",
     "sensitivity": "specification_curve",
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from bayesasthma.auditing import audit as audit
     from bayesasthma.calibration import Calibration as Calibration
     from bayesasthma.calibration import calibrate as calibrate
+    from bayesasthma.comparison.event_quotes import quote_events as quote_events
     from bayesasthma.comparison.posterior_beside_p import compare as compare
     from bayesasthma.comparison.quotes import quote as quote
     from bayesasthma.errors import BayesAsthmaError as BayesAsthmaError

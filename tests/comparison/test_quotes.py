@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from tests.bundles import changes_alone, complete
 from tests.made_up_fits import table_fit
 
-from bayesasthma.comparison.quotes import quote
+from bayesasthma.comparison.quotes import no_mcid, null_sentence, quote
+from bayesasthma.errors import UsageError
 from bayesasthma.inference.fitting import Fit
+from bayesasthma.results.effect_table import effects, probability_of_benefit
 from bayesasthma.study.bundle import load_study
 
 EQUAL = "baseline means of the arms equal, as randomised"
@@ -84,3 +89,70 @@ def test_without_a_baseline_in_the_model_nothing_is_said(tmp_path: Path) -> None
     for text in statements(fit).values():
         assert "difference in means" in text
         assert "baseline means" not in text
+
+
+def test_a_null_result_says_what_it_is_compatible_with(trial: Fit) -> None:
+    table = effects(trial)
+    for row in quote(trial, despite_gate=True).itertuples():
+        chosen = table[(table["outcome"] == row.outcome) & (table["visit"] == row.visit)]
+        own = chosen[(chosen["estimand"] == row.estimand) & (chosen["arm"] == row.arm)].iloc[0]
+        null = own["ci_low"] < 0 < own["ci_high"]
+        assert ("The data are compatible with no effect" in row.statement) == null
+        assert not {"significant", "proves"} & set(row.statement.lower().split())
+
+
+def test_the_null_sentence_follows_the_interval() -> None:
+    row = pd.Series({"unit": "kg", "estimand": "difference", "sd": 1.0, "ci_low": -1.0})
+    assert "from -1.0 to 2.0 kg" in null_sentence(pd.concat([row, pd.Series({"ci_high": 2.0})]))
+    assert null_sentence(pd.concat([row, pd.Series({"ci_high": -0.5})])) == ""
+    ratio = pd.Series(
+        {"unit": "ratio", "estimand": "ratio_geometric_means", "sd": 0.1, "ci_low": 0.9}
+    )
+    assert "no effect" in null_sentence(pd.concat([ratio, pd.Series({"ci_high": 1.2})]))
+    assert null_sentence(pd.concat([ratio, pd.Series({"ci_high": 0.95})])) == ""
+
+
+def test_a_margin_adds_the_chance_of_not_being_worse(trial: Fit) -> None:
+    found = quote(trial, "score", margin=1.5, despite_gate=True).iloc[0]
+    p = probability_of_benefit(
+        trial, "score", found["visit"], -1.5, estimand=found["estimand"], arm=found["arm"]
+    )
+    shown = re.search(r"P\(not worse by more than 1.5 points\) (?:> |< )?([\d.]+)", found.statement)
+    assert shown is not None
+    assert float(shown[1]) == pytest.approx(p, abs=0.06)
+    assert "not worse" not in statements(trial)["score"]
+
+
+@pytest.mark.parametrize("margin", [0.0, -1.0, float("nan"), "some"])
+def test_a_margin_is_a_size(trial: Fit, margin: float | str) -> None:
+    with pytest.raises(UsageError, match="margin"):
+        quote(trial, margin=margin, despite_gate=True)
+
+
+def test_a_margin_is_of_a_difference_between_arms(trial: Fit) -> None:
+    with pytest.raises(UsageError, match="for a difference between arms"):
+        quote(trial, margin=1.0, estimand="standardised_difference", despite_gate=True)
+
+
+def test_within_the_mcid_is_quoted_and_a_blank_cell_claims_nothing(
+    trial: Fit, tmp_path: Path
+) -> None:
+    for text in statements(trial).values():
+        assert "MCID: none given" in text
+        assert "established" not in text
+    assert no_mcid("") == no_mcid("not looked for") == "MCID: none given"
+    assert no_mcid("No established MCID") == "no established MCID"
+    known = table_fit(load_study(complete(tmp_path / "five")))
+    (text,) = quote(known, "symptoms", despite_gate=True)["statement"]
+    assert re.search(r"P\(\|effect\| < 0.5 points\) [<>]? ?[01]\.", text)
+
+
+def test_an_outcome_that_ends_early_is_quoted_at_its_last_visit(trial: Fit) -> None:
+    table = trial.study.table.copy(deep=True)
+    for name in table.data_vars:
+        table[name].loc[{"outcome": "flow", "visit": "week12"}] = np.nan
+    early = replace(trial, study=replace(trial.study, table=table))
+    found = quote(early, despite_gate=True).set_index("outcome")
+    assert found.loc["flow", "visit"] == "week6"
+    assert "Week 6" in found.loc["flow", "statement"]
+    assert found.loc["score", "visit"] == "week12"

@@ -44,7 +44,7 @@ def prior_show(
         float | None,
         typer.Option(
             help="Within-patient correlation at which estimates are adjusted for baseline.  "
-            "[default: the median of its prior]",
+            "[default: the one that the table pins, else the median of its prior]",
             min=0.0,
             max=0.99,
         ),
@@ -59,11 +59,11 @@ def prior_show(
 
     prior = prior_set(name)
     bundle = read_as(load_study(study), Reading.parse(scale, dispersion))
-    table = prior_check(bundle, prior, DEFAULT_RHO if rho is None else rho)
+    table = prior_check(bundle, prior, DEFAULT_RHO if rho is None else rho, printed=rho is None)
     records = json.loads(table.to_json(orient="records"))
     Console(False, as_json).facts(
         {**_facts(prior), "study": bundle.name, "check": records},
-        f"{_text(prior)}\n\n{_rows(table)}",
+        f"{_text(prior)}\n\n{_rows(table, DEFAULT_RHO if rho is None else rho)}",
     )
 
 
@@ -76,16 +76,23 @@ def _text(prior: PriorSet) -> str:
     return f"{prior.name}: {prior.formula}\n  {prior.justification}\n  Source: {prior.source}"
 
 
-def _rows(table: pd.DataFrame) -> str:
+def _rows(table: pd.DataFrame, rho: float) -> str:
     """The columns that fit a terminal."""
+    from bayesasthma.comparison.printed_correlations import adjusted_at
+
     shown = table.assign(what=table["outcome"].where(table["outcome"] != "", table["reaction"]))
     columns = [
         "what", "arm", "visit", "formula", "q2_5", "median", "q97_5", "p_benefit",
         "p_benefit_gt_mcid", "estimate", "se", "conflict_p",
     ]  # fmt: skip
     rows = shown[columns].to_string(index=False, float_format="{:.3g}".format, na_rep="-")
+    outcomes = table[table["outcome"] != ""]
+    what = ""
+    if len(outcomes):
+        at = adjusted_at(outcomes["rho"].to_numpy(), outcomes["rho_pinned"].to_numpy(bool), rho)
+        how = f", baseline-adjusted {at}" if at else ""
+        what = f"Priors and estimates of the effect (treated minus control) in outcome units{how}; "
     return (
-        f"{rows}\n\nPriors and estimates of the effect (treated minus control) in outcome units, "
-        "baseline-adjusted; of reactions, log odds ratios.\nconflict_p: prior predictive "
-        "probability of an estimate at least as surprising (Box 1980)."
+        f"{rows}\n\n{what}of reactions and other events, log odds ratios.\nconflict_p: prior "
+        "predictive probability of an estimate at least as surprising (Box 1980)."
     )

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
+from bayesasthma.comparison.printed_correlations import baseline_correlations
 from bayesasthma.errors import UsageError
+from bayesasthma.inference.event_groups import oriented
 from bayesasthma.likelihood.correlation import CorrelationPrior
 from bayesasthma.models.adverse_counts import counts, log_odds_priors
 from bayesasthma.models.design import Design, design
@@ -18,7 +20,8 @@ from bayesasthma.priors.distributions import Component, EffectPrior, PriorSet
 from bayesasthma.priors.named_sets import check_names
 from bayesasthma.study.study import Study
 
-#: Within-patient correlation at which estimates are adjusted: the median of its prior.
+#: Within-patient correlation at which estimates are adjusted where the table pins none: the median
+#: of its prior.
 DEFAULT_RHO = float(special.expit(CorrelationPrior().location))
 #: Normals that stand for a Student t blurred by an error.
 NODES = 1000
@@ -27,7 +30,7 @@ QUANTILES = (0.025, 0.25, 0.5, 0.75, 0.975)
 COLUMNS = [
     "study", "prior", "outcome", "reaction", "arm", "visit", "estimand", "unit", "formula",
     "q2_5", "q25", "median", "q75", "q97_5", "p_benefit", "p_benefit_gt_mcid",
-    "rho", "estimate", "se", "conflict_z", "conflict_p",
+    "rho", "estimate", "se", "conflict_z", "conflict_p", "rho_pinned",
 ]  # fmt: skip
 
 
@@ -43,6 +46,11 @@ class Estimate:
         Of the treatment effect, and its standard error.
     of_change : bool
         Whether it is a difference in change, for no level is printed.
+    rho : float
+        Within-patient correlation at which it is adjusted for baseline, the mean of the two arms';
+        NaN where it is not adjusted.
+    pinned : bool
+        Whether the table pins the correlation in both arms.
     """
 
     outcome: int
@@ -51,6 +59,8 @@ class Estimate:
     value: float
     error: float
     of_change: bool = False
+    rho: float = float("nan")
+    pinned: bool = False
 
 
 def cdf(prior: EffectPrior, x: np.ndarray | float, error: float = 0.0) -> np.ndarray:
@@ -124,14 +134,19 @@ def conflict(prior: EffectPrior, estimate: float, error: float) -> float:
     return float(mass[middle <= pdf(prior, estimate, error)].sum())
 
 
-def estimates(layout: Design, rho: float | None = DEFAULT_RHO) -> list[Estimate]:
+def estimates(
+    layout: Design, rho: float | None = DEFAULT_RHO, *, printed: bool = True
+) -> list[Estimate]:
     """Differences between printed levels at follow-up visits, in baseline SDs.
 
     With ``rho`` they are adjusted for baseline by the slope ``b = rho s_t s_0 / s_0^2`` pooled over
     the arms, ``d_t - b d_0``, with the squared standard error ``sum over arms of (s_t^2 + b^2 s_0^2
     - 2 b rho s_0 s_t) / n``; without, or where the baseline is not printed, it is ``d_t`` with
     ``sum of s_t^2 / n``. Where changes alone are printed it is the difference in change, likewise.
+    An arm's correlation is the one that the table pins, if it does and ``printed`` is true; else
+    ``rho``.
     """
+    known = baseline_correlations(layout) if printed else {}
     level: dict[tuple[int, int, int], tuple[float, float, float]] = {}
     change: dict[tuple[int, int, int], tuple[float, float, float]] = {}
     for table in layout.tables:
@@ -154,19 +169,24 @@ def estimates(layout: Design, rho: float | None = DEFAULT_RHO) -> list[Estimate]
         arms = [level[k, 0, t], own]
         base = [level.get((k, a, 0)) for a in (0, g)]
         value = own[0] - arms[0][0]
+        used, pinned = float("nan"), False
         if rho is None or layout.baseline is None or None in base:
             error = sum(sd**2 / n for _, sd, n in arms)
         else:
             first = [item for item in base if item is not None]
             df = [n - 1 for _, _, n in arms]
-            covariance = sum(f * rho * b[1] * a[1] for f, a, b in zip(df, arms, first, strict=True))
+            each = [known.get((k, a, t), rho) for a in (0, g)]
+            used, pinned = float(np.mean(each)), all((k, a, t) in known for a in (0, g))
+            covariance = sum(
+                f * r * b[1] * a[1] for f, r, a, b in zip(df, each, arms, first, strict=True)
+            )
             slope = covariance / sum(f * b[1] ** 2 for f, b in zip(df, first, strict=True))
             value -= slope * (first[1][0] - first[0][0])
             error = sum(
-                (a[1] ** 2 + slope**2 * b[1] ** 2 - 2 * slope * rho * a[1] * b[1]) / a[2]
-                for a, b in zip(arms, first, strict=True)
+                (a[1] ** 2 + slope**2 * b[1] ** 2 - 2 * slope * r * a[1] * b[1]) / a[2]
+                for r, a, b in zip(each, arms, first, strict=True)
             )
-        found.append(Estimate(k, g, t, value, float(np.sqrt(error))))
+        found.append(Estimate(k, g, t, value, float(np.sqrt(error)), rho=used, pinned=pinned))
     return found
 
 
@@ -177,7 +197,12 @@ def _estimand(item: Estimate, layout: Design, rho: float | None) -> str:
 
 
 def prior_check(
-    study: Study, prior: PriorSet, rho: float | None = DEFAULT_RHO, visit: str | None = None
+    study: Study,
+    prior: PriorSet,
+    rho: float | None = DEFAULT_RHO,
+    visit: str | None = None,
+    *,
+    printed: bool = True,
 ) -> pd.DataFrame:
     """Prior predictive quantiles of every headline effect, and the prior-data conflict check.
 
@@ -189,13 +214,17 @@ def prior_check(
         Within-patient correlation at which the estimates are adjusted for baseline; None for
         unadjusted differences.
     visit : str, optional
-        Only this follow-up visit; all by default.
+        Only this follow-up visit; all by default. ``"last"``: of each outcome and arm the last one
+        with an estimate.
+    printed : bool
+        Whether correlations that the table pins come before ``rho``.
 
     Returns
     -------
     DataFrame
-        One row per outcome, treated arm and follow-up visit at which both arms print a level, and
-        per reaction and treated arm with printed counts; columns as ``docs/columns.md`` gives them.
+        One row per outcome, treated arm and follow-up visit at which both arms print a level (or
+        both print a change and no level), and per reaction and treated arm with printed counts;
+        columns as ``docs/columns.md`` gives them.
 
     Raises
     ------
@@ -203,11 +232,32 @@ def prior_check(
         If the set names outcomes or reactions that the study does not have.
     """
     check_names(prior, study)
+    rows = [] if study.outcomes.empty else _outcome_rows(study, prior, rho, visit, printed=printed)
+    rows += _reactions(study, prior)
+    table = pd.DataFrame(rows, columns=None if rows else COLUMNS)
+    table = table.assign(study=study.name, prior=prior.name)
+    for column in ("outcome", "reaction", "visit"):
+        table[column] = table[column].fillna("") if column in table else ""
+    return table.reindex(columns=COLUMNS)
+
+
+def last_estimates(found: list[Estimate]) -> list[Estimate]:
+    """Of every outcome and arm the estimate at its last visit."""
+    last = {(item.outcome, item.arm): item for item in sorted(found, key=lambda own: own.visit)}
+    return [item for item in found if last[item.outcome, item.arm] is item]
+
+
+def _outcome_rows(
+    study: Study, prior: PriorSet, rho: float | None, visit: str | None, *, printed: bool
+) -> list[dict[str, object]]:
     layout = design(study, as_table=True)
     priors = effect_priors(layout, TableSpec("longitudinal", prior))
-    rows = []
-    for item in estimates(layout, rho):
-        if visit not in (None, layout.visits[item.visit]):
+    found = estimates(layout, rho, printed=printed)
+    if visit == "last":
+        found = last_estimates(found)
+    rows: list[dict[str, object]] = []
+    for item in found:
+        if visit not in (None, "last", layout.visits[item.visit]):
             continue
         k, unit = item.outcome, float(layout.scale[item.outcome])
         own = priors[k].times(unit)
@@ -219,16 +269,13 @@ def prior_check(
                 "visit": layout.visits[item.visit],
                 "estimand": _estimand(item, layout, rho),
                 "unit": study.outcomes.loc[layout.outcomes[k], "unit"],
-                "rho": np.nan if rho is None or layout.baseline is None else rho,
+                "rho": item.rho,
+                "rho_pinned": item.pinned,
                 **_describe(own, sign, float(layout.target[k]) * unit),
                 **_conflict(own, unit * item.value, unit * item.error),
             }
         )
-    rows += _reactions(study, prior)
-    table = pd.DataFrame(rows).assign(study=study.name, prior=prior.name)
-    for column in ("outcome", "reaction", "visit"):
-        table[column] = table[column].fillna("") if column in table else ""
-    return table.reindex(columns=COLUMNS)
+    return rows
 
 
 def _describe(prior: EffectPrior, sign: float, target: float) -> dict[str, object]:
@@ -263,7 +310,11 @@ def _reactions(study: Study, prior: PriorSet) -> list[dict[str, object]]:
     except UsageError:
         return []
     rows: list[dict[str, object]] = []
-    for i, own in enumerate(log_odds_priors(data, prior)):
+    directions = study.event_directions
+    sets = {sign: log_odds_priors(data, oriented(prior, sign)) for sign in (-1, 0, 1)}
+    for i, reaction in enumerate(data.reactions):
+        sign = directions[reaction]
+        own = sets[sign][i]
         for g, arm in enumerate(data.arms[1:], start=1):
             cells = []
             for a in (0, g):
@@ -274,12 +325,13 @@ def _reactions(study: Study, prior: PriorSet) -> list[dict[str, object]]:
             ratio = own.times(-1.0)
             rows.append(
                 {
-                    "reaction": data.reactions[i],
+                    "reaction": reaction,
                     "arm": arm,
                     "estimand": "log_odds_ratio",
                     "unit": "log odds",
                     "rho": np.nan,
-                    **_describe(ratio, -1.0, np.nan),
+                    "rho_pinned": False,
+                    **_describe(ratio, float(sign), np.nan),
                     **_conflict(
                         ratio,
                         float(np.log(x1 / y1) - np.log(x0 / y0)),

@@ -16,6 +16,7 @@ from bayesasthma.results.effect_table import (
     headlines,
     without_baseline_levels,
 )
+from bayesasthma.results.last_visits import at_last_visit
 from bayesasthma.results.summaries import format_probability
 from bayesasthma.specification_curve import Sensitivity
 from bayesasthma.specification_curve.summary import CHOICES_IN_WORDS
@@ -27,6 +28,7 @@ def quote(
     visit: str | None = None,
     *,
     threshold: float | str | None = None,
+    margin: float | str | None = None,
     estimand: str | None = None,
     despite_gate: bool = False,
     curve: Sensitivity | str = "no specification curve has been run",
@@ -37,9 +39,12 @@ def quote(
     ----------
     fit : Fit
     outcome, visit : str, optional
-        Which; all outcomes and the last visit by default.
+        Which; all outcomes, each at its last visit, by default.
     threshold : float or "mcid", optional
         Also give P(benefit > threshold), in outcome units; ``"mcid"`` uses the outcome's own.
+    margin : float or "mcid", optional
+        Also give the probability of non-inferiority: that the treatment is not worse than the
+        control by more than this, in outcome units.
     estimand : str, optional
         Each outcome's headline by default: :func:`bayesasthma.results.effect_table.headlines`.
     despite_gate : bool
@@ -56,26 +61,22 @@ def quote(
     Raises
     ------
     UsageError
-        If the outcome, visit or estimand is not in the fit.
+        If the outcome, visit or estimand is not in the fit, or a threshold or margin is no number
+        above 0 or is asked of an estimand that it cannot be held against.
     GateError
         If a quoted row fails the gate and ``despite_gate`` is false.
     """
     study = fit.study
-    number = threshold if isinstance(threshold, (int, float)) else None
-    if isinstance(threshold, str) and threshold != "mcid":
-        raise UsageError(f"threshold {threshold!r}: give a number in the outcome's unit, or 'mcid'")
+    number = size("threshold", threshold)
     table = effects(fit, threshold=number)
+    table = table.assign(**_inferiority(fit, table, margin))
     if estimand is None:
         table = table[table["estimand"] == table["outcome"].map(headlines(fit))]
     else:
         table = _select(table, "estimand", estimand)
     if outcome is not None:
         table = _select(table, "outcome", outcome)
-    if visit is None:
-        last = table["week"].max()
-        table = table[table["week"] == last]
-    else:
-        table = _select(table, "visit", visit)
+    table = table[at_last_visit(table)] if visit is None else _select(table, "visit", visit)
     failed = table[table["gate"] != "pass"]
     if len(failed) and not despite_gate:
         first = failed.iloc[0]
@@ -87,13 +88,41 @@ def quote(
             f"({reasons}); sample longer, or ask to quote despite the gate by name"
         )
     statements = [
-        f"{_statement(row, fit, threshold is not None)} {curve_sentence(row, curve)}"
+        f"{_statement(row, fit, threshold is not None, margin)} {curve_sentence(row, curve)}"
         for _, row in table.iterrows()
     ]
     columns = ["outcome", "arm", "visit", "estimand", "gate"]
     result = table[columns].assign(statement=statements)
     assert set(result["outcome"]) <= set(study.outcomes.index)
     return result.reset_index(drop=True)
+
+
+def size(name: str, value: float | str | None) -> float | None:
+    """A threshold or margin as a number; None for ``"mcid"`` or none at all.
+
+    Raises
+    ------
+    UsageError
+        If it is no number, or not above 0.
+    """
+    if value is None or value == "mcid":
+        return None
+    if isinstance(value, str) or not np.isfinite(value):
+        raise UsageError(f"{name} {value!r}: give a number in the outcome's unit, or 'mcid'")
+    if value < 0 or (name == "margin" and value == 0):
+        raise UsageError(f"{name} {value:g}: give a size, a number above 0")
+    return float(value)
+
+
+def _inferiority(fit: Fit, table: pd.DataFrame, margin: float | str | None) -> dict[str, Any]:
+    """By row the margin, in what unit it is, and P(harm > margin)."""
+    number = size("margin", margin)
+    if margin is None:
+        own = table.assign(p_harm_gt_mcid=np.nan, mcid=np.nan)
+    else:
+        own = table if number is None else effects(fit, threshold=number)
+    columns = {"margin": "mcid", "margin_kind": "mcid_kind", "p_inferior": "p_harm_gt_mcid"}
+    return {name: own[source].to_numpy() for name, source in columns.items()}
 
 
 def _select(table: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
@@ -119,7 +148,21 @@ def format_effect(row: pd.Series) -> str:
     return f"{mean}{unit} ({100 * row['ci_prob']:g} % CrI {low} to {high})"
 
 
-def _statement(row: pd.Series, fit: Fit, with_threshold: bool) -> str:
+#: What is said of an outcome without an MCID: where the bundle says so, and where it is silent.
+NONE_ESTABLISHED, NONE_GIVEN = "no established MCID", "MCID: none given"
+
+
+def no_mcid(source: str) -> str:
+    """What to say where an outcome has no MCID, by the bundle's ``mcid_source``."""
+    said = source.lower()
+    return (
+        NONE_ESTABLISHED if "no established" in said or "none established" in said else NONE_GIVEN
+    )
+
+
+def _statement(
+    row: pd.Series, fit: Fit, with_threshold: bool, margin: float | str | None = None
+) -> str:
     study: Any = fit.study
     label = study.outcomes.loc[row["outcome"], "label"]
     visit = study.visits.loc[row["visit"], "label"]
@@ -131,24 +174,58 @@ def _statement(row: pd.Series, fit: Fit, with_threshold: bool) -> str:
     if np.isfinite(row["p_benefit"]):
         parts.append(f"P(benefit) {format_probability(row['p_benefit'], mcse)}")
         if np.isfinite(row["p_benefit_gt_mcid"]) and (with_threshold or row["mcid_kind"]):
-            limit = (
-                f"{100 * row['mcid']:g} %"
-                if row["mcid_kind"] == "relative"
-                else f"{row['mcid']:g} {row['unit']}"
-            )
+            limit = _limit(row["mcid"], row["mcid_kind"], row["unit"])
             chance = _probability(row["p_benefit_gt_mcid"], row["ess_bulk"])
             parts.append(f"P(benefit > {limit}) {chance}")
+            within = _probability(row["p_within_mcid"], row["ess_bulk"])
+            parts.append(f"P(|effect| < {limit}) {within}")
         elif row["estimand"] in ("adjusted_difference", "difference", "difference_in_change"):
-            parts.append("no established MCID")
+            parts.append(no_mcid(str(study.outcomes.loc[row["outcome"], "mcid_source"])))
+        if margin is not None:
+            parts.append(_non_inferiority(row))
     else:
         up = _probability(row["p_positive"], row["ess_bulk"])
         parts.append(f"no direction is claimed as benefit; P(higher) {up}")
     text = "; ".join(parts)
     text += f" (model {fit.model}, prior {fit.prior}{_baseline(row, fit)}; "
     text += f"{study.citation.rstrip('.')})."
+    text += null_sentence(row)
     if row["gate"] != "pass":
         text += " The fit FAILS its diagnostics gate; this number is quoted against advice."
     return text
+
+
+def _limit(value: float, kind: str, unit: str) -> str:
+    return f"{100 * value:g} %" if kind == "relative" else f"{value:g} {unit}".strip()
+
+
+def _non_inferiority(row: pd.Series) -> str:
+    """The chance that the treatment is not worse by more than the margin."""
+    if not np.isfinite(row["p_inferior"]):
+        if row["estimand"] not in JUDGED:
+            raise UsageError(
+                f"a margin is for a difference between arms, not for {row['estimand']!r}; there "
+                f"are {', '.join(JUDGED)}"
+            )
+        return f"no margin of non-inferiority, for the outcome has no MCID ({NONE_GIVEN})"
+    limit = _limit(row["margin"], row["margin_kind"], row["unit"])
+    chance = _probability(1 - row["p_inferior"], row["ess_bulk"])
+    return f"P(not worse by more than {limit}) {chance}"
+
+
+def null_sentence(row: pd.Series) -> str:
+    """What an interval that contains no effect is compatible with; blank for another."""
+    null = 1.0 if row["unit"] == "ratio" else 0.0
+    if row["estimand"] == "share_improved" or not row["ci_low"] < null < row["ci_high"]:
+        return ""
+    places = decimals(float(row["sd"]))
+    low, high = (f"{row[name]:.{places}f}" for name in ("ci_low", "ci_high"))
+    unit = f" {row['unit']}" if row["unit"] else ""
+    what = "change" if row["estimand"] == "change" else "effect"
+    return (
+        f" The data are compatible with no {what}, and with any from {low} to {high}{unit}: that "
+        "they do not show one is no evidence that there is none."
+    )
 
 
 #: What a quote says of the arms' population means at baseline.
@@ -171,13 +248,16 @@ def _baseline(row: pd.Series, fit: Fit) -> str:
     return text
 
 
-def curve_sentence(row: Any, curve: Sensitivity | str) -> str:
-    """The sentence on the specification curve that ends a statement."""
+def curve_sentence(row: Any, curve: Sensitivity | str, kind: str = "outcome") -> str:
+    """The sentence on the specification curve that ends a statement.
+
+    ``kind`` is ``"outcome"`` or, of events, ``"reaction"``.
+    """
     if isinstance(curve, str):
         return f"Sensitivity: {curve}."
     known = curve.ranges
     found = known[
-        (known["kind"] == "outcome")
+        (known["kind"] == kind)
         & (known["outcome"] == row["outcome"])
         & (known["arm"] == row["arm"])
         & (known["visit"] == row["visit"])

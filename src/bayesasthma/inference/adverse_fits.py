@@ -13,6 +13,12 @@ from scipy import stats
 
 from bayesasthma.errors import UsageError
 from bayesasthma.inference.diagnostics import Gate, check
+from bayesasthma.inference.event_groups import (
+    EventGroup,
+    distinct_readings,
+    event_groups,
+    oriented,
+)
 from bayesasthma.inference.fitting import PRIOR_DRAWS, run_or_resume, silent
 from bayesasthma.inference.remedies import sample_closely
 from bayesasthma.inference.routes import Ready, adverse_kernel, route_of
@@ -41,6 +47,7 @@ class AdverseFit:
     Attributes
     ----------
     study : Study
+        With the counts of the fit's events alone.
     spec : AdverseSpec
     counts : Counts
     data : DataTree
@@ -48,6 +55,8 @@ class AdverseFit:
         the chance of a reaction at a visit (per-visit reading) or by it (cumulative reading).
     seconds : dict
     resumed : bool
+    group : str
+        Direction of the events, if the study has others: ``lower``, ``higher`` or ``none``.
     """
 
     study: Study
@@ -56,11 +65,12 @@ class AdverseFit:
     data: xr.DataTree = field(repr=False)
     seconds: dict[str, float]
     resumed: bool = False
+    group: str = ""
 
     @property
     def label(self) -> str:
         """Short name, also of its file."""
-        return self.spec.label
+        return _label(self.spec, self.group)
 
     @property
     def route(self) -> dict[str, str]:
@@ -82,10 +92,11 @@ def fit_adverse(
     folder: Path | None = None,
     progress: Progress = silent,
 ) -> list[AdverseFit]:
-    """Fit both models under each reading of the counts.
+    """Fit both models under each reading of the counts, and to events of each direction apart.
 
     A reading that the counts contradict (a cumulative count that falls) is skipped with a message,
-    unless it is the only one asked for.
+    unless it is the only one asked for. Where every event is counted at one visit the readings are
+    one, and it is fitted once.
 
     Raises
     ------
@@ -94,45 +105,64 @@ def fit_adverse(
     """
     options = options or SamplerOptions()
     readings = tuple(readings)
+    if study.adverse.empty:
+        raise UsageError("the study has no adverse.csv")
     chosen = prior_set(prior)
     check_names(chosen, study)
     fits: list[AdverseFit] = []
-    for reading in readings:
-        try:
-            data = counts(study, reading)
-        except UsageError as error:
-            if len(readings) == 1 or study.adverse.empty:
-                raise
-            progress(f"adverse, {reading}: skipped, {error}")
-            continue
-        fits.append(conjugate_fit(study, data, reading, options))
-        spec = AdverseSpec("hierarchical", reading, chosen)
-        record = {
-            "spec": spec.label,
-            "prior": asdict(chosen),
-            "options": options.record(),
-            "inputs": study.checksums,
-            "study": study.name,
-        }
-
-        def run(watch: Stopwatch, data: Counts = data, spec: AdverseSpec = spec) -> xr.DataTree:
-            assert spec.prior is not None
-            kernel = watch.time("compile", lambda: adverse_kernel(data, chosen))
-            ready = Ready(kernel, "kernel")
-            progress(
-                f"{spec.label}: sampling {options.chains} x ({options.tune} + {options.draws})"
-            )
-            tree = watch.time("sample", lambda: sample_closely(ready.model, options))
-            prior = watch.time("predict", lambda: _prior_draws(data, chosen, options.seed))
-            whole = watch.time(
-                "predict", lambda: _hierarchical_tree(tree, prior, data, spec, options.seed)
-            )
-            whole.attrs |= tree.attrs | ready.record()
-            return whole
-
-        tree, seconds, resumed = run_or_resume(spec.label, record, run, folder, progress)
-        fits.append(AdverseFit(study, spec, data, tree, seconds, resumed))
+    for group in event_groups(study):
+        own = oriented(chosen, group.direction)
+        for reading in distinct_readings(group.study, readings):
+            try:
+                data = counts(group.study, reading)
+            except UsageError as error:
+                if len(readings) == 1:
+                    raise
+                progress(f"adverse, {reading}: skipped, {error}")
+                continue
+            fits.append(conjugate_fit(group.study, data, reading, options, group.name))
+            fits.append(_pooled_fit(group, data, reading, own, options, folder, progress))
     return fits
+
+
+def _label(spec: AdverseSpec, group: str) -> str:
+    return "-".join(filter(None, [spec.label, group]))
+
+
+def _pooled_fit(
+    group: EventGroup,
+    data: Counts,
+    reading: str,
+    chosen: PriorSet,
+    options: SamplerOptions,
+    folder: Path | None,
+    progress: Progress,
+) -> AdverseFit:
+    """The hierarchical model of one group and reading, sampled or read."""
+    spec = AdverseSpec("hierarchical", reading, chosen)
+    label = _label(spec, group.name)
+    record = {
+        "spec": label,
+        "prior": asdict(chosen),
+        "options": options.record(),
+        "inputs": group.study.checksums,
+        "study": group.study.name,
+    }
+
+    def run(watch: Stopwatch) -> xr.DataTree:
+        kernel = watch.time("compile", lambda: adverse_kernel(data, chosen))
+        ready = Ready(kernel, "kernel")
+        progress(f"{label}: sampling {options.chains} x ({options.tune} + {options.draws})")
+        tree = watch.time("sample", lambda: sample_closely(ready.model, options))
+        prior = watch.time("predict", lambda: _prior_draws(data, chosen, options.seed))
+        whole = watch.time(
+            "predict", lambda: _hierarchical_tree(tree, prior, data, spec, options.seed)
+        )
+        whole.attrs |= tree.attrs | ready.record()
+        return whole
+
+    tree, seconds, resumed = run_or_resume(label, record, run, folder, progress)
+    return AdverseFit(group.study, spec, data, tree, seconds, resumed, group.name)
 
 
 def _prior_draws(data: Counts, prior: PriorSet, seed: int) -> xr.Dataset:
@@ -162,7 +192,9 @@ def accumulate(hazard: np.ndarray, reading: str) -> np.ndarray:
     return np.where(np.isnan(hazard), np.nan, 1 - free)
 
 
-def conjugate_fit(study: Study, data: Counts, reading: str, options: SamplerOptions) -> AdverseFit:
+def conjugate_fit(
+    study: Study, data: Counts, reading: str, options: SamplerOptions, group: str = ""
+) -> AdverseFit:
     """Independent draws of the closed-form beta posterior of each cell."""
     rng = np.random.default_rng(options.seed)
     size = (options.chains, options.draws, len(data.events))
@@ -175,7 +207,8 @@ def conjugate_fit(study: Study, data: Counts, reading: str, options: SamplerOpti
             "observed_data": _observed(data),
         }
     )
-    return AdverseFit(study, AdverseSpec("independent", reading), data, tree, {})
+    spec = AdverseSpec("independent", reading)
+    return AdverseFit(study, spec, data, tree, {}, group=group)
 
 
 def _observed(data: Counts) -> xr.Dataset:

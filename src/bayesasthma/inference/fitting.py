@@ -27,7 +27,7 @@ from bayesasthma.inference.sampling import (
     save,
     versions,
 )
-from bayesasthma.models.design import Design, design
+from bayesasthma.models.design import Design, design, identified_outcomes
 from bayesasthma.models.moments import constrained
 from bayesasthma.models.specification import TableSpec, table_spec
 from bayesasthma.priors.named_sets import check_names
@@ -63,6 +63,9 @@ class Fit:
         Whether the draws came from a saved file.
     baseline : {"common", "free", ""}
         Whether the arms have one population mean at baseline; blank where the model has none.
+    left_out : tuple of str
+        Outcomes that a flat prior could not be fitted to, for a cell of theirs is not printed as a
+        level.
     """
 
     study: Study
@@ -73,6 +76,7 @@ class Fit:
     seconds: dict[str, float]
     resumed: bool = False
     baseline: str = ""
+    left_out: tuple[str, ...] = ()
 
     @property
     def route(self) -> dict[str, str]:
@@ -125,15 +129,22 @@ def fit_table(
     Returns
     -------
     Fit
+        Under flat priors without the outcomes that they leave open, each named to ``progress``.
+
+    Raises
+    ------
+    UsageError
+        If the model cannot be fitted to the study, or flat priors leave every outcome open.
     """
     spec = table_spec(spec) if isinstance(spec, str) else spec
     check_names(spec.prior, study)
     options = options or SamplerOptions()
     layout = design(study, outcomes, as_table=spec.model == "independent")
+    layout, left_out = _identified(study, layout, spec, progress)
     spec = _with_plain_baseline(spec, layout)
     label = "-".join(filter(None, [spec.label, study.reading]))
-    for left_out in impossible_changes(study):
-        progress(f"{label}: {left_out.where}: {left_out.text}; no correlation is taken from it")
+    for found in impossible_changes(study):
+        progress(f"{label}: {found.where}: {found.text}; no correlation is taken from it")
     baseline = baseline_of(spec, layout)
     record = {
         "spec": spec.record(),
@@ -167,7 +178,26 @@ def fit_table(
         return whole
 
     tree, seconds, resumed = run_or_resume(label, record, run, folder, progress)
-    return Fit(study, label, spec.model, spec.prior.name, tree, seconds, resumed, baseline)
+    return Fit(
+        study, label, spec.model, spec.prior.name, tree, seconds, resumed, baseline, left_out
+    )
+
+
+def _identified(
+    study: Study, layout: Design, spec: TableSpec, progress: Progress
+) -> tuple[Design, tuple[str, ...]]:
+    """The design without the outcomes that a flat prior leaves open, and their names."""
+    if not spec.prior.flat or spec.model == "independent":
+        return layout, ()
+    kept = identified_outcomes(layout)
+    left_out = tuple(name for name in layout.outcomes if name not in kept)
+    if not left_out or not kept:
+        return layout, ()  # nothing to leave out, or nothing to keep: the model says why
+    progress(
+        f"{spec.label}: without {', '.join(left_out)}, which a flat prior cannot be fitted to: a "
+        "mean and an SD are not printed as a level in every arm at every visit"
+    )
+    return design(study, kept), left_out
 
 
 def _prior_draws(layout: Design, spec: TableSpec, seed: int) -> xr.Dataset:

@@ -142,14 +142,16 @@ def design(study: Study, outcomes: list[str] | None = None, *, as_table: bool = 
     Raises
     ------
     UsageError
-        If an outcome is unknown, the control arm prints nothing for one, or published correlations
-        cannot be used (see :func:`_pins`).
+        If an outcome is unknown or there is none, the control arm prints nothing for one, or
+        published correlations cannot be used (see :func:`_pins`).
     """
     known = list(study.outcomes.index)
     names = known if outcomes is None else list(outcomes)
     for name in names:
         if name not in known:
             raise UsageError(f"unknown outcome {name!r}; the study has {', '.join(known)}")
+    if not names:
+        raise UsageError(f"{study.name} prints no means and SDs: its events are for 'adverse'")
     arms, visits = list(study.arms.index), list(study.visits.index)
     baseline = visits.index(study.baseline_visit) if study.baseline_visit is not None else None
     if baseline not in (None, 0):
@@ -190,6 +192,23 @@ def design(study: Study, outcomes: list[str] | None = None, *, as_table: bool = 
         external=np.array(evidence).reshape(-1, 2) / scale[:, None],
         randomised=study.randomised,
     )
+
+
+def identified_outcomes(layout: Design) -> list[str]:
+    """Outcomes every mean and SD of which is printed as a level, so that a flat prior will do.
+
+    A change from baseline does not tell its visit's SD:
+    :mod:`bayesasthma.models.identification`.
+    """
+    printed = np.zeros((len(layout.outcomes), len(layout.arms), len(layout.visits)), dtype=bool)
+    for table in layout.tables:
+        for functional in table.functional:
+            if functional.min() >= 0:
+                printed[table.outcome, table.arm, np.argmax(functional)] = True
+    for patients in layout.patients:
+        np.logical_or.at(printed, (patients.outcome, patients.arm), patients.seen)
+    whole = printed.all(axis=(1, 2))
+    return [name for name, own in zip(layout.outcomes, whole, strict=True) if own]
 
 
 def log_threshold(fraction: FloatArray, direction: FloatArray) -> FloatArray:

@@ -56,7 +56,9 @@ def reaction_rates(study: Study, adverse: pd.DataFrame, *, narrow: bool = False)
     figure = blank(NARROW if narrow else WIDE, 2.15 * len(reactions) + (1.3 if narrow else 0.7))
     axes = figure.subplots(len(reactions), len(readings), squeeze=False, sharey="row")
     for axis, (reaction, reading) in zip(axes.flat, product(reactions, readings), strict=True):
-        for (x, visit), (k, arm) in product(enumerate(visits), enumerate(arms)):
+        counted = set(rates.loc[rates["reaction"] == reaction, "visit"])
+        own_visits = [visit for visit in visits if visit in counted]
+        for (x, visit), (k, arm) in product(enumerate(own_visits), enumerate(arms)):
             own = x + places[k * len(models) : (k + 1) * len(models)]
             for place, model in zip(own, models, strict=True):
                 found = intervals.get((reaction, reading, visit, arm, model))
@@ -71,14 +73,18 @@ def reaction_rates(study: Study, adverse: pd.DataFrame, *, narrow: bool = False)
             if share is not None:
                 ends = [own.mean() - 0.16, own.mean() + 0.16]
                 axis.plot(ends, [share, share], color="#222222", linewidth=1, clip_on=False)
-        axis.set_xticks(range(len(visits)), [visit_name(study, v) for v in visits])
-        axis.set_xlim(-0.5, len(visits) - 0.5)
+        axis.set_xticks(range(len(own_visits)), [visit_name(study, v) for v in own_visits])
+        axis.set_xlim(-0.5, len(own_visits) - 0.5)
         axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axis.grid(axis="y", color="#EEEEEE")
         name = _short(READING_LABELS.get(reading, reading), narrow)
         axis.set_title(reaction_label(reaction) + ("\n" if narrow else ": ") + name)
     for axis in axes[:, 0]:
-        axis.set_ylabel("patients with a reaction")
+        axis.set_ylabel(
+            "patients with a reaction"
+            if set(study.event_directions.values()) <= {-1}
+            else "patients with the event"
+        )
         axis.set_ylim(bottom=0)
     handles = [Line2D([], [], color=colours[arm], label=arm_name(study, arm)) for arm in arms]
     handles += _model_handles(models, "#444444", linestyle="")
@@ -116,7 +122,8 @@ def risk_differences(
         axis.axvline(0, color="#222222", linewidth=0.8)
         axis.set_title(_short(READING_LABELS.get(reading, reading), narrow))
         axis.grid(axis="x", color="#EEEEEE")
-        long = "risk difference (percentage points)\nleft of 0: fewer reactions"
+        fewer = "reactions" if set(study.event_directions.values()) <= {-1} else "events"
+        long = f"risk difference (percentage points)\nleft of 0: fewer {fewer}"
         axis.set_xlabel("percentage points" if narrow else long)
     gap = ",\n" if narrow else ", "
     labels = [f"{reaction_label(r)}{gap}{visit_name(study, v)}" for r, v in cells]

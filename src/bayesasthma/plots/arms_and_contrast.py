@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bayesasthma.plots.effects import baseline_sd
+from bayesasthma.plots.effects import baseline_sd, scale_name
 from bayesasthma.plots.style import (
     ACCENT,
     NARROW,
@@ -29,13 +29,16 @@ from bayesasthma.study.study import Study
 def contrast_rows(
     study: Study, comparison: pd.DataFrame, arm: str, model: str = "longitudinal"
 ) -> pd.DataFrame:
-    """Rows of both arms' change and of the adjusted difference at the last visit.
+    """Rows of both arms' change and of the adjusted difference, at each outcome's last visit.
 
-    Outcomes with a direction of benefit only; ``sign`` and ``scale`` (the SD at baseline) turn
-    outcome units into standardised benefits.
+    The last one is that of the contrast: a later visit of one arm alone does not count. Outcomes
+    with a direction of benefit only; ``sign`` and ``scale`` (the SD at baseline) turn outcome units
+    into standardised benefits.
     """
-    visit = study.follow_up[-1] if study.follow_up else ""
-    rows = comparison[(comparison["visit"] == visit) & (comparison["model"] == model)]
+    rows = comparison[comparison["visit"].isin(study.follow_up) & (comparison["model"] == model)]
+    contrast = rows[(rows["estimand"] == "adjusted_difference") & (rows["arm"] == arm)]
+    last = contrast.groupby("outcome", sort=False)["week"].max()
+    rows = rows[rows["week"] == rows["outcome"].map(last)]
     wanted = (rows["estimand"] == "change") & rows["arm"].isin([study.control, arm])
     wanted |= (rows["estimand"] == "adjusted_difference") & (rows["arm"] == arm)
     rows = rows[wanted]
@@ -94,11 +97,12 @@ def arms_and_contrast(
     right.tick_params(labelleft=narrow)
     for axis in (left, right):
         axis.axvline(0, color="#222222", linewidth=0.8)
-        axis.set_xlabel("SDs at baseline; right of 0 is better")
+        axis.set_xlabel(f"{scale_name(study)}; right of 0 is better")
         low, high = axis.get_xlim()
         axis.set_xlim(low, high + 0.22 * (high - low))  # room for the text
-    when = visit_name(study, study.follow_up[-1]) if study.follow_up else ""
-    left.set_title(f"Change within each arm, {when},\nwith its printed p")
+    visits = list(dict.fromkeys(rows.sort_values("week")["visit"]))
+    when = f"{visit_name(study, visits[-1])}," if len(visits) == 1 else "last visit of each,"
+    left.set_title(f"Change within each arm, {when}\nwith its printed p")
     right.set_title("Contrast between the arms,\nwith its probability of benefit")
     handles = [
         Line2D([], [], color=colours[who], marker="o", markersize=4.5, label=arm_name(study, who))

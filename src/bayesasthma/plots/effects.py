@@ -31,9 +31,25 @@ from bayesasthma.study.study import Study
 def baseline_sd(study: Study, outcomes: list[str]) -> xr.DataArray:
     """Printed SD (outcome) pooled over the arms at the first visit that prints one.
 
-    In outcome units; the variances are weighted by n - 1.
+    In outcome units; the variances are weighted by n - 1. Of outcomes that print changes from
+    baseline alone it is the SD of change.
     """
-    level = study.table.sel(statistic="level", outcome=outcomes, drop=True)
+    found = _pooled_sd(study, outcomes, "level")
+    return found.where(found.notnull(), _pooled_sd(study, outcomes, "change"))
+
+
+def scale_name(study: Study) -> str:
+    """What :func:`baseline_sd` is: ``SDs at baseline``, or of what there is instead."""
+    level = study.table["sd"].sel(statistic="level").notnull()
+    if not bool(level.any()):
+        return "SDs of change"
+    if study.baseline_visit is None or not bool(level.sel(visit=study.baseline_visit).any()):
+        return "SDs at the first visit"
+    return "SDs at baseline"
+
+
+def _pooled_sd(study: Study, outcomes: list[str], statistic: str) -> xr.DataArray:
+    level = study.table.sel(statistic=statistic, outcome=outcomes, drop=True)
     weight: xr.DataArray = level["n"] - 1
     usable = level["sd"].notnull() & weight.notnull()
     weight = weight.where(usable)
@@ -91,7 +107,7 @@ def standardised_forest(fit: Fit, arm: str | None = None, *, narrow: bool = Fals
         [wrapped(n, 18 if narrow else 28) + s for n, s in zip(names, unsigned_note, strict=True)],
     )
     axis.set_ylim(len(outcomes) - 0.5, -0.5)
-    label = f"{found.description},\nin SDs at baseline; right of 0 is a benefit"
+    label = f"{found.description},\nin {scale_name(study)}; right of 0 is a benefit"
     if any(unsigned_note):
         label += "\n† no direction is claimed as benefit: plain difference"
     axis.set_xlabel(label)

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
-from bayesasthma.comparison.prior_check import DEFAULT_RHO, estimates, pdf
+from bayesasthma.comparison.prior_check import DEFAULT_RHO, estimates, last_estimates, pdf
 from bayesasthma.models.design import design
 from bayesasthma.models.moments import effect_priors
 from bayesasthma.models.specification import TableSpec
@@ -45,7 +45,7 @@ def prior_densities(
     rho: float | None = DEFAULT_RHO,
     narrow: bool = False,
 ) -> Figure:
-    """Prior densities of each outcome's effect at the last visit, over the likelihood.
+    """Prior densities of each outcome's effect at its last visit, over the likelihood.
 
     Parameters
     ----------
@@ -65,8 +65,8 @@ def prior_densities(
     """
     chosen = [prior for prior in (priors or registry()) if not prior.flat]
     layout = design(study, as_table=True)
-    last = len(layout.visits) - 1
-    found = [item for item in estimates(layout, rho) if (item.arm, item.visit) == (1, last)]
+    found = last_estimates([item for item in estimates(layout, rho) if item.arm == 1])
+    last = max(item.visit for item in found)
     figure, axes = panels(len(found), narrow=narrow, wide_columns=5, height=1.75)
     drawn = {p.name: effect_priors(layout, TableSpec("longitudinal", p)) for p in chosen}
     for axis, item in zip(axes, found, strict=True):
@@ -84,7 +84,8 @@ def prior_densities(
             axis.plot(x * unit, curve / curve.max(), style, color=colour, label=prior.name)
         axis.axvline(0, color=GREY, linewidth=0.6)
         name = layout.outcomes[item.outcome]
-        axis.set_title(outcome_name(study, name))
+        early = "" if item.visit == last else f", {visit_name(study, layout.visits[item.visit])}"
+        axis.set_title(outcome_name(study, name) + early)
         axis.set_xlabel(pretty_unit(str(study.outcomes["unit"][name])))
         axis.set_yticks([])
         axis.set_ylim(0, 1.08)

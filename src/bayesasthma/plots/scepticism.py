@@ -13,7 +13,7 @@ from bayesasthma.comparison.posterior_beside_p import headline_table
 from bayesasthma.models.design import design
 from bayesasthma.models.moments import effect_prior
 from bayesasthma.models.specification import table_spec
-from bayesasthma.plots.effects import baseline_sd
+from bayesasthma.plots.effects import baseline_sd, scale_name
 from bayesasthma.plots.style import (
     ACCENT,
     GREY,
@@ -26,6 +26,7 @@ from bayesasthma.plots.style import (
     visit_name,
     wrapped,
 )
+from bayesasthma.results.last_visits import at_last_visit
 from bayesasthma.study.study import Study
 
 
@@ -72,8 +73,11 @@ def survived_scepticism(
     for axis in (left, right):
         for height in range(1, len(outcomes), 2):
             axis.axhspan(height - 0.5, height + 0.5, color="#F5F5F5", zorder=0)
-    _shrinkage(left, rows[rows["visit"] == rows["visit"].iloc[-1]])
-    left.set_title(f"Estimate, {visit_name(study, study.follow_up[-1])}")
+    last = rows[at_last_visit(rows)]
+    _shrinkage(left, last, scale_name(study))
+    visits = list(dict.fromkeys(last["visit"]))
+    when = visit_name(study, visits[0]) if len(visits) == 1 else "last visit of each"
+    left.set_title(f"Estimate, {when}")
     _critical(right, study, rows, outcomes)
     names = [wrapped(outcome_name(study, k), 18 if narrow else 26) for k in outcomes]
     left.set_yticks(range(len(outcomes)), names)
@@ -82,7 +86,7 @@ def survived_scepticism(
     return figure
 
 
-def _shrinkage(axis: Axes, rows: pd.DataFrame) -> None:
+def _shrinkage(axis: Axes, rows: pd.DataFrame, unit: str) -> None:
     for model, shift, face in (("independent", -0.14, "white"), ("longitudinal", 0.14, ACCENT)):
         if f"{model}_posterior_mean" not in rows:
             continue
@@ -96,7 +100,7 @@ def _shrinkage(axis: Axes, rows: pd.DataFrame) -> None:
                   "D" if face == "white" else "o", color=GREY if face == "white" else ACCENT,
                   markerfacecolor=face, markersize=4.5, linestyle="")  # fmt: skip
     axis.axvline(0, color="#222222", linewidth=0.8)
-    axis.set_xlabel("SDs at baseline; right of 0 is a benefit")
+    axis.set_xlabel(f"{unit}; right of 0 is a benefit")
     axis.legend(
         handles=[
             Line2D([], [], color=GREY, marker="D", markerfacecolor="white", markersize=4.5,
@@ -132,7 +136,8 @@ def _critical(axis: Axes, study: Study, rows: pd.DataFrame, outcomes: list[str])
     axis.minorticks_off()
     axis.set_xlim(first, last)
     axis.grid(axis="x", color="#EEEEEE")
-    axis.set_xlabel("SD of a prior about 0, in SDs at baseline (log scale);\nleft: more sceptical")
+    unit = scale_name(study)
+    axis.set_xlabel(f"SD of a prior about 0, in {unit} (log scale);\nleft: more sceptical")
     axis.set_title("Scepticism that the benefit survives")
     handles = [
         Line2D([], [], color=colours[v], marker="o", markersize=4.5, label=visit_name(study, v))

@@ -23,6 +23,7 @@ from bayesasthma.plots.style import (
     visit_colours,
     visit_name,
 )
+from bayesasthma.results.last_visits import at_last_visit
 from bayesasthma.specification_curve.summary import (
     ADVERSE_CHOICES,
     TABLE_CHOICES,
@@ -249,11 +250,12 @@ def choice_shares(
     shares : DataFrame
         The columns of ``sensitivity_shares.csv``.
     arm, visit : str, optional
-        The first treated arm and the last visit by default.
+        The first treated arm and the last visit of each quantity by default.
     narrow : bool
     """
-    arm, visit = arm or study.treatments[0], visit or study.follow_up[-1]
-    chosen = shares[(shares["arm"] == arm) & (shares["visit"] == visit)]
+    arm = arm or study.treatments[0]
+    here = at_last_visit(shares, study) if visit is None else shares["visit"] == visit
+    chosen = shares[(shares["arm"] == arm) & here]
     quantities = list(dict.fromkeys(zip(chosen["kind"], chosen["outcome"], strict=True)))
     figure = blank(NARROW if narrow else WIDE, 0.3 * max(len(quantities), 1) + 1.3)
     axes = figure.subplots()
@@ -276,7 +278,9 @@ def choice_shares(
     axes.invert_yaxis()
     axes.set_xlim(0, max(1.0, float((left + rest).max(initial=1.0))))
     axes.set_xlabel("Share of the variance of the log odds of benefit over the curve")
-    axes.set_title(visit_name(study, visit))
+    shown = list(dict.fromkeys(chosen["visit"]))
+    title = visit_name(study, str(shown[0])) if len(shown) == 1 else "Last visit of each"
+    axes.set_title(title)
     figure.legend(handles=drawn, loc="outside lower center", ncols=2 if narrow else 5)
     return figure
 

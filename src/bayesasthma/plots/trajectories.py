@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib as mpl
 import numpy as np
+import xarray as xr
 from matplotlib.figure import Figure
 
 from bayesasthma.inference.fitting import Fit
@@ -17,6 +18,7 @@ from bayesasthma.plots.style import (
     pretty_unit,
     wrapped,
 )
+from bayesasthma.study.study import Study
 
 
 @mpl.rc_context(STYLE)
@@ -37,6 +39,7 @@ def trajectories(fit: Fit, *, narrow: bool = False) -> Figure:
     figure, axes = panels(len(outcomes), narrow=narrow, wide_columns=5, height=2.15)
     visits = [str(v) for v in mean["visit"].to_numpy()]
     weeks = study.visits.loc[visits, "week"].to_numpy(dtype=float)
+    seen = _printed(study).sel(visit=visits)
     span = max(float(np.ptp(weeks)), 1.0)
     colours = arm_colours(study)
     for axis, outcome in zip(axes, outcomes, strict=True):
@@ -45,10 +48,13 @@ def trajectories(fit: Fit, *, narrow: bool = False) -> Figure:
             here = {"outcome": outcome, "arm": arm}
             colour = colours[arm]
             label = f"{arm_name(study, arm)} (n = {study.arms['n'][arm]})"
-            axis.fill_between(
-                weeks, lower.sel(here), upper.sel(here), color=colour, alpha=0.18, linewidth=0
+            line = _until_last(seen.sel(here, drop=True).to_numpy())
+            low, middle, high = (
+                np.where(line, part.sel(here).to_numpy(), np.nan) for part in (lower, centre, upper)
             )
-            axis.plot(weeks, centre.sel(here), color=colour, label=label)
+            axis.fill_between(weeks, low, high, color=colour, alpha=0.18, linewidth=0)
+            # a line needs two points; a dash stands for the band of one
+            axis.plot(weeks, middle, "_" if line.sum() == 1 else "-", color=colour, label=label)
             cell = printed.sel(here).sel(visit=visits)
             error = cell["sd"] / np.sqrt(cell["n"])
             shift = span * 0.018 * (index - (len(colours) - 1) / 2)
@@ -58,9 +64,31 @@ def trajectories(fit: Fit, *, narrow: bool = False) -> Figure:
             )  # fmt: skip
         axis.set_title(wrapped(outcome_name(study, outcome), 22 if narrow else 24))
         axis.set_ylabel(pretty_unit(str(meta["unit"])))
-        axis.set_xticks(weeks, [f"{week:g}" for week in weeks])
+        shown = weeks[_until_last(seen.sel(outcome=outcome).any("arm").to_numpy())]
+        axis.set_xticks(shown, [f"{week:g}" for week in shown])
         axis.grid(axis="y", color="#EEEEEE")
         axis.set_xlabel("weeks")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=1 if narrow else len(colours))
+    columns = 1 if narrow else min(len(colours), 4)
+    figure.legend(handles, labels, loc="outside upper left", ncols=columns)
     return figure
+
+
+def _printed(study: Study) -> xr.DataArray:
+    """Which cells (outcome, arm, visit) have data; a change has them at the baseline too."""
+    mean = study.table["mean"]
+    seen = mean.notnull().any("statistic")
+    if study.baseline_visit is not None:
+        changed = mean.sel(statistic="change").notnull().any("visit")
+        first = seen["visit"] == study.baseline_visit
+        seen = seen | (changed & first)
+    return seen.transpose("outcome", "arm", "visit")
+
+
+def _until_last(seen: np.ndarray) -> np.ndarray:
+    """From the first to the last visit with data: a line crosses a gap, and ends with the data."""
+    found = np.flatnonzero(seen)
+    inside = np.zeros(seen.shape, dtype=bool)
+    if len(found):
+        inside[found[0] : found[-1] + 1] = True
+    return inside

@@ -50,7 +50,7 @@ _ALL = (
         "weak",
         "benefit at each follow-up visit ~ Normal(0, 2^2) baseline SDs; log OR ~ Normal(0, 1.5^2)",
         "Leaves effects up to four baseline SDs, and odds ratios from 1/19 to 19, within 95 %; "
-        "rules out only what no asthma treatment does. Follow-up visits share strength.",
+        "rules out only what hardly any treatment does. Follow-up visits share strength.",
         "Gelman et al. 2008, Ann Appl Stat 2:1360 (weakly informative priors)",
         effect_scale=2.0,
         log_odds_scale=1.5,

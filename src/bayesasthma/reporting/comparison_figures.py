@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bayesasthma import plots
 from bayesasthma.plots.arms_and_contrast import contrast_rows
+from bayesasthma.plots.effects import scale_name
 from bayesasthma.plots.style import arm_name
 from bayesasthma.reporting.captioned_figure import Drawing, draw
 from bayesasthma.reporting.results import ReanalysisResults
@@ -46,7 +47,8 @@ def comparison_drawings(results: ReanalysisResults, arm: str) -> list[Drawing]:
                 "Changes within each arm beside the contrast between the arms.",
                 "Left: posterior mean and 95 % credible interval of the change within each arm, "
                 "with the p that the paper prints for it. Right: the baseline-adjusted difference "
-                "between the arms, which is the question. Both in SDs at baseline, signed so that "
+                f"between the arms, which is the question. Both in {scale_name(study)}, signed so "
+                "that "
                 "right is better; longitudinal model.",
                 plots.arms_and_contrast,
                 study,

@@ -11,10 +11,12 @@ from bayesasthma.comparison.posterior_beside_p import BETWEEN, headline_table
 from bayesasthma.comparison.quotes import decimals
 from bayesasthma.models.design import design
 from bayesasthma.plots.arms_and_contrast import contrast_rows
+from bayesasthma.plots.effects import scale_name
 from bayesasthma.plots.scepticism import sceptical_set_sd
 from bayesasthma.plots.style import arm_name, outcome_name, pretty_unit, visit_name
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.wording import interval, listed, number, p_value, plural
+from bayesasthma.results.last_visits import at_last_visit
 from bayesasthma.results.summaries import format_probability
 from bayesasthma.study.study import Study
 
@@ -78,10 +80,17 @@ def comparison_section(results: ReanalysisResults) -> list[ArmComparison]:
                 arms_text=arms_text,
                 sceptic_rows=sceptic_rows,
                 sceptic_text=sceptic_text,
-                visit=visit_name(study, study.follow_up[-1]),
+                visit=_last(study, table, arm),
             )
         )
     return found
+
+
+def _last(study: Study, table: pd.DataFrame, arm: str) -> str:
+    """The visit of the section's tables, or that it is not the same for every outcome."""
+    rows = table[(table["arm"] == arm) & (table["estimand"] == "difference")]
+    visits = list(dict.fromkeys(rows.loc[at_last_visit(rows), "visit"]))
+    return visit_name(study, str(visits[0])) if len(visits) == 1 else "the last visit of each"
 
 
 def _level(study: Study) -> float:
@@ -177,12 +186,13 @@ def _scepticism(study: Study, table: pd.DataFrame, arm: str) -> tuple[list[list[
     rows = table[
         (table["arm"] == arm)
         & (table["model"] == MAIN)
-        & (table["visit"] == study.follow_up[-1])
+        & table["visit"].isin(study.follow_up)
         & table["estimand"].isin(BETWEEN[:2])
         & (table["sceptical_method"] != "")
     ]
     if rows.empty:
         return [], ""
+    rows = rows[at_last_visit(rows)]
     outcomes = list(rows["outcome"])
     sets = sceptical_set_sd(study, outcomes)
     scale = dict(zip(outcomes, design(study, outcomes).scale, strict=True))
@@ -217,8 +227,8 @@ def _scepticism(study: Study, table: pd.DataFrame, arm: str) -> tuple[list[list[
         text += (
             f"At the last visit {len(survive)} of {plural(len(rows), 'outcome')} would still be "
             "above 0.95 for the sceptic of the prior set “sceptical”, who gives a benefit beyond "
-            "the minimal clinically important difference (where none is established, half an SD "
-            "at baseline) a chance of 5 %."
+            "the minimal clinically important difference (where none is given, 0.5 "
+            f"{scale_name(study)}) a chance of 5 %."
         )
     else:
         text += (

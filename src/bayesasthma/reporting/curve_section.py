@@ -13,6 +13,7 @@ from bayesasthma.plots.specifications import CHOICE_NAMES, choice_value, quantit
 from bayesasthma.plots.style import arm_name, visit_name
 from bayesasthma.reporting.captioned_figure import Drawing, draw
 from bayesasthma.reporting.wording import chance, number
+from bayesasthma.results.last_visits import at_last_visit
 from bayesasthma.specification_curve import Sensitivity
 from bayesasthma.specification_curve.summary import default_choices, differences, rho_rows
 from bayesasthma.study.study import Study
@@ -54,7 +55,7 @@ def curve_section(study: Study, curve: Sensitivity | str) -> CurveSection:
     """The section of a curve, or the reason why there is none."""
     if isinstance(curve, str):
         return CurveSection(missing=curve)
-    last = curve.ranges[curve.ranges["visit"] == study.follow_up[-1]]
+    last = curve.ranges[at_last_visit(curve.ranges, study)]
     return CurveSection(
         summary=_summary(curve),
         columns=[
@@ -78,8 +79,7 @@ def curve_section(study: Study, curve: Sensitivity | str) -> CurveSection:
                 number(float(row["likelihood_sensitivity"]), 3),
                 str(row["diagnosis"]),
             ]
-            for _, row in curve.power.iterrows()
-            if row["visit"] == study.follow_up[-1]
+            for _, row in curve.power[at_last_visit(curve.power, study)].iterrows()
         ],
         drawings=_drawings(study, curve, last),
     )
@@ -199,7 +199,6 @@ def _counted(reasons: list[str]) -> list[tuple[str, int]]:
 
 def _drawings(study: Study, curve: Sensitivity, last: pd.DataFrame) -> list[Drawing]:
     found = []
-    visit = study.follow_up[-1]
     for arm in study.treatments:
         own = last[(last["arm"] == arm) & (last["kind"] == "outcome")]
         claimed = own["probability"] == "benefit"
@@ -207,13 +206,17 @@ def _drawings(study: Study, curve: Sensitivity, last: pd.DataFrame) -> list[Draw
         spread = (own["p_high"] - own["p_low"]).sort_values(ascending=False)
         suffix = "" if len(study.treatments) == 1 else f"_{arm}"
         who = f"{arm_name(study, arm)} against {arm_name(study, study.control)}"
-        for outcome in own.loc[spread.index[:CURVES], "outcome"]:
+        if own.empty:
+            continue
+        for outcome, visit in own.loc[spread.index[:CURVES], ["outcome", "visit"]].itertuples(
+            index=False
+        ):
             name = quantity_name(study, "outcome", str(outcome))
             found.append(
                 draw(
                     f"specification_curve_{outcome}{suffix}",
                     "sensitivity",
-                    f"Specification curve of {name}, {visit_name(study, visit)}.",
+                    f"Specification curve of {name}, {visit_name(study, str(visit))}.",
                     f"{who}: P(benefit) on {name} under every specification, on a log-odds scale, "
                     "with the estimate and its 95 % credible interval where it has the outcome's "
                     "unit; below, what each specification chose. The diamond is the default. "
@@ -222,7 +225,7 @@ def _drawings(study: Study, curve: Sensitivity, last: pd.DataFrame) -> list[Draw
                     study,
                     curve.table,
                     str(outcome),
-                    visit,
+                    str(visit),
                     arm,
                 )
             )

@@ -5,14 +5,18 @@ from __future__ import annotations
 from bayesasthma import plots
 from bayesasthma.inference.fitting import Fit
 from bayesasthma.plots.correlations import has_typical_correlation
+from bayesasthma.plots.effects import scale_name
 from bayesasthma.plots.predictive import table_predictions
 from bayesasthma.plots.style import arm_name
 from bayesasthma.reporting.captioned_figure import Drawing, draw, single
 from bayesasthma.reporting.comparison_figures import comparison_drawings
+from bayesasthma.reporting.event_tables import reactions_alone
 from bayesasthma.reporting.joint_section import joint_drawings
 from bayesasthma.reporting.prior_section import prior_drawings
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.tables import main_fit
+from bayesasthma.reporting.wording import listed
+from bayesasthma.study.study import Study
 
 
 def drawings(results: ReanalysisResults) -> list[Drawing]:
@@ -46,12 +50,25 @@ def _trajectories(fit: Fit) -> Drawing:
         "trajectories",
         "trajectories",
         "Mean of every outcome over the weeks, by arm: printed values and posterior.",
-        "Circles and bars: printed mean ± standard error. Lines and bands: posterior mean and 95 % "
-        f"credible interval of the population mean (model {fit.model}, prior {fit.prior}). A band "
-        "is about twice as wide as a bar because it covers 95 % and a bar 68 %.",
+        f"{_printed_marks(fit.study)} Lines and bands: posterior mean and 95 % credible interval "
+        f"of the population mean (model {fit.model}, prior {fit.prior}){_bands(fit.study)}",
         plots.trajectories,
         fit,
     )
+
+
+def _printed_marks(study: Study) -> str:
+    """What the marks of the trajectories are."""
+    level = study.table["mean"].sel(statistic="level").notnull()
+    if not bool(level.any()):
+        return "No level is printed to be shown here: where a line lies is the prior's."
+    return "Circles and bars: printed mean ± standard error."
+
+
+def _bands(study: Study) -> str:
+    if not bool(study.table["mean"].sel(statistic="level").notnull().any()):
+        return "; what the table tells is how far it moves."
+    return ". A band is about twice as wide as a bar because it covers 95 % and a bar 68 %."
 
 
 def _effects(results: ReanalysisResults, fit: Fit, arm: str) -> list[Drawing]:
@@ -62,14 +79,25 @@ def _effects(results: ReanalysisResults, fit: Fit, arm: str) -> list[Drawing]:
         " Grey: no direction is claimed as a benefit." if (study.outcomes["direction"] == 0).any()
         else ""
     )  # fmt: skip
+    mcid = (
+        ", at the dashed line P(benefit > MCID); a relative MCID is drawn at the control arm's "
+        "posterior mean at the last visit."
+        if study.outcomes["mcid"].notna().any()
+        else "."
+    )
+    last = (
+        " Outcomes that end earlier have fewer visits."
+        if not _same_visits(study) and len(study.follow_up) > 1
+        else ""
+    )
     return [
         draw(
             f"standardised_effects{suffix}",
             "effects",
             f"Forest of standardised effects of {who}.",
-            f"{who}: posterior mean and 95 % credible interval over the outcome's SD at baseline "
+            f"{who}: posterior mean and 95 % credible interval in {scale_name(study)} "
             "(printed, pooled over the arms). Outcomes differ in units and meaning; the scale only "
-            f"makes them fit one axis.{unsigned}",
+            f"makes them fit one axis.{last}{unsigned}",
             plots.standardised_forest,
             fit,
             arm,
@@ -79,14 +107,18 @@ def _effects(results: ReanalysisResults, fit: Fit, arm: str) -> list[Drawing]:
             "effects",
             f"Probability that the benefit of {who} exceeds any given size.",
             f"{who}: read off the probability of a benefit larger than any x you care for. The "
-            "curve "
-            "at 0 is P(benefit), at the dashed line P(benefit > MCID); a relative MCID is drawn at "
-            f"the control arm's posterior mean at the last visit.{unsigned}",
+            f"curve at 0 is P(benefit){mcid}{unsigned}",
             plots.benefit_curves,
             fit,
             arm,
         ),
     ]
+
+
+def _same_visits(study: Study) -> bool:
+    """Whether every outcome is printed at the same visits."""
+    seen = study.table["mean"].notnull().any(["arm", "statistic"])
+    return bool((seen == seen.isel(outcome=0)).all())
 
 
 def _correlation(fit: Fit) -> Drawing:
@@ -95,7 +127,8 @@ def _correlation(fit: Fit) -> Drawing:
         "correlations",
         "Prior and posterior of the typical within-patient correlation of every outcome.",
         "The typical correlation between two visits of one patient. Where the line follows the "
-        "grey shape, the table has said nothing.",
+        f"grey shape, the {'data have' if fit.study.patients is not None else 'table has'} said "
+        "nothing.",
         plots.correlation_prior_posterior,
         fit,
     )
@@ -103,16 +136,29 @@ def _correlation(fit: Fit) -> Drawing:
 
 def _adverse(results: ReanalysisResults) -> list[Drawing]:
     study = results.study
+    reactions = reactions_alone(study)
+    events, event = ("reactions", "a reaction") if reactions else ("events", "the event")
+    several = results.adverse["reading"].nunique() > 1
+    when = (
+        ": at the visit where counts are read as new, by the visit where they are read as running "
+        "totals"
+        if several
+        else ""
+    )
+    over = [
+        *(["visits"] if results.adverse["visit"].nunique() > 1 else []),
+        *([events if reactions else "events of one direction"]
+          if len(study.event_directions) > 1 else []),
+    ]  # fmt: skip
+    pools = f"pools over {listed(over)}" if over else "allows for extra variation"
     found = [
         draw(
             "reaction_rates",
             "adverse",
-            "Rates of adverse reactions by arm, visit, reading and model.",
-            "Posterior mean and 95 % credible interval of the share of patients with a reaction: "
-            "at "
-            "the visit where counts are read as new, by the visit where they are read as running "
-            "totals. The hierarchical model pools over visits and reactions; the other takes each "
-            "printed count alone.",
+            f"Rates of {'adverse reactions' if reactions else 'events'} by arm, visit, reading and "
+            "model.",
+            f"Posterior mean and 95 % credible interval of the share of patients with {event}"
+            f"{when}. The hierarchical model {pools}; the other takes each printed count alone.",
             plots.reaction_rates,
             study,
             results.adverse,
@@ -125,7 +171,7 @@ def _adverse(results: ReanalysisResults) -> list[Drawing]:
             draw(
                 f"risk_differences{suffix}",
                 "adverse",
-                f"Risk differences of adverse reactions, {who}.",
+                f"Risk differences of {'adverse reactions' if reactions else 'events'}, {who}.",
                 f"{who}: posterior mean and 95 % credible interval of the difference in risk.",
                 plots.risk_differences,
                 study,
@@ -159,9 +205,10 @@ def _predictive(results: ReanalysisResults, fit: Fit) -> list[Drawing]:
             draw(
                 "predictive_counts",
                 "predictive",
-                "Printed reaction counts against their posterior predictive distributions.",
-                "Counts of new patients with a reaction: printed, and the hierarchical model's 95 "
-                "% predictive interval.",
+                "Printed counts against their posterior predictive distributions.",
+                "Counts of new patients with "
+                f"{'a reaction' if reactions_alone(results.study) else 'the event'}: printed, and "
+                "the hierarchical model's 95 % predictive interval.",
                 plots.predictive_counts,
                 counted,
             )

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesasthma.comparison.quotes import NONE_ESTABLISHED, NONE_GIVEN, no_mcid
 from bayesasthma.models.design import design
 from bayesasthma.plots.style import arm_name, outcome_name, reaction_label
+from bayesasthma.reporting.event_tables import reactions_alone
+from bayesasthma.reporting.known_correlations import correlation_limitation
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.tables import correlation_learning, headline_rows, main_fit
 from bayesasthma.reporting.wording import listed, plural
@@ -111,31 +114,16 @@ def _blinding(study: Study) -> Limitation | None:
 
 
 def _correlations(results: ReanalysisResults) -> Limitation | None:
-    study = results.study
-    if study.patients is not None or len(study.visits) < 2:
-        return None
-    changes = "change" in study.table["statistic"].to_numpy() and bool(
-        study.table["mean"].sel(statistic="change").notnull().any()
-    )
-    if len(study.correlations):
-        known = "Only some within-patient correlations are published"
-    elif changes:
-        known = "Changes from baseline are printed for some cells and pin their correlations"
-    else:
-        known = "No within-patient correlation is published"
-    text = (
-        f"{known}. How much a patient's values at two visits go together decides how a baseline "
-        "difference is adjusted for and how precise a change is. A table of means and SDs says "
-        "next to nothing of it: the prior does."
-    )
+    found = correlation_limitation(results.study)
     fit = main_fit(results)
     learned = correlation_learning(fit) if fit is not None else None
-    if learned is not None:
-        text += (
-            f" Here the posterior SD of the typical correlation (logit scale) is {learned[0]:.2f} "
-            f"to {learned[1]:.2f} of the prior's, over the outcomes."
-        )
-    return "Unpublished correlations", text
+    if found is None or learned is None:
+        return found
+    title, text = found
+    return title, (
+        f"{text} Here the posterior SD of the typical correlation (logit scale) is "
+        f"{learned[0]:.2f} to {learned[1]:.2f} of the prior's, over the outcomes."
+    )
 
 
 def _size(study: Study) -> Limitation:
@@ -145,25 +133,19 @@ def _size(study: Study) -> Limitation:
         f"{plural(total, 'patient')}",
         (
             f"The arms have {listed(arms)} patients. The intervals show the sampling error that "
-            "follows under the models; rare reactions, subgroups and patients unlike these stay "
+            "follows under the models; rare events, subgroups and patients unlike these stay "
             "out of sight."
         ),
     )
 
 
 def _attrition(study: Study) -> Limitation | None:
-    if study.patients is not None:
+    if study.patients is not None or study.outcomes.empty:
         return None
-    level = study.table.sel(statistic="level")
-    printed = level["mean"].notnull()
-    full = np.array([int(study.arms["n"][str(a)]) for a in level["arm"].to_numpy()])
-    counts = level["n"].transpose(..., "arm").to_numpy()
-    if not bool(
-        np.all(
-            counts[printed.transpose(..., "arm").to_numpy()]
-            == np.broadcast_to(full, counts.shape)[printed.transpose(..., "arm").to_numpy()]
-        )
-    ):
+    printed = study.table["mean"].notnull().transpose(..., "arm").to_numpy()
+    counts = study.table["n"].transpose(..., "arm").to_numpy()
+    whole = study.arms["n"].loc[list(study.table["arm"].to_numpy())].to_numpy(dtype=float)
+    if not bool((counts == whole)[printed].all()):
         return None
     return (
         "Missing values",
@@ -175,7 +157,7 @@ def _attrition(study: Study) -> Limitation | None:
 
 
 def _individuals(study: Study) -> Limitation | None:
-    if study.patients is not None:
+    if study.patients is not None or study.outcomes.empty:
         return None
     return (
         "Individual patients",
@@ -200,15 +182,23 @@ def _mcid(study: Study) -> Limitation | None:
     ]
     if weak:
         text += f" That of {listed(weak)} is weakly supported."
-    none = [outcome_name(study, str(k)) for k in meta.index if k not in set(known)]
-    if none:
-        text += f" None is established for {listed(none)}."
+    for words, verb in ((NONE_ESTABLISHED, "established"), (NONE_GIVEN, "given")):
+        none = [
+            outcome_name(study, str(k))
+            for k in meta.index
+            if k not in set(known) and no_mcid(str(meta["mcid_source"][k])) == words
+        ]
+        if none:
+            text += f" None is {verb} for {listed(none)}."
     return "Minimal clinically important differences", text
 
 
 def _unsigned(study: Study) -> Limitation | None:
     meta = study.outcomes
     names = [outcome_name(study, str(k)) for k in meta.index[meta["direction"] == 0]]
+    events = [name for name, sign in study.event_directions.items() if sign == 0]
+    if events:
+        names += [f"rate of {reaction_label(name).lower()}" for name in events]
     if not names:
         return None
     return (
@@ -256,10 +246,11 @@ def _readings(results: ReanalysisResults) -> Limitation | None:
     readings = {fit.spec.reading for fit in results.adverse_fits}
     if len(readings) < 2:
         return None
+    event = "a reaction" if reactions_alone(results.study) else "the event"
     return (
-        "What the reaction counts count",
+        "What the counts count",
         (
-            "The paper does not say whether a count at a visit is of patients with a reaction "
+            f"The tables do not say whether a count at a visit is of patients with {event} "
             "since the visit before or since the start. Both readings are reported."
         ),
     )
@@ -272,29 +263,46 @@ def _zero_cells(study: Study) -> Limitation | None:
     zero = events[events["events"] == 0]
     if zero.empty:
         return None
+    reactions = reactions_alone(study)
+    noun = " reactions" if reactions else ""
     named = [
-        f"{reaction_label(str(reaction)).lower()} reactions under {arm_name(study, str(arm))}"
+        f"{reaction_label(str(reaction)).lower()}{noun} under {arm_name(study, str(arm))}"
         for reaction, arm in zip(zero["reaction"], zero["arm"], strict=True)
     ]
+    alone = len(study.event_directions) == 1
+    others = "" if alone else (
+        " and, in the hierarchical model, from the other "
+        + ("reactions" if reactions else "events of the same direction")
+    )  # fmt: skip
     return (
-        "Reactions never seen",
+        "Reactions never seen" if reactions else "Events never seen",
         (
             f"No {listed(named, 'or')} were recorded. What is said of their rate comes from the "
-            "prior and, in the hierarchical model, from the other reactions."
+            f"prior{others}."
         ),
     )
 
 
 def _prior(results: ReanalysisResults) -> Limitation | None:
     fit = main_fit(results)
+    if fit is None and results.adverse_fits:
+        return (
+            "What the prior carries",
+            (
+                f"The headline rests on the prior set “{results.adverse_fits[-1].spec.prior_name}” "
+                "of the hierarchical model; adverse.csv has each count alone under Jeffreys' prior "
+                "beside it. Another prior moves small effects more than large ones."
+            ),
+        )
     if fit is None:
         return None
+    flat = any(own.prior == "reference" for own in results.table_fits)
+    beside = "; the flat-prior analysis beside it shows how far it moves" if flat else ""
     return (
         "What the prior carries",
         (
-            f"The headline rests on the prior set “{fit.prior}” of the model “{fit.model}”; the "
-            "flat-prior analysis beside it shows how far it moves. Another prior moves small "
-            "effects more than large ones."
+            f"The headline rests on the prior set “{fit.prior}” of the model “{fit.model}”"
+            f"{beside}. Another prior moves small effects more than large ones."
         ),
     )
 
@@ -311,13 +319,17 @@ def _very_large(results: ReanalysisResults) -> Limitation | None:
     if not names:
         return None
     named = listed([outcome_name(study, str(name)) for name in names])
+    flat = any(own.prior == "reference" for own in results.table_fits)
+    see = "the flat-prior analysis and the specification curve" if flat else (
+        "the specification curve"
+    )  # fmt: skip
     return (
         "Very large effects",
         (
             f"The intervals of {named} reach beyond {VERY_LARGE:g} baseline SDs. The prior set "
             f"“{fit.prior}” hardly expects effects of that size and pulls them towards 0: in "
-            "simulations such intervals were too narrow. For the size of such an effect, see the "
-            "flat-prior analysis and the specification curve."
+            "simulations such intervals were too narrow. For the size of such an effect, see "
+            f"{see}."
         ),
     )
 

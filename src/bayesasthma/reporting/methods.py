@@ -7,13 +7,21 @@ from typing import Any
 
 from bayesasthma.errors import UsageError
 from bayesasthma.inference.adverse_fits import AdverseFit
+from bayesasthma.inference.event_groups import counted_once
 from bayesasthma.inference.fitting import Fit
 from bayesasthma.priors.named_sets import prior_set
 from bayesasthma.reporting.results import ReanalysisResults
+from bayesasthma.study.bundle import bundled_studies
+from bayesasthma.study.study import Study
 
 READINGS = {
-    "per_visit": "each count is of new reactions at a visit",
+    "per_visit": "each count is of new {events} at a visit",
     "cumulative": "each count is a running total, and its increments are modelled",
+}
+GROUPS = {
+    "lower": " Only events of which fewer are better are pooled here.",
+    "higher": " Only events of which more are better are pooled here.",
+    "none": " Only events without a better direction are pooled here.",
 }
 
 
@@ -24,6 +32,25 @@ BASELINES = {
     ),
     "free": " Each arm has its own population mean at baseline.",
 }
+
+
+def what_is_computed(results: ReanalysisResults) -> str:
+    """What likelihood the report rests on, of means and SDs, of patients and of counts."""
+    parts = []
+    if results.table_fits and results.study.patients is not None:
+        parts.append(
+            "The likelihood is that of the patients' values; effects are computed from the "
+            "posterior draws of the population means, SDs and correlations."
+        )
+    elif results.table_fits:
+        parts.append(
+            "The likelihood is the exact sampling distribution of the printed summaries of normal "
+            "patients; nothing is simulated to stand in for them. Effects are computed from the "
+            "posterior draws of the population means, SDs and correlations."
+        )
+    if results.adverse_fits:
+        parts.append("Counts are binomial; their contrasts are computed from draws of the rates.")
+    return " ".join(parts)
 
 
 def fit_descriptions(results: ReanalysisResults) -> list[tuple[str, str]]:
@@ -73,18 +100,24 @@ def _correlation(spec: dict[str, Any]) -> str:
 
 
 def _adverse_fit(fit: AdverseFit) -> str:
+    reactions = set(fit.study.event_directions.values()) <= {-1}
+    events = "reactions" if reactions else "events"
+    pooled = f"effects pooled over {events} and " if len(fit.counts.reactions) > 1 else ""
     kind = (
-        "Beta-binomial counts with effects pooled over reactions and extra variation over visits"
+        f"Beta-binomial counts with {pooled}extra variation over visits"
         if fit.spec.model == "hierarchical"
         else "A conjugate beta posterior for every cell, in closed form"
     )
-    reading = READINGS.get(fit.spec.reading, fit.spec.reading)
+    reading = READINGS[fit.spec.reading].format(events=events)
+    if counted_once(fit.study):
+        reading = "every count is of patients seen once"
     prior = (
         "Prior Beta(1/2, 1/2) (Jeffreys)."
         if fit.spec.prior is None
         else _prior(fit.spec.prior_name)
     )
-    return f"{kind}; {reading}. {prior}"
+    group = GROUPS.get(fit.group, "") if pooled and fit.spec.model == "hierarchical" else ""
+    return f"{kind}; {reading}.{group} {prior}"
 
 
 def _prior(name: str) -> str:
@@ -103,9 +136,14 @@ def _record(attrs: dict[Any, Any]) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
+def bundle_argument(study: Study) -> str:
+    """How a command names the study: a bundled one by its name, another by its folder."""
+    return study.name if study.name in bundled_studies() else f"path/to/{study.name}"
+
+
 def command(results: ReanalysisResults) -> str:
     """The command that makes this report again."""
-    parts = [f"bayesasthma reanalyse {results.study.name}"]
+    parts = [f"bayesasthma reanalyse {bundle_argument(results.study)}"]
     options = results.run.get("options", {})
     parts += [f"--{name} {options[name]}" for name in ("draws", "tune", "chains", "seed")
               if name in options]  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bayesasthma._files.output import write_csv, write_text
+from bayesasthma.comparison.posterior_beside_p import COLUMNS as COMPARISON_COLUMNS
 from bayesasthma.comparison.posterior_beside_p import compare
 from bayesasthma.comparison.scepticism import refitter, scepticism
 from bayesasthma.dispatch import side_by_side
@@ -28,6 +29,7 @@ from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.unchanged import keep, take_up
 from bayesasthma.results.adverse_table import COLUMNS as ADVERSE_COLUMNS
 from bayesasthma.results.adverse_table import adverse_effects
+from bayesasthma.results.effect_table import COLUMNS as EFFECT_COLUMNS
 from bayesasthma.results.effect_table import effects
 from bayesasthma.results.joint_estimands import COLUMNS as JOINT_COLUMNS
 from bayesasthma.results.joint_estimands import joint_effects
@@ -72,13 +74,7 @@ def reanalyse(
     def fit_one(model: str) -> Fit:
         return fit_table(study, model, options, folder=folder / "posterior", progress=progress)
 
-    models = list(TABLE_DEFAULTS)
-    if not prints_levels(study):
-        models.remove("independent")
-        progress("independent: left out, for the study prints changes from baseline alone")
-    if (reason := unsuitable(design(study))) is not None:
-        models.remove("joint")
-        progress(f"joint: left out, for {reason}")
+    models = _table_models(study, progress)
     table_fits: list[Fit] = []
     adverse_fits: list[AdverseFit] = []
     with compiling_ahead(study, _needed_later(models, folder)) as wait:
@@ -123,9 +119,29 @@ AHEAD = ("joint", "adverse")
 
 def _needed_later(models: Sequence[str], folder: Path) -> list[str]:
     """Models whose kernels are to be compiled ahead: none once there are saved fits."""
-    if any((folder / "posterior").glob("longitudinal*.nc")):
+    if any((folder / "posterior").glob("longitudinal*.nc")) or "longitudinal" not in models:
         return []
     return [model for model in AHEAD if model == "adverse" or model in models]
+
+
+def _table_models(study: Study, progress: Progress) -> list[str]:
+    """The models of means and SDs that suit the study; the others are named, with the reason."""
+    models = list(TABLE_DEFAULTS)
+    if study.outcomes.empty:
+        progress(f"{', '.join(models)}: left out, for the study prints events alone")
+        return []
+    if not study.follow_up:
+        models.remove("longitudinal")
+        models.remove("joint")
+        progress("longitudinal, joint: left out, for the baseline is the only visit")
+        return models
+    if not prints_levels(study):
+        models.remove("independent")
+        progress("independent: left out, for the study prints changes from baseline alone")
+    if (reason := unsuitable(design(study))) is not None:
+        models.remove("joint")
+        progress(f"joint: left out, for {reason}")
+    return models
 
 
 def prints_levels(study: Study) -> bool:
@@ -187,14 +203,18 @@ def _results(
     for item, summary in zip(every, summaries, strict=True):
         vars(item)["gate"] = summary.gate  # worked out beside the table, perhaps in a helper
     tables = [summary.table for summary in summaries]
-    table = pd.concat(tables[: len(table_fits)], ignore_index=True)
     adverse = (
         pd.concat(tables[len(table_fits) :], ignore_index=True)
         if adverse_fits
         else pd.DataFrame(columns=ADVERSE_COLUMNS)
     )
     joint = [summary.joint for summary in summaries if summary.joint is not None]
-    compared = compare(list(table_fits), audit=findings, sceptical=sceptical, summaries=table)
+    if table_fits:
+        table = pd.concat(tables[: len(table_fits)], ignore_index=True)
+        compared = compare(list(table_fits), audit=findings, sceptical=sceptical, summaries=table)
+    else:
+        table = pd.DataFrame(columns=EFFECT_COLUMNS)
+        compared = pd.DataFrame(columns=COMPARISON_COLUMNS)
     return ReanalysisResults(
         study=study,
         table_fits=list(table_fits),

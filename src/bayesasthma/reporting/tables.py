@@ -9,29 +9,33 @@ import pandas as pd
 from scipy.special import expit
 
 from bayesasthma.comparison.posterior_beside_p import headline_table
-from bayesasthma.comparison.quotes import decimals
+from bayesasthma.comparison.quotes import decimals, no_mcid
 from bayesasthma.inference.fitting import Fit
 from bayesasthma.plots.correlations import has_typical_correlation
 from bayesasthma.plots.headline import SAMPLE, headline
-from bayesasthma.plots.style import arm_name, outcome_name, pretty_unit, reaction_label, visit_name
+from bayesasthma.plots.style import arm_name, outcome_name, pretty_unit, visit_name
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.wording import (
     chance,
     estimate,
     interval,
+    listed,
     mcid_text,
     number,
     p_value,
-    percent,
 )
-from bayesasthma.results.adverse_table import FUTURE_PATIENTS
 from bayesasthma.results.effect_table import DESCRIPTIONS, headlines
+from bayesasthma.results.last_visits import at_last_visit, earlier_visit
 from bayesasthma.results.summaries import format_probability
+from bayesasthma.study.study import Study
 
 
 @dataclass(frozen=True)
 class EffectRow:
-    """One outcome at one visit; every field as printed."""
+    """One outcome at one visit; every field as printed.
+
+    ``at`` names the visit of an outcome that the table's own visit no longer has.
+    """
 
     outcome: str
     short: str
@@ -44,6 +48,7 @@ class EffectRow:
     p_recomputed: str
     passed: bool
     unsigned: bool
+    at: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,11 @@ class VisitTable:
 
 @dataclass(frozen=True)
 class ArmTables:
-    """Effects of one treated arm against control: a table per visit, the last one the headline."""
+    """Effects of one treated arm against control: a table per visit, the last one the headline.
+
+    Outcomes that end at an earlier visit stand in the last table too, with that visit named.
+    ``estimands`` are in words, by outcome where they differ.
+    """
 
     id: str
     arm: str
@@ -92,31 +101,51 @@ def effect_tables(results: ReanalysisResults) -> list[ArmTables]:
     beside = headline_table(results.comparison).set_index(keys) if len(rows) else None
     tables = []
     for arm in study.treatments:
+        own = rows[rows["arm"] == arm]
+        seen = [visit for visit in study.follow_up if (own["visit"] == visit).any()]
         visits = []
-        for visit in study.follow_up:
-            here = rows[(rows["arm"] == arm) & (rows["visit"] == visit)]
-            if len(here):
-                visits.append(VisitTable(visit_name(study, visit), _domains(results, here, beside)))
+        for visit in seen:
+            here = own["visit"] == visit
+            if visit == seen[-1]:
+                here |= at_last_visit(own)
+            visits.append(
+                VisitTable(visit_name(study, visit), _domains(results, own[here], beside, visit))
+            )
         if visits:
-            estimand = DESCRIPTIONS[str(rows["estimand"].iloc[0])]
+            estimand = _estimands(study, own)
             control = arm_name(study, study.control)
             tables.append(ArmTables(arm, arm_name(study, arm), control, estimand, visits))
     return tables
 
 
+def _estimands(study: Study, rows: pd.DataFrame) -> str:
+    """The headline estimand in words; with the outcomes of each, where they differ."""
+    by = rows.drop_duplicates("outcome").groupby("estimand", sort=False)["outcome"].agg(list)
+    if len(by) == 1:
+        return DESCRIPTIONS[str(by.index[0])]
+    parts = [
+        f"{DESCRIPTIONS[str(estimand)]} ({listed([outcome_name(study, str(k)) for k in names])})"
+        for estimand, names in by.items()
+    ]
+    return listed(parts)
+
+
 def _domains(
-    results: ReanalysisResults, rows: pd.DataFrame, beside: pd.DataFrame | None
+    results: ReanalysisResults, rows: pd.DataFrame, beside: pd.DataFrame | None, visit: str
 ) -> list[tuple[str, list[EffectRow]]]:
     domains: dict[str, list[EffectRow]] = {}
     for _, row in rows.iterrows():
         key = (row["outcome"], row["arm"], row["visit"])
         other = beside.loc[[key]].iloc[0] if beside is not None and key in beside.index else None
         domain = str(results.study.outcomes["domain"][row["outcome"]])
-        domains.setdefault(domain, []).append(_effect_row(results, row, other))
+        at = earlier_visit(results.study, str(row["visit"]), visit)
+        domains.setdefault(domain, []).append(_effect_row(results, row, other, at))
     return list(domains.items())
 
 
-def _effect_row(results: ReanalysisResults, row: pd.Series, other: pd.Series | None) -> EffectRow:
+def _effect_row(
+    results: ReanalysisResults, row: pd.Series, other: pd.Series | None, at: str
+) -> EffectRow:
     study, outcome = results.study, str(row["outcome"])
     unit = str(study.outcomes["unit"][outcome])
     unsigned = not np.isfinite(row["p_benefit"])
@@ -128,7 +157,7 @@ def _effect_row(results: ReanalysisResults, row: pd.Series, other: pd.Series | N
         beyond = chance(row["p_benefit_gt_mcid"], row["ess_bulk"])
         beyond += f" (> {mcid_text(row['mcid'], row['mcid_kind'], unit)})"
     else:
-        beyond = "no established MCID"
+        beyond = no_mcid(str(study.outcomes["mcid_source"][outcome]))
     t_test = printed = recomputed = ""
     if other is not None:
         places = decimals(float(row["sd"]))
@@ -147,6 +176,7 @@ def _effect_row(results: ReanalysisResults, row: pd.Series, other: pd.Series | N
         p_recomputed=recomputed,
         passed=row["gate"] == "pass",
         unsigned=unsigned,
+        at=at,
     )
 
 
@@ -201,85 +231,6 @@ def correlation_learning(fit: Fit) -> tuple[float, float] | None:
     before = fit.data["prior"]["logit_rho"].std(SAMPLE).to_numpy()
     ratio = after / before
     return float(ratio.min()), float(ratio.max())
-
-
-def adverse_rows(results: ReanalysisResults, arm: str) -> tuple[list[str], list[list[str]]]:
-    """Readings in order, and one row per reaction and visit.
-
-    Columns: reaction, visit, printed counts, printed p, then by reading the hierarchical risk
-    difference in percentage points and P(fewer reactions).
-    """
-    study, table = results.study, results.adverse
-    if table.empty:
-        return [], []
-    model = "hierarchical" if "hierarchical" in set(table["model"]) else str(table["model"].iloc[0])
-    part = table[
-        (table["model"] == model) & (table["estimand"] == "risk_difference") & (table["arm"] == arm)
-    ]
-    readings = [str(r) for r in dict.fromkeys(part["reading"])]
-    cells = part.set_index(["reaction", "visit", "reading"])
-    printed = study.adverse.set_index(["reaction", "visit", "arm"])
-    rows = []
-    for reaction, visit in dict.fromkeys(zip(part["reaction"], part["visit"], strict=True)):
-        counts = [
-            f"{printed.loc[[key]].iloc[0]['events']:g}/{printed.loc[[key]].iloc[0]['n']:g}"
-            for key in ((reaction, visit, arm), (reaction, visit, study.control))
-            if key in printed.index
-        ]
-        row = [reaction_label(reaction), visit_name(study, visit), " against ".join(counts)]
-        row.append(_printed_p(results, reaction, visit))
-        for reading in readings:
-            if (reaction, visit, reading) not in cells.index:
-                row += ["", ""]
-                continue
-            cell = cells.loc[[(reaction, visit, reading)]].iloc[0]
-            mean, low, high = (100 * float(cell[name]) for name in ("mean", "ci_low", "ci_high"))
-            row.append(interval(mean, low, high, 0))
-            row.append(format_probability(cell["p_benefit"], cell["p_benefit_mcse"]))
-        rows.append(row)
-    return readings, rows
-
-
-def _printed_p(results: ReanalysisResults, reaction: str, visit: str) -> str:
-    tests = results.study.tests
-    found = tests[(tests["outcome"] == reaction) & (tests["visit"] == visit)]
-    return str(found["p"].iloc[0]) if len(found) else ""
-
-
-def predicted_rows(results: ReanalysisResults) -> tuple[list[str], list[list[str]]]:
-    """Predicted chance of at least one reaction among future patients, at the last visit.
-
-    Returns
-    -------
-    arms : list of str
-    rows : list of list of str
-        Reaction, reading, then each arm's mean chance and 95 % interval; the hierarchical model.
-    """
-    study, table = results.study, results.adverse
-    if table.empty:
-        return [], []
-    part = table[table["estimand"] == f"any_in_{FUTURE_PATIENTS}"]
-    part = part[part["model"] == "hierarchical"]
-    visits = [visit for visit in study.visits.index if visit in set(part["visit"])]
-    if not visits:
-        return [], []
-    part = part[part["visit"] == visits[-1]]
-    arms = [str(arm) for arm in study.arms.index if arm in set(part["arm"])]
-    shown = {
-        tuple(key): f"{percent(mean)} ({percent(low)} to {percent(high)})"
-        for *key, mean, low, high in part[
-            ["reaction", "reading", "arm", "mean", "ci_low", "ci_high"]
-        ].itertuples(index=False, name=None)
-    }
-    pairs = dict.fromkeys(zip(part["reaction"], part["reading"], strict=True))
-    return [arm_name(study, arm) for arm in arms], [
-        [
-            reaction_label(str(reaction)),
-            str(reading).replace("_", " "),
-            *(shown.get((reaction, reading, arm), "") for arm in arms),
-        ]
-        for reaction, reading in pairs
-    ]
 
 
 def gate_rows(results: ReanalysisResults) -> list[list[str]]:

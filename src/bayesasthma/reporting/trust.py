@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bayesasthma.calibration.cases import CASES, at_paper_sizes
+from bayesasthma.calibration.cases import CASES, PAPER, at_paper_sizes
 from bayesasthma.calibration.figures import (
     FEWEST,
     misspecification_figure,
@@ -23,8 +23,11 @@ from bayesasthma.calibration.reliability import (
     share_true,
 )
 from bayesasthma.calibration.tabulation import size_label
+from bayesasthma.plots.style import outcome_name
 from bayesasthma.reporting.captioned_figure import Drawing, single
 from bayesasthma.reporting.shipped_proof import proof_folder
+from bayesasthma.reporting.wording import listed
+from bayesasthma.study.study import Study
 
 #: The quantity a reader asks about first, by model.
 HEADLINES = {
@@ -52,6 +55,8 @@ class Trust:
 
     Attributes
     ----------
+    about : str
+        How the simulated studies compare with the one in hand; blank where no study is.
     cases : list of tuple
         Title, replicates, quantities, how many of them are calibrated, and the coverage of the 95 %
         interval of the headline quantity, as text.
@@ -74,6 +79,7 @@ class Trust:
         Whether the package's source has changed since.
     """
 
+    about: str
     cases: list[tuple[str, str, str, str, str]]
     claims: list[list[str]]
     probabilities: list[str]
@@ -84,13 +90,15 @@ class Trust:
     stale: bool
 
 
-def trust(folder: Path | None = None) -> Trust | None:
-    """Read the proof; None if there is none."""
+def trust(folder: Path | None = None, study: Study | None = None) -> Trust | None:
+    """Read the proof, of the models that suit a study; None if there is none."""
     folder = folder or proof_folder()
     if folder is None or not (folder / "ranks.csv").is_file():
         return None
     ranks = pd.read_csv(folder / "ranks.csv")
     cases = []
+    models = _models(study)
+    ranks = ranks[ranks["case"].map(_model_of()).isin(models)]
     for case in CASES:
         own = ranks[ranks["case"] == case.name]
         if own.empty:
@@ -108,20 +116,76 @@ def trust(folder: Path | None = None) -> Trust | None:
             )
         )
     claims = read_reliability(folder / "reliability.csv")
+    claims = claims[claims["case"].map(_model_of()).isin(models)]
     sizes, wrong, rules = (
-        _table(folder / f"{name}.csv") for name in ("sizes", "misspecification", "operating")
+        _table(folder / f"{name}.csv") if "longitudinal" in models else pd.DataFrame()
+        for name in ("sizes", "misspecification", "operating")
     )
+    if len(wrong):
+        wrong["title"] = [_without_instrument(str(title), study) for title in wrong["title"]]
     found = stale(folder)
     return Trust(
+        _about(study),
         cases,
-        _claims(claims),
+        _claims(claims, study),
         limits(claims),
         _sizes(sizes),
         _scenarios(wrong),
         _drawings(ranks, claims, wrong, rules),
-        [name for name, why in found.items() if why == "missing"],
+        [
+            name
+            for name, why in found.items()
+            if why == "missing" and ("longitudinal" in models or name in _model_of())
+        ],
         any(why != "missing" for why in found.values()),
     )
+
+
+def _model_of() -> dict[str, str]:
+    """The model of every case."""
+    return {case.name: case.model for case in CASES}
+
+
+def _models(study: Study | None) -> set[str]:
+    """Models that are fitted to means and SDs, to counts, or both."""
+    every = {case.model for case in CASES}
+    if study is None:
+        return every
+    found = set() if study.outcomes.empty else every - {"adverse"}
+    return found | ({"adverse"} if len(study.adverse) else set())
+
+
+def _about(study: Study | None) -> str:
+    """How the sizes and the schedule of the simulated studies compare with the study's."""
+    if study is None:
+        return ""
+    sizes = [int(n) for n in study.arms["n"]]
+    paper = listed([str(n) for n in PAPER])
+    if sorted(sizes) == sorted(PAPER):
+        return ""
+    steps = listed(
+        [
+            f"{a} and {b}" if a != b else f"{a} each"
+            for (a, *_), (b, *_) in dict.fromkeys(case.n for case in CASES)
+            if (a, b) != PAPER
+        ],
+        "or",
+    )
+    return (
+        f"The simulated studies have two arms of {paper} patients, as the bundled study has; some "
+        f"cases have {steps}. This study has arms of {listed(sizes)}. Where no size is named "
+        f"below, the figures are those of {paper} patients: larger studies lean less on "
+        "the prior, smaller ones more."
+    )
+
+
+def _without_instrument(title: str, study: Study | None) -> str:
+    """A scenario's title without the questionnaire it is like, unless the study has that one."""
+    said, found, instrument = title.rpartition(", as ")
+    if not found or study is None:
+        return title
+    own = {outcome_name(study, str(name)) for name in study.outcomes.index}
+    return title if instrument in own else said
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -140,9 +204,9 @@ def _drawings(
                 "proof_ranks",
                 "trust",
                 "Empirical distribution of ranks minus the uniform one, by estimand.",
-                "Ranks of the truth under the default model at the paper's sizes, one line per "
-                "quantity: the share of studies with a smaller rank, minus what is expected. The "
-                "band holds 95 % of the lines of calibrated quantities.",
+                f"Ranks of the truth under the default model at {listed(PAPER)} patients, one line "
+                "per quantity: the share of studies with a smaller rank, minus what is expected. "
+                "The band holds 95 % of the lines of calibrated quantities.",
                 rank_figure,
                 default,
                 "",
@@ -155,8 +219,9 @@ def _drawings(
                 "trust",
                 "Share of studies in which a claim was true, by the probability quoted.",
                 "Are quoted probabilities right? The share of simulated studies in which a claim "
-                "about the last visit was true, by its posterior probability, with its 95 % "
-                "interval. On the grey line a probability is right as often as it says. "
+                f"about the last visit was true ({listed(PAPER)} patients), by its posterior "
+                "probability, with its 95 % interval. On the grey line a probability is right as "
+                "often as it says. "
                 f"Probabilities shared by fewer than {FEWEST} studies are left out.",
                 reliability_figure,
                 claims,
@@ -169,8 +234,9 @@ def _drawings(
                 "proof_scenarios",
                 "trust",
                 "Coverage of the 95 % interval by scenario.",
-                "Patients who break the assumptions: coverage of the posterior's 95 % interval, "
-                "with its Monte Carlo error, and of an analysis of the patients themselves, which "
+                f"Patients who break the assumptions ({listed(PAPER)} of them): coverage of the "
+                "posterior's 95 % interval, with its Monte Carlo error, and of an analysis of the "
+                "patients themselves, which "
                 "no reader of a paper can do.",
                 misspecification_figure,
                 wrong,
@@ -182,8 +248,8 @@ def _drawings(
                 "proof_rules",
                 "trust",
                 "Share of trials in which a decision rule declares a benefit, by true benefit.",
-                "Decision rules at 18 and 19 patients: at a true benefit of 0 the share is the "
-                "error rate, elsewhere the power; grey, the tests of the same trials.",
+                f"Decision rules at {listed(PAPER)} patients: at a true benefit of 0 the share is "
+                "the error rate, elsewhere the power; grey, the tests of the same trials.",
                 operating_figure,
                 rules,
             )
@@ -191,12 +257,16 @@ def _drawings(
     return found
 
 
-def _claims(table: pd.DataFrame) -> list[list[str]]:
+def _claims(table: pd.DataFrame, study: Study | None) -> list[list[str]]:
     titles = at_paper_sizes()
+    simulated = [str(name) for name in dict.fromkeys(table["subject"].dropna()) if str(name)]
+    known = set(simulated) if study is None else set(study.event_directions)
     chosen = table[pd.MultiIndex.from_frame(table[["case", "claim"]]).isin(QUOTED)]
     return [
         [
-            claim_title(str(claim), str(subject)),
+            claim_title(str(claim), str(subject))
+            if str(subject) in known | {""}
+            else f"{claim_title(str(claim), '')}, event {simulated.index(str(subject)) + 1}",
             titles[str(case)],
             *(share_true(row) for _, row in own.iterrows()),
         ]

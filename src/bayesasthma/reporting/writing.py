@@ -17,20 +17,30 @@ from bayesasthma.reporting.brief import findings, gate_sentence, introduction
 from bayesasthma.reporting.captioned_figure import paint
 from bayesasthma.reporting.comparison_section import comparison_section
 from bayesasthma.reporting.curve_section import curve_section
+from bayesasthma.reporting.event_tables import (
+    event_tables,
+    events_title,
+    predicted_rows,
+    reactions_alone,
+)
 from bayesasthma.reporting.figures import drawings as results_drawings
 from bayesasthma.reporting.joint_section import joint_section
+from bayesasthma.reporting.known_correlations import correlation_paragraph
 from bayesasthma.reporting.limitations import limitations
-from bayesasthma.reporting.methods import command, fit_descriptions
+from bayesasthma.reporting.methods import (
+    bundle_argument,
+    command,
+    fit_descriptions,
+    what_is_computed,
+)
 from bayesasthma.reporting.prior_section import prior_section
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.tables import (
-    adverse_rows,
     correlation_learning,
     correlation_rows,
     effect_tables,
     gate_rows,
     main_fit,
-    predicted_rows,
 )
 from bayesasthma.reporting.trust import trust
 from bayesasthma.results.adverse_table import FUTURE_PATIENTS
@@ -57,7 +67,7 @@ TEMPLATES = files("bayesasthma.reporting") / "templates"
 def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     """Write the report's files; see `bayesasthma.reporting.write_report`."""
     curve = curve_section(results.study, load_sensitivity(results.study, folder))
-    proof = trust()
+    proof = trust(study=results.study)
     drawings = [
         *results_drawings(results), *curve.drawings, *(proof.drawings if proof is not None else [])
     ]  # fmt: skip
@@ -85,12 +95,6 @@ def write(results: ReanalysisResults, folder: Path) -> list[Path]:
 def context(results: ReanalysisResults) -> dict[str, Any]:
     """What the templates print of the results, but for figures."""
     study, fit = results.study, main_fit(results)
-    adverse = []
-    for arm in study.treatments:
-        readings, rows = adverse_rows(results, arm)
-        if rows:
-            who = f"{arm_name(study, arm)} against {arm_name(study, study.control)}"
-            adverse.append((who, [r.replace("_", " ") for r in readings], rows))
     correlations = (
         [(arm_name(study, arm), correlation_rows(fit, arm)) for arm in study.treatments]
         if fit is not None
@@ -104,15 +108,20 @@ def context(results: ReanalysisResults) -> dict[str, Any]:
         "gate": gate_sentence(results),
         "findings": findings(results),
         "effects": effect_tables(results),
-        "adverse": adverse,
+        "adverse": event_tables(results),
+        "events_title": events_title(study),
+        "reactions_alone": reactions_alone(study),
         "predicted": predicted_rows(results),
         "future_patients": FUTURE_PATIENTS,
         "correlations": [(arm, rows) for arm, rows in correlations if rows],
+        "correlation_paragraph": correlation_paragraph(study),
         "learning": correlation_learning(fit) if fit is not None else None,
         "gate_rows": gate_rows(results),
-        "priors": prior_section(study) if fit is not None else None,
+        "priors": prior_section(study),
         "limitations": limitations(results),
         "methods": fit_descriptions(results),
+        "computed": what_is_computed(results),
+        "bundle": bundle_argument(study),
         "command": command(results),
         "audit": audit_section(results),
         "compared": comparison_section(results),

@@ -6,8 +6,10 @@ from dataclasses import replace
 from functools import cache
 
 from bayesasthma.errors import UsageError
+from bayesasthma.inference.event_groups import distinct_readings
 from bayesasthma.likelihood.correlation import CorrelationPrior
-from bayesasthma.models.design import design
+from bayesasthma.models.adverse_counts import READINGS, counts
+from bayesasthma.models.design import design, identified_outcomes
 from bayesasthma.models.outcome_groups import unsuitable
 from bayesasthma.models.specification import TableSpec
 from bayesasthma.priors.named_sets import prior_set
@@ -62,7 +64,7 @@ def default_for(study: Study) -> Specification:
         return Specification(replace(default.fit, correlation="none"), "difference")
     if study.baseline_visit is None:
         return Specification(default.fit, "difference")
-    changes_alone = len(without_baseline_levels(study)) == len(study.outcomes)
+    changes_alone = 0 < len(without_baseline_levels(study)) == len(study.outcomes)
     if changes_alone and not study.randomised:
         return replace(default, adjustment="change")
     return default
@@ -88,8 +90,8 @@ def fitted_outcomes(study: Study, choices: TableChoices) -> list[str]:
     """Outcomes that the choices have fitted, in the study's order.
 
     All in a joint model, which they inform; else those that have something to report (printed at a
-    follow-up visit, for the independent model as a level) and do not repeat a fit with plainer
-    choices.
+    follow-up visit, for the independent model as a level), that a flat prior can be fitted to where
+    the prior is one, and that do not repeat a fit with plainer choices.
     """
     names = [str(name) for name in study.outcomes.index]
     if choices.model == "joint":
@@ -98,6 +100,9 @@ def fitted_outcomes(study: Study, choices: TableChoices) -> list[str]:
     statistics = ["level"] if choices.model == "independent" else ["level", "change"]
     printed = seen.sel(statistic=statistics).any("statistic").to_series()
     left_out = repeated_outcomes(study, choices)
+    if prior_set(choices.prior).flat and choices.model != "independent":
+        read = read_study(study, choices)
+        left_out |= set(names) - set(identified_outcomes(design(read)))
     return [name for name in names if printed[name] and name not in left_out]
 
 
@@ -132,6 +137,8 @@ class _StudyChoices:
     def table(self, item: Specification) -> Specification | str:
         """The specification as this study has it, or why it cannot have it."""
         study, fit = self.study, item.fit
+        if study.outcomes.empty:
+            return "the study prints events alone"
         if item.adjustment != "difference":
             if study.baseline_visit is None:
                 return "the study has no baseline visit"
@@ -172,6 +179,8 @@ class _StudyChoices:
         """Why the study cannot have it; empty if it can."""
         if self.study.adverse.empty:
             return "the study prints no adverse reactions"
+        if item.reading not in distinct_readings(self.study, READINGS):
+            return "every event is counted at one visit: the readings are one"
         return self._count_reading(item.reading)
 
     def _joint(self, fit: TableChoices) -> str:
@@ -199,6 +208,10 @@ class _StudyChoices:
         choices = TableChoices(model=model, prior=prior, scale=scale, dispersion=dispersion)
         if fitted_outcomes(self.study, choices):
             return ""
+        if prior_set(prior).flat and model != "independent":
+            return (
+                "no outcome is printed as a level in every arm at every visit, as flat priors need"
+            )
         if prior_set(prior).external_weight is None:
             return "the study prints no level at a follow-up visit"
         if scale == "log":
@@ -206,8 +219,6 @@ class _StudyChoices:
         return "there is no external evidence on an outcome of the study"
 
     def _try_counts(self, reading: str) -> str:
-        from bayesasthma.models.adverse_counts import counts
-
         try:
             counts(self.study, reading)
         except UsageError as error:

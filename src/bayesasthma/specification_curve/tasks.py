@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from bayesasthma.inference.adverse_fits import (
 )
 from bayesasthma.inference.assembly import natural_moments
 from bayesasthma.inference.diagnostics import check, check_outcomes
+from bayesasthma.inference.event_groups import EventGroup, event_groups, oriented
 from bayesasthma.inference.fitting import Fit, baseline_of
 from bayesasthma.inference.graphs import CompiledGraphs
 from bayesasthma.inference.sampling import SamplerOptions, sample
@@ -48,7 +48,7 @@ KEPT = (
     "p_benefit", "p_benefit_mcse", "p_positive", "p_benefit_gt_mcid",
     "ess_bulk", "ess_tail", "r_hat", "gate", "retry",
 )  # fmt: skip
-#: What is reported of adverse reactions; its ``p_benefit`` is P(fewer reactions).
+#: What is reported of events; its ``p_benefit`` is that of their direction: P(fewer reactions).
 ADVERSE_ESTIMAND = "risk_difference"
 
 
@@ -234,22 +234,35 @@ def draw_table(
 def _adverse_problem(
     study: Study, choices: AdverseChoices, prior: PriorSet | None, graphs: CompiledGraphs
 ) -> Problem:
-    from bayesasthma.models import adverse_counts
-
-    data = adverse_counts.counts(study, choices.reading)
-
-    def drawn(fit: AdverseFit) -> Drawn:
-        return Drawn(fit.gate, fit)
+    """Events of each direction are a posterior of their own, as in every fit of a study."""
 
     def report(parts: list[Drawn]) -> pd.DataFrame:
-        table = pd.concat([adverse_effects(part.content) for part in parts])
+        table = pd.concat([adverse_effects(part.content) for part in parts], ignore_index=True)
         return table[table["estimand"] == ADVERSE_ESTIMAND]
 
+    samplers = {
+        group.name: _adverse_sampler(group, choices, prior, graphs) for group in event_groups(study)
+    }
+    return Problem(samplers, report)
+
+
+def _adverse_sampler(
+    group: EventGroup, choices: AdverseChoices, prior: PriorSet | None, graphs: CompiledGraphs
+) -> Callable[[SamplerOptions], Drawn]:
+    from bayesasthma.models import adverse_counts
+
+    study = group.study
+    data = adverse_counts.counts(study, choices.reading)
     if choices.model == "independent" or prior is None:
-        fit = partial(conjugate_fit, study, data, choices.reading)
-        return Problem({"": lambda options: drawn(fit(options))}, report)
-    spec = adverse_counts.AdverseSpec("hierarchical", choices.reading, prior)
-    compiled = graphs.get_adverse(data, prior)
+
+        def exact(options: SamplerOptions) -> Drawn:
+            fit = conjugate_fit(study, data, choices.reading, options, group.name)
+            return Drawn(fit.gate, fit)
+
+        return exact
+    own = oriented(prior, group.direction)
+    spec = adverse_counts.AdverseSpec("hierarchical", choices.reading, own)
+    compiled = graphs.get_adverse(data, own)
 
     def draw(options: SamplerOptions) -> Drawn:
         tree = sample(compiled, options)
@@ -258,7 +271,7 @@ def _adverse_problem(
             str(name): values.transpose("chain", "draw", ...).to_numpy()
             for name, values in posterior.items()
         }
-        arm_rate = adverse_counts.rates(parameters, prior, data.arm_share)
+        arm_rate = adverse_counts.rates(parameters, own, data.arm_share)
         arm_rate = arm_rate[..., data.reaction, data.arm]
         total = adverse_counts.concentration(parameters)[..., None]
         rng = np.random.default_rng(options.seed)
@@ -272,6 +285,7 @@ def _adverse_problem(
             rate=(("chain", "draw", "reaction", "visit", "arm"), rate)
         ).assign_coords({**coords, "arm": list(data.arms)})
         groups = {"posterior": posterior, "sample_stats": tree["sample_stats"].to_dataset()}
-        return drawn(AdverseFit(study, spec, data, xr.DataTree.from_dict(groups), {}))
+        fit = AdverseFit(study, spec, data, xr.DataTree.from_dict(groups), {}, group=group.name)
+        return Drawn(fit.gate, fit)
 
-    return Problem({"": draw}, report)
+    return draw

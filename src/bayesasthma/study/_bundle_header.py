@@ -1,4 +1,4 @@
-"""What a bundle declares: ``study.toml`` and ``outcomes.csv``, which the other files refer to."""
+"""What a bundle declares in ``study.toml``, which its other files refer to."""
 
 from __future__ import annotations
 
@@ -13,20 +13,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesasthma.study._bundle_outcomes import RESERVED
 from bayesasthma.study._sheets import (
     FREE_COLUMNS,
     Collector,
     Given,
-    Row,
-    Sheet,
     read_text,
     suggest,
-    value_of,
 )
 
 FILE = "study.toml"
 ROLES = ("control", "treatment")
-DIRECTIONS = {"higher": 1, "lower": -1, "none": 0}
 KEYS = (
     "title",
     "citation",
@@ -55,17 +52,12 @@ METHOD_KEYS = (
     "primary",
 )
 EXCLUSION_KEYS = ("criterion", "variable", "level")
-#: Designs and scales that the models are not made for; docs/bundles.md says what can be done.
+#: Designs that the models are not made for; docs/bundles.md says what can be done.
 CROSSOVER = re.compile(r"\bcross-?\s?over\b", re.IGNORECASE)
 NO_CROSSOVER = re.compile(
     r"\bparallel\b|\b(no|without|not)\b[^.;]*\bcross|\bfirst period\b|\bpost-?crossover\b",
     re.IGNORECASE,
 )
-ORDINAL = re.compile(
-    r"\bordinal\b|^(rank|ranks|grade|grades|category|categories|class|stage)$", re.IGNORECASE
-)
-#: Ids an outcome cannot have, since `patients.csv` has columns of these names.
-RESERVED = ("patient", "arm", "visit", *sorted(FREE_COLUMNS))
 
 
 @dataclass(frozen=True)
@@ -324,61 +316,3 @@ def _covariates(top: _Table) -> tuple[str, ...]:
         top.bad("covariates", "a list of different columns of patients.csv")
         return ()
     return tuple(value)
-
-
-def read_outcomes(sheet: Sheet) -> pd.DataFrame:
-    """The ``outcomes`` of a `Study`, in the file's order; problems go to the collector."""
-    records: dict[str, dict[str, Any]] = {}
-    for row in sheet:
-        outcome = row.required("outcome")
-        row.required("label")
-        direction = row.choice("direction", DIRECTIONS)
-        for name in ("label", "unit"):
-            if ORDINAL.search(row.text(name)):
-                row.bad(
-                    name,
-                    "a scale of which means make sense: an ordinal one is out of scope (counts of "
-                    "a category or better can stand in adverse.csv)",
-                )
-        mcid, kind = _mcid(row)
-        low, high = row.number("minimum"), row.number("maximum")
-        if low is not None and high is not None and low.value >= high.value:
-            row.bad("maximum", f"a number above the minimum, {low.value:g}")
-            low = high = None  # no mean lies inside: one problem is enough
-        items = row.number("items", low=1, whole=True)
-        if outcome is None:
-            continue
-        if outcome in RESERVED:
-            row.bad("outcome", f"an id other than {', '.join(RESERVED)}")
-        if outcome in records:
-            row.bad("outcome", "each outcome once")
-            continue
-        records[outcome] = {
-            "label": row.text("label"),
-            "unit": row.text("unit"),
-            "domain": row.text("domain"),
-            "direction": DIRECTIONS.get(direction or "none", 0),
-            "mcid": mcid,
-            "mcid_kind": kind,
-            "mcid_source": row.text("mcid_source"),
-            "minimum": value_of(low),
-            "maximum": value_of(high),
-            "items": value_of(items),
-        }
-    if not sheet.rows:
-        sheet.collector.add(sheet.file, None, "outcome", "", "at least one outcome")
-    frame = pd.DataFrame.from_dict(records, orient="index")
-    frame.index = pd.Index(list(records), name="outcome", dtype="str")
-    return frame
-
-
-def _mcid(row: Row) -> tuple[float, str]:
-    mcid = row.number("mcid", above=0)
-    kind = row.choice("mcid_kind", ("absolute", "relative"), blank=True)
-    if row.text("mcid") and kind == "":
-        row.bad("mcid_kind", "absolute or relative, since there is an mcid")
-    if kind and not row.text("mcid"):
-        row.bad("mcid", "the smallest difference that matters, since there is an mcid_kind")
-    if kind == "relative" and mcid is not None and mcid.value >= 1:
-        row.bad("mcid", "a fraction of the control arm's level below 1, such as 0.20")
-    return value_of(mcid), (kind or "") if mcid is not None else ""

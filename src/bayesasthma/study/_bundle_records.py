@@ -10,10 +10,13 @@ from typing import Any
 import pandas as pd
 
 from bayesasthma.study._bundle_counts import read_count, spread_value
+from bayesasthma.study._bundle_outcomes import DIRECTIONS
 from bayesasthma.study._printed_numbers import foreign_digits
 from bayesasthma.study._sheets import Number, Row, Sheet, parse_p, step_of, suggest, value_of
 
 TEST_KINDS = ("between", "within", "interaction")
+#: Direction of an event that states none: it is a reaction.
+REACTION = "lower"
 #: What a claim gives a number for, and what it puts in words (with the words it may use).
 CLAIMED_NUMBERS = ("n", "mean", "sd", "p", "percent", "events")
 CLAIMED_WORDS = {
@@ -38,7 +41,7 @@ def _types(texts: str, floats: str = "", ints: str = "", bools: str = "") -> dic
 
 TESTS = _types("table kind outcome arm visit test p p_operator", "p_value", "decimals", "starred")
 BASELINE = _types("variable level arm", "mean sd count percent n mean_step sd_step percent_step")
-ADVERSE = _types("visit reaction severity arm", "percent percent_step", "events n")
+ADVERSE = _types("visit reaction severity arm", "percent percent_step", "events n direction")
 CLAIMS = _types("where refers_to value outcome arm visit statistic quote")
 EXTERNAL = _types("outcome reaction scale citation", "estimate se ci_low ci_high")
 
@@ -172,11 +175,15 @@ def read_baseline(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
 
 
 def read_adverse(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
-    """Patients with a reaction by visit and arm; problems go to the collector."""
+    """Patients with an event by visit and arm; problems go to the collector.
+
+    ``direction`` is the event's: stated in one of its rows it holds for all of them.
+    """
     records = []
     seen: dict[tuple[str, ...], int] = {}
+    directions = _directions(sheet)
     for row in sheet or ():
-        row.required("reaction")
+        reaction = row.required("reaction")
         arm = row.choice("arm", ids.arms)
         row.choice("visit", ids.visits)
         row.required("events")
@@ -187,9 +194,23 @@ def read_adverse(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
         records.append(
             _texts(row, ADVERSE)
             | {"events": int(events.value), "n": int(size)}
+            | {"direction": DIRECTIONS[directions.get(reaction or "", REACTION)]}
             | {"percent": value_of(percent), "percent_step": step_of(percent)}
         )
     return frame(records, ADVERSE)
+
+
+def _directions(sheet: Sheet | None) -> dict[str, str]:
+    """The direction of every event that states one; a second one is noted."""
+    found: dict[str, tuple[str, int]] = {}
+    for row in sheet or ():
+        stated, reaction = row.choice("direction", DIRECTIONS, blank=True), row.text("reaction")
+        if not stated:
+            continue
+        first, line = found.setdefault(reaction, (stated, row.line))
+        if first != stated:
+            row.bad("direction", f"one direction for each reaction; row {line} has {first}")
+    return {reaction: stated for reaction, (stated, _) in found.items()}
 
 
 def read_claims(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:

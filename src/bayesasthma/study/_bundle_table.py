@@ -30,10 +30,11 @@ CORRELATIONS = {
 }
 
 
-def _empty(outcomes: pd.DataFrame, arms: pd.DataFrame, visits: pd.DataFrame) -> xr.Dataset:
+def empty_table(outcomes: pd.DataFrame, arms: pd.DataFrame, visits: pd.DataFrame) -> xr.Dataset:
+    """The arrays of a `Study` with nothing printed in any cell."""
     dims = ("outcome", "arm", "visit", "statistic")
     coords: dict[str, Any] = {
-        "outcome": list(outcomes.index),
+        "outcome": np.array(outcomes.index, dtype=str),
         "arm": list(arms.index),
         "visit": list(visits.index),
         "statistic": list(STATISTICS),
@@ -72,7 +73,7 @@ def summary_table(
     dict of (str, str, str) to int
         Outcome, arm and visit whose correlation with baseline an SD of change gives, with its line.
     """
-    table = _empty(outcomes, arms, visits)
+    table = empty_table(outcomes, arms, visits)
     lines: dict[tuple[str, str, str, str], Row] = {}
     records: list[dict[str, Any]] = []
     if not {"mean", "value"} & set(sheet.columns):
@@ -361,7 +362,7 @@ def patient_table(
     patients: pd.DataFrame, outcomes: pd.DataFrame, arms: pd.DataFrame, visits: pd.DataFrame
 ) -> xr.Dataset:
     """Means, SDs and sizes per cell of patient-level data (available cases)."""
-    table = _empty(outcomes, arms, visits)
+    table = empty_table(outcomes, arms, visits)
     names = [name for name in outcomes.index if name in patients]
     for (arm, visit), cell in patients.groupby(["arm", "visit"]):
         for name in names:

@@ -12,8 +12,9 @@ import xarray as xr
 
 from bayesasthma.errors import StudyError, UsageError
 from bayesasthma.study._bundle_differences import read_differences
-from bayesasthma.study._bundle_header import Header, read_header, read_outcomes
+from bayesasthma.study._bundle_header import Header, read_header
 from bayesasthma.study._bundle_moments import GEOMETRIC, on_log_scale
+from bayesasthma.study._bundle_outcomes import no_outcomes, read_outcomes
 from bayesasthma.study._bundle_records import (
     Ids,
     frame,
@@ -27,6 +28,7 @@ from bayesasthma.study._bundle_records import (
 from bayesasthma.study._bundle_source import SUFFIX, Source, open_source
 from bayesasthma.study._bundle_table import (
     SUMMARIES,
+    empty_table,
     patient_table,
     read_correlations,
     read_patients,
@@ -58,7 +60,10 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("variable", "arm"),
         ("level", "value", "value_is", "mean", "sd", "count", "percent", "n"),
     ),
-    "adverse.csv": (("visit", "reaction", "arm", "events"), ("severity", "n", "percent")),
+    "adverse.csv": (
+        ("visit", "reaction", "arm", "events"),
+        ("severity", "n", "percent", "direction"),
+    ),
     "claims.csv": (
         ("where", "refers_to", "value"),
         ("outcome", "arm", "visit", "statistic", "quote"),
@@ -170,9 +175,12 @@ def _read(path: Path, collector: Collector, checksums: dict[str, str]) -> Study 
     adverse = read_adverse(sheets["adverse.csv"], ids)
     claims = read_claims(sheets["claims.csv"], ids)
     external = read_external(sheets["external.csv"], ids)
-    if table is None or (sheet := sheets["outcomes.csv"]) is None:
+    if table is None and outcomes.empty and sheets["adverse.csv"] is not None:
+        table = empty_table(outcomes, arms, visits)
+    if table is None:
         return None
-    _require_data(table, sheet, sheets["summaries.csv"])
+    if (sheet := sheets["outcomes.csv"]) is not None and not outcomes.empty:
+        _require_data(table, sheet, sheets["summaries.csv"])
     geometric = summaries.loc[summaries["statistic"] == GEOMETRIC, "outcome"]
     if len(geometric):
         outcomes = on_log_scale(outcomes, list(geometric.unique()))
@@ -210,11 +218,10 @@ def _sheets(
     """Every CSV file of the bundle, None if absent or unusable."""
     files = source.files(list(COLUMNS), decimal)
     there = list(files)
-    if "outcomes.csv" not in there:
-        collector.add("outcomes.csv", None, "", "", "this file in the bundle")
     data = [name for name in ("summaries.csv", "patients.csv") if name in there]
-    if not data:
-        collector.add("summaries.csv", None, "", "", "this file (or patients.csv) in the bundle")
+    events = "adverse.csv" in there
+    if "outcomes.csv" not in there and (data or not events):
+        collector.add("outcomes.csv", None, "", "", "this file in the bundle")
     if len(data) == 2:
         collector.add(
             "summaries.csv", None, "", "", "either summaries.csv or patients.csv, not both"
@@ -226,16 +233,28 @@ def _sheets(
         sheets[name] = read_sheet(
             files[name], *columns, collector, checksums, open_ended=open_ended, decimal=decimal
         )
+    declared, counts = sheets["outcomes.csv"], sheets["adverse.csv"]
+    if not data and (not events or (declared is not None and declared.rows)):
+        expected = "this file (or patients.csv) in the bundle, unless events in adverse.csv are all"
+        collector.add("summaries.csv", None, "", "", expected)
+    elif not data and counts is not None and not counts.rows:
+        expected = "at least one count, since the bundle has no summaries.csv"
+        collector.add("adverse.csv", None, "events", "", expected)
     return sheets
 
 
 def _declared(sheets: dict[str, Sheet | None]) -> pd.DataFrame:
     """The outcomes; without a usable ``outcomes.csv``, those that the summaries name.
 
-    The stand-in lets the other files be checked too: all problems come in one report.
+    The stand-in lets the other files be checked too: all problems come in one report. A bundle of
+    events alone has none.
     """
+    counted = sheets["adverse.csv"] is not None and sheets["summaries.csv"] is None
+    counted &= sheets["patients.csv"] is None
     if (sheet := sheets["outcomes.csv"]) is not None:
-        return read_outcomes(sheet)
+        return read_outcomes(sheet, needed=not counted)
+    if counted:
+        return no_outcomes()
     names = dict.fromkeys(row.text("outcome") for row in sheets["summaries.csv"] or ())
     index = pd.Index([name for name in names if name], name="outcome", dtype="str")
     return pd.DataFrame({"minimum": np.nan, "maximum": np.nan}, index=index)
@@ -244,9 +263,10 @@ def _declared(sheets: dict[str, Sheet | None]) -> pd.DataFrame:
 def _check_methods(header: Header, ids: Ids, collector: Collector) -> None:
     """What ``study.toml`` says of outcomes and baseline variables must be in the other files."""
     primary = header.methods.get("primary", [])
+    known = [*ids.outcomes, *ids.reactions]
     for name in primary if isinstance(primary, list) else [primary]:
-        if name not in ids.outcomes:
-            expected = f"ids among {', '.join(ids.outcomes)}"
+        if name not in known:
+            expected = f"ids among {', '.join(known)}"
             collector.add("study.toml", None, "methods.primary", str(name), expected)
     for i, row in enumerate(header.exclusions.itertuples(), 1):
         if f"{row.variable}:{row.level}" not in ids.variables:

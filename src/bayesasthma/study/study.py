@@ -38,7 +38,8 @@ class Study:
         the last printed place (0 if not rounded). ``statistic`` is ``level`` or ``change`` from
         baseline.
     correlations, tests, baseline, adverse, claims, external : DataFrame
-        As in the bundle's files, typed; empty if the file is absent.
+        As in the bundle's files, typed; empty if the file is absent. ``direction`` in ``adverse``
+        is +1 where more events are a benefit, -1 where fewer are, 0 where neither is claimed.
     patients : DataFrame or None
         One row per patient and visit, if the bundle has patient-level data.
     covariates : tuple of str
@@ -133,6 +134,12 @@ class Study:
         return [str(name) for name in self.outcomes.index[self.outcomes["scale"] == "log"]]
 
     @property
+    def event_directions(self) -> dict[str, int]:
+        """Direction of benefit of every event of ``adverse``: +1, -1 or 0."""
+        directions = self.adverse.drop_duplicates("reaction").set_index("reaction")["direction"]
+        return {str(reaction): int(direction) for reaction, direction in directions.items()}
+
+    @property
     def weeks(self) -> np.ndarray:
         """Weeks of the visits, ascending."""
         return self.visits["week"].to_numpy(dtype=float)
@@ -141,12 +148,14 @@ class Study:
         """Name, arms with their sizes, visits and outcomes on four lines."""
         arms = ", ".join(f"{row.label} (n = {row.n})" for row in self.arms.itertuples())
         source = "patients" if self.patients is not None else "printed means and SDs"
+        count = len(self.outcomes)
+        outcomes = f"{count} outcome{'s' * (count != 1)} from {source}; " if count else ""
+        events = "adverse-reaction" if set(self.event_directions.values()) <= {-1} else "event"
         return (
             f"Study {self.name!r}: {self.title}\n"
             f"  arms: {arms}\n"
             f"  visits: {', '.join(str(label) for label in self.visits['label'])}\n"
-            f"  {len(self.outcomes)} outcomes from {source}; {len(self.tests)} printed p-values; "
-            f"{len(self.adverse)} adverse-reaction counts"
+            f"  {outcomes}{len(self.tests)} printed p-values; {len(self.adverse)} {events} counts"
         )
 
 
