@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from bayesasthma.inference.remedies import AGAIN
+from bayesasthma.inference.starts import near_the_means
 from bayesasthma.models.adverse_counts import Counts
 from bayesasthma.models.design import Design
 from bayesasthma.models.specification import TableSpec
@@ -67,7 +68,7 @@ def route_of(tree: xr.DataTree) -> dict[str, str]:
 
 
 def table_kernel(layout: Design, spec: TableSpec) -> tuple[KernelModel | None, str]:
-    """The kernel of a specification, its callbacks compiled or found on disk.
+    """The kernel of a specification, its callbacks compiled or found on disk, ready to start.
 
     Returns
     -------
@@ -85,7 +86,7 @@ def table_kernel(layout: Design, spec: TableSpec) -> tuple[KernelModel | None, s
     module = import_module(KERNELS[spec.model])
     if reason := module.uncovered(layout, spec):
         return None, str(reason)
-    return _compiled(module.kernel_model(layout, spec)), ""
+    return near_the_means(_compiled(module.kernel_model(layout, spec))), ""
 
 
 def adverse_kernel(counts: Counts, prior: PriorSet) -> KernelModel:

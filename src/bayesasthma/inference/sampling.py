@@ -302,6 +302,7 @@ def source_hash() -> str:
         "inference/apart.py",
         "inference/remedies.py",
         "inference/routes.py",
+        "inference/starts.py",
         "inference/sampling.py",
         "inference/fitting.py",
     ]
