@@ -18,6 +18,7 @@ from bayesasthma.auditing.findings import UNUSUAL, Finding, findings_frame
 from bayesasthma.auditing.interval_findings import interval_findings
 from bayesasthma.auditing.printed_tests import printed_tests
 from bayesasthma.auditing.result import AuditResult
+from bayesasthma.auditing.said_twice import said_twice
 from bayesasthma.auditing.scales import scale_findings
 from bayesasthma.auditing.stars import star_findings
 from bayesasthma.auditing.subjects import Cells
@@ -54,6 +55,7 @@ def audit(study: Study) -> AuditResult:
         *scale_findings(study, cells),
         *star_findings(tests),
         *claim_findings(study, cells, tests),
+        *said_twice(study),
         *dispersion_findings(study, cells),
         *balance_findings(study, cells, balance),
         *correlation_findings(study, table),

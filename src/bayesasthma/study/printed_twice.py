@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,26 +63,34 @@ class Remark:
         return f"{place} ({ids})" if ids else place
 
 
-def printed_twice(study: Study) -> list[Remark]:
+def printed_twice(study: Study, without: Collection[str] = ()) -> list[Remark]:
     """Everything in a bundle that does not go together, weightiest first; no sampling.
 
     Compared are: change against levels, an SD of change against the SDs of the levels, SD, SE and
     interval of one row, an interval against its mean, numbers of patients against the arm's, the
     direction against the instrument that a label names, totals against the reactions they add up,
     adjusted differences against the levels; and what is left of a scaffold.
+
+    Parameters
+    ----------
+    study : Study
+    without : collection of str
+        Checks to leave out: unfinished, changes, sds_of_change, spreads, intervals, sizes,
+        directions, totals, differences.
     """
-    checks: tuple[Callable[[Study], Iterator[Remark]], ...] = (
-        _unfinished,
-        _changes,
-        impossible_changes,
-        _spreads,
-        _intervals,
-        _sizes,
-        _directions,
-        _totals,
-        _differences,
-    )
-    found = [remark for check in checks for remark in check(study)]
+    checks: dict[str, Callable[[Study], Iterator[Remark]]] = {
+        "unfinished": _unfinished,
+        "changes": _changes,
+        "sds_of_change": impossible_changes,
+        "spreads": _spreads,
+        "intervals": _intervals,
+        "sizes": _sizes,
+        "directions": _directions,
+        "totals": _totals,
+        "differences": _differences,
+    }
+    chosen = [check for name, check in checks.items() if name not in without]
+    found = [remark for check in chosen for remark in check(study)]
     return sorted(found, key=lambda remark: WEIGHTS.index(remark.weight))
 
 
