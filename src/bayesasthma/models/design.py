@@ -225,7 +225,8 @@ def log_threshold(fraction: FloatArray, direction: FloatArray) -> FloatArray:
 class _Printed:
     """A study's table as plain arrays: looking a number up by label costs a thousand times as much.
 
-    ``level`` and ``change``: by field, shape (outcome, arm, visit).
+    ``level`` and ``change``: by field, shape (outcome, arm, visit). An SD printed as 0 is one
+    between 0 and half a unit of its last place: here the middle of these, with a step as wide.
     """
 
     def __init__(self, study: Study) -> None:
@@ -244,6 +245,10 @@ class _Printed:
             }
             for statistic in ("level", "change")
         }
+        for fields in self._statistics.values():
+            zero, step = fields["sd"] == 0, fields["sd_step"]
+            fields["sd"] = np.where(zero, step / 4, fields["sd"])
+            fields["sd_step"] = np.where(zero, step / 2, step)
 
     def cells(self, statistic: str, outcome: str) -> dict[str, FloatArray]:
         """Fields (arm, visit) of the levels, or of the changes, of an outcome."""
