@@ -70,7 +70,8 @@ def test_an_interrupt_ends_the_helpers() -> None:
     code = (
         "import os, time\n"
         "from bayesasthma.dispatch import side_by_side\n"
-        "def task():\n    print(os.getpid(), flush=True)\n    time.sleep(60)\n"
+        # in one piece, for two processes write
+        "def task():\n    os.write(1, f'{os.getpid()}\\n'.encode())\n    time.sleep(60)\n"
         "side_by_side([task] * 2, workers=2)\n"
     )
     with subprocess.Popen(

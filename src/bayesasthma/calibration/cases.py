@@ -93,7 +93,7 @@ CASES: tuple[Case, ...] = (
     Case("independent", "independent", replicates=1000),
     Case("independent-5-5", "independent", n=_sizes("5/5")),
     Case("independent-50-60", "independent", n=_sizes("50/60")),
-    Case("joint", "joint"),
+    Case("joint", "joint", replicates=300),
     Case("adverse-per-visit", "adverse", replicates=2000),
     Case("adverse-cumulative", "adverse", reading="cumulative", replicates=2000),
     Case("adverse-5-5", "adverse", n=_sizes("5/5")),

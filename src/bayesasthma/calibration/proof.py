@@ -47,7 +47,7 @@ from bayesasthma.inference.sampling import source_hash as package_source_hash
 #: studies of each common improvement.
 SCENARIO_STUDIES = 200
 TRIALS, NULL_TRIALS = 140, 400
-COMMON_CHANGE_STUDIES = 400
+COMMON_CHANGE_STUDIES = 100
 RECORD = "proof.json"
 RENEW = "renew it with: make calibration"
 
