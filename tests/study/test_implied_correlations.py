@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from tests.bundles import write_toml
 
 from bayesasthma.errors import StudyError, UsageError
 from bayesasthma.inference import named_models
@@ -140,26 +141,6 @@ def test_a_p_that_no_correlation_gives() -> None:
     assert "no correlation" in correlation_of_paired_test((0.4, 0.5), 0.45, arm).reason
 
 
-STUDY = """\
-title = "A trial"
-citation = "Nobody, 2000"
-randomised = true
-[[arms]]
-id = "control"
-role = "control"
-n = 40
-[[arms]]
-id = "drug"
-role = "treatment"
-n = 44
-[[visits]]
-id = "start"
-week = 0
-baseline = true
-[[visits]]
-id = "end"
-week = 12
-"""
 OUTCOMES = "outcome,label,unit,direction\nscore,Score,points,higher\n"
 
 
@@ -176,8 +157,8 @@ def bundle(tmp_path: Path) -> Path:
     half = float(stats.t.ppf(0.975, 81)) * error
     difference = f"{estimate:.2f} ({estimate - half:.2f} to {estimate + half:.2f})"
     p = stats.ttest_rel(arms[0][:, 1], arms[0][:, 0]).pvalue
+    write_toml(tmp_path, {"control": 40, "drug": 44}, {"start": 0, "end": 12}, "start")
     texts = {
-        "study.toml": STUDY,
         "outcomes.csv": OUTCOMES,
         "summaries.csv": "\n".join(rows) + "\n",
         "differences.csv": "outcome,arm,visit,adjusted_for,value,source\n"

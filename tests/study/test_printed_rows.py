@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from tests.bundles import write_toml
 
 from bayesasthma.auditing import audit
 from bayesasthma.errors import Problem, StudyError, UsageError
@@ -15,36 +16,14 @@ from bayesasthma.study.bundle import load_study
 from bayesasthma.study.readings import Reading, read_as
 from bayesasthma.study.study import Study
 
-HEADER = """\
-title = "A trial"
-citation = "Nobody, 2000"
-randomised = true
-{extra}
-[[arms]]
-id = "placebo"
-role = "control"
-n = 20
-[[arms]]
-id = "drug"
-role = "treatment"
-n = 22
-[[visits]]
-id = "start"
-week = 0
-baseline = true
-[[visits]]
-id = "end"
-week = 12
-[methods]
-alpha = 0.01
-"""
 OUTCOMES = "outcome,label,unit,direction\nscore,Score,points,higher\n"
 TAIL = "score,drug,start,17.0 ± 4.0\n"
 
 
 def write(folder: Path, summaries: str, extra: str = "", **files: str) -> Path:
-    texts = {"study.toml": HEADER.format(extra=extra), "outcomes.csv": OUTCOMES}
-    texts |= {"summaries.csv": summaries}
+    arms, weeks = {"placebo": 20, "drug": 22}, {"start": 0, "end": 12}
+    write_toml(folder, arms, weeks, "start", f"{extra}\n[methods]\nalpha = 0.01")
+    texts = {"outcomes.csv": OUTCOMES, "summaries.csv": summaries}
     texts |= {f"{name}.csv": text for name, text in files.items()}
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")

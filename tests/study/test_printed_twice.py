@@ -5,33 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.bundles import complete, three_arms
+from tests.bundles import complete, three_arms, write_toml
 
 from bayesasthma.study.bundle import load_study
 from bayesasthma.study.instruments import INSTRUMENTS, recognised
 from bayesasthma.study.printed_twice import Remark, impossible_changes, printed_twice
 from bayesasthma.study.template import write_template
 
-STUDY = """\
-title = "A trial"
-citation = "Nobody, 2000"
-randomised = true
-[[arms]]
-id = "control"
-role = "control"
-n = 20
-[[arms]]
-id = "drug"
-role = "treatment"
-n = 20
-[[visits]]
-id = "start"
-week = 0
-baseline = true
-[[visits]]
-id = "end"
-week = 12
-"""
 OUTCOMES = "outcome,label,unit,direction\nscore,{label},points,{direction}\n"
 SUMMARIES = "outcome,arm,visit,statistic,n,mean,sd,se,ci_low,ci_high\n"
 LEVELS = (
@@ -43,8 +23,8 @@ LEVELS = (
 def remarks(
     folder: Path, rows: str = "", *, label: str = "Score", direction: str = "higher", **files: str
 ) -> list[Remark]:
+    write_toml(folder, {"control": 20, "drug": 20}, {"start": 0, "end": 12}, "start")
     texts = {
-        "study.toml": STUDY,
         "outcomes.csv": OUTCOMES.format(label=label, direction=direction),
         "summaries.csv": SUMMARIES + LEVELS + rows,
     } | {f"{name}.csv": text for name, text in files.items()}

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bayesasthma.comparison.quotes import curve_sentence, null_sentence, size
-from bayesasthma.errors import GateError, UsageError
+from bayesasthma.comparison.quotes import curve_sentence, gate_refusal, null_sentence, size
+from bayesasthma.errors import UsageError
 from bayesasthma.frequentist import fisher_exact
 from bayesasthma.inference.adverse_fits import AdverseFit
 from bayesasthma.inference.event_groups import counted_once
@@ -98,10 +98,7 @@ def quote_events(
     if failed and not despite_gate:
         fit = failed[0]["fit"]
         reasons = "; ".join(fit.gate.failures) or "its effective sample size or R-hat"
-        raise GateError(
-            f"{len(failed)} of {len(rows)} quantities fail the diagnostics gate of {fit.label} "
-            f"({reasons}); sample longer, or ask to quote despite the gate by name"
-        )
+        raise gate_refusal(len(failed), len(rows), fit.label, reasons)
     return pd.DataFrame(rows)[COLUMNS]
 
 

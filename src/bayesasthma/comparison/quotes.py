@@ -83,10 +83,7 @@ def quote(
         reasons = "; ".join(fit.gate.failures) or (
             f"bulk ESS {first['ess_bulk']:.0f}, R-hat {first['r_hat']:.3f}"
         )
-        raise GateError(
-            f"{len(failed)} of {len(table)} quantities fail the diagnostics gate of {fit.label} "
-            f"({reasons}); sample longer, or ask to quote despite the gate by name"
-        )
+        raise gate_refusal(len(failed), len(table), fit.label, reasons)
     statements = [
         f"{_statement(row, fit, threshold is not None, margin)} {curve_sentence(row, curve)}"
         for _, row in table.iterrows()
@@ -95,6 +92,14 @@ def quote(
     result = table[columns].assign(statement=statements)
     assert set(result["outcome"]) <= set(study.outcomes.index)
     return result.reset_index(drop=True)
+
+
+def gate_refusal(failed: int, asked: int, label: str, reasons: str) -> GateError:
+    """What is raised where ``failed`` of the quantities asked for fail the gate of a fit."""
+    return GateError(
+        f"{failed} of {asked} quantities fail the diagnostics gate of {label} ({reasons}); sample "
+        "longer, or ask to quote despite the gate by name"
+    )
 
 
 def size(name: str, value: float | str | None) -> float | None:

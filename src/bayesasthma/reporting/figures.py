@@ -270,8 +270,7 @@ def _sampler(fit: Fit) -> list[Drawing]:
             single(
                 "prior_posterior", "sampler", f"Prior and posterior of the {what}.",
                 f"Prior and posterior density of the {what}, in outcome units.",
-                plots.prior_posterior,
-            fit,
+                plots.prior_posterior, fit,
             )
         )  # fmt: skip
     return found

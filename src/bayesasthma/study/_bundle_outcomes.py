@@ -10,6 +10,7 @@ import pandas as pd
 from bayesasthma.study._sheets import FREE_COLUMNS, Row, Sheet, value_of
 
 DIRECTIONS = {"higher": 1, "lower": -1, "none": 0}
+DIRECTION_WORDS = {sign: word for word, sign in DIRECTIONS.items()}
 #: Scales that the models are not made for; docs/bundles.md says what can be done.
 ORDINAL = re.compile(
     r"\bordinal\b|^(rank|ranks|grade|grades|category|categories|class|stage)$", re.IGNORECASE

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from bayesasthma.study._bundle_outcomes import DIRECTION_WORDS
 from bayesasthma.study.implied_correlations import implied_correlations
 from bayesasthma.study.instruments import ORDINAL, recognised
 from bayesasthma.study.study import Study
@@ -265,7 +266,6 @@ def _sizes(study: Study) -> Iterator[Remark]:
 
 def _directions(study: Study) -> Iterator[Remark]:
     """The direction of a known instrument; a label that says "higher is worse" is believed."""
-    words = {1: "higher", -1: "lower"}
     for outcome, row in study.outcomes.iterrows():
         known = recognised(str(row["label"]))
         if known is None:
@@ -278,14 +278,14 @@ def _directions(study: Study) -> Iterator[Remark]:
             )
             yield Remark(QUESTION, "outcomes.csv", text, outcome=str(outcome))
         elif said and said != known.direction:
-            expected = words[known.direction]
-            text = f"on the {known.name} {expected} is better; the bundle says {words[said]}"
+            expected, printed = DIRECTION_WORDS[known.direction], DIRECTION_WORDS[said]
+            text = f"on the {known.name} {expected} is better; the bundle says {printed}"
             yield Remark(
                 QUESTION,
                 "outcomes.csv",
                 text,
                 outcome=str(outcome),
-                printed=words[said],
+                printed=printed,
                 expected=expected,
             )
 

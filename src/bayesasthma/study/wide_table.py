@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bayesasthma.errors import StudyError, UsageError
+from bayesasthma.study._bundle_outcomes import DIRECTION_WORDS
 from bayesasthma.study._draft import Arm, Draft, csv_of, header_of, name_arms, slug
 from bayesasthma.study._printed_cells import parse_value
 from bayesasthma.study._printed_numbers import foreign_digits, parse_p
@@ -247,7 +248,7 @@ def _outcome(draft: Draft, label: str, unit: str) -> str:
             return name
     name = slug(label, {*draft.outcomes, "patient", "arm", "visit", "note", "source"})
     known = recognised(label)
-    direction = {1: "higher", -1: "lower"}.get(known.direction if known else 0, "none")
+    direction = DIRECTION_WORDS.get(known.direction if known else 0, "none")
     draft.outcomes[name] = {
         "outcome": name,
         "label": label,
