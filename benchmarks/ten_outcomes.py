@@ -114,7 +114,12 @@ def measure(side: str, cache: Path) -> dict[str, Any]:
     flags = f"numba__fastmath=False,base_compiledir={cache}"
     result = subprocess.run(
         [sys.executable, __file__, "--side", side],
-        env={**os.environ, "PYTENSOR_FLAGS": flags, "PYTHONWARNINGS": "ignore"},
+        env={
+            **os.environ,
+            "PYTENSOR_FLAGS": flags,
+            "NUMBA_CACHE_DIR": str(cache / "numba"),
+            "PYTHONWARNINGS": "ignore",
+        },
         capture_output=True,
         text=True,
         check=False,

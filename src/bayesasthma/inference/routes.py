@@ -32,9 +32,9 @@ KERNELS = {
     "joint": "bayesasthma.models.kernels.joint_model",
 }
 
-#: Data that chains start at. In every graph they are 0 when it is compiled, and kernels know
-#: nothing of them, so that draws do not depend on which of the priors that share a graph was the
-#: first, nor on the route.
+#: Data that chains of a graph start at. In every graph they are 0 when it is compiled: draws do not
+#: depend on which of the priors that share it was the first. Chains of a kernel start near the means
+#: that its data have: :mod:`bayesasthma.inference.starts`.
 STARTS = ("effect_location", "fewer_location", "rho_location")
 
 #: Names of what `Ready.record` returns, also among the attributes of a saved fit.
