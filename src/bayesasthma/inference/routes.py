@@ -33,8 +33,8 @@ KERNELS = {
 }
 
 #: Data that chains of a graph start at. In every graph they are 0 when it is compiled: draws do not
-#: depend on which of the priors that share it was the first. Chains of a kernel start near the means
-#: that its data have: :mod:`bayesasthma.inference.starts`.
+#: depend on which of the priors that share it was the first. Chains of a kernel start near the
+#: means that its data have: :mod:`bayesasthma.inference.starts`.
 STARTS = ("effect_location", "fewer_location", "rho_location")
 
 #: Names of what `Ready.record` returns, also among the attributes of a saved fit.
