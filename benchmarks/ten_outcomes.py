@@ -1,8 +1,10 @@
 """Time all ten outcomes: the summary fit against Bambi on patients that match the tables.
 
-Both sides run 4 chains x (1000 + 1000) with nutpie, in fresh processes on the same machine, one
-after the other: first with an empty compilation cache (cold), then with the one just filled (warm).
-Bambi fits ``y ~ 0 + arm:visit + (1|patient), sigma ~ 0 + visit`` to each outcome in turn.
+Both sides keep 4 x 1,000 draws by nutpie, after the warm-up that is each one's default (400 and
+1,000 iterations), in fresh processes on the same machine, one after the other: first with an empty
+compilation cache (cold), then with the one just filled (warm). Neither side's total counts the time
+to judge its draws, which is no part of a fit. Bambi fits ``y ~ 0 + arm:visit + (1|patient), sigma ~
+0 + visit`` to each outcome in turn.
 
     python benchmarks/ten_outcomes.py            # writes benchmarks/results/ten_outcomes.json
 
@@ -25,22 +27,24 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-DRAWS, TUNE, CHAINS, SEED = 1000, 1000, 4, 1
+DRAWS, CHAINS, SEED = 1000, 4, 1
+#: PyMC's and so Bambi's own.
+THEIR_TUNE = 1000
 CORRELATION = 0.6
 
 
 def ours() -> dict[str, Any]:
     """Fit the longitudinal model to the printed tables."""
     start = time.perf_counter()
-    import arviz as az
-
     import bayesasthma as ba
 
     study = ba.load_study("liu2025")
-    options = ba.SamplerOptions(draws=DRAWS, tune=TUNE, chains=CHAINS, seed=SEED)
+    options = ba.SamplerOptions(draws=DRAWS, chains=CHAINS, seed=SEED)
     fit = ba.fit(study, "longitudinal", options=options)
     assert isinstance(fit, ba.Fit)
     total = time.perf_counter() - start
+    import arviz as az
+
     ess = az.ess(fit.data["posterior"].to_dataset())
     return {
         "total_s": total,
@@ -88,21 +92,23 @@ def bambi() -> dict[str, Any]:
     import arviz as az
     import bambi as bmb
 
-    sampling, smallest, divergences = 0.0, float("inf"), 0
+    sampling, smallest, divergences, judging = 0.0, float("inf"), 0, 0.0
     for _, frame in patients():
         formula = bmb.Formula("y ~ 0 + arm:visit + (1|patient)", "sigma ~ 0 + visit")
         model = bmb.Model(formula, frame)
         fitted = model.fit(
-            draws=DRAWS, tune=TUNE, chains=CHAINS, random_seed=SEED, inference_method="nutpie",
-            progressbar=False,
+            draws=DRAWS, tune=THEIR_TUNE, chains=CHAINS, random_seed=SEED,
+            inference_method="nutpie", progressbar=False,
         )  # fmt: skip
         seconds = fitted["posterior"].attrs.get("sampling_time")
         sampling += float(seconds) if seconds is not None else float("nan")
+        begun = time.perf_counter()
         ess = az.ess(fitted["posterior"].to_dataset())
+        judging += time.perf_counter() - begun
         smallest = min(smallest, *(float(ess[name].min()) for name in ess))
         divergences += int(fitted["sample_stats"]["diverging"].sum())
     return {
-        "total_s": time.perf_counter() - start,
+        "total_s": time.perf_counter() - start - judging,
         "sample_s": sampling,
         "min_ess_bulk": smallest,
         "divergences": divergences,

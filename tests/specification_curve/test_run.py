@@ -19,7 +19,7 @@ from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.inference.diagnostics import Gate
 from bayesasthma.inference.graphs import CompiledGraphs
 from bayesasthma.inference.remedies import REPEATS
-from bayesasthma.inference.sampling import CLOSE_ACCEPTANCE, PATIENTS_MANY, SamplerOptions
+from bayesasthma.inference.sampling import ACCEPTANCE, PATIENTS_MANY, SamplerOptions
 from bayesasthma.specification_curve import parse_grid, run
 from bayesasthma.specification_curve.fingerprints import environment
 from bayesasthma.specification_curve.grid import AdverseChoices, TableChoices
@@ -244,9 +244,9 @@ def test_larger_posteriors_and_more_patients_are_sampled_more_carefully(study: b
     alone, own = SamplerOptions(), options(study, TableChoices())
     assert own == CURVE_OPTIONS
     for choices in (TableChoices(model="joint"), AdverseChoices()):
-        assert options(study, choices) == replace(own, target_accept=CLOSE_ACCEPTANCE)
+        assert options(study, choices) == replace(own, target_accept=ACCEPTANCE)
     many = replace(study, arms=study.arms.assign(n=PATIENTS_MANY + 1))
-    careful = replace(own, tune=alone.tune, target_accept=CLOSE_ACCEPTANCE)
+    careful = replace(own, tune=alone.tune, target_accept=ACCEPTANCE)
     assert options(many, TableChoices()) == careful
 
 

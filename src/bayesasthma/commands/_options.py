@@ -33,7 +33,7 @@ OutOption = Annotated[
     Path | None, typer.Option("--out", help="Folder for results.  [default: reports/<study>]")
 ]
 #: Those of :class:`bayesasthma.inference.sampling.SamplerOptions`, not imported for help alone.
-DRAWS, TUNE = 1500, 700
+DRAWS, TUNE = 1500, 400
 DrawsOption = Annotated[int, typer.Option(help="Kept draws per chain.", min=4)]
 TuneOption = Annotated[int, typer.Option(help="Warm-up draws per chain.", min=1)]
 ChainsOption = Annotated[int, typer.Option(help="Chains.", min=1)]

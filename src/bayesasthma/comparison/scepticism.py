@@ -28,7 +28,9 @@ from bayesasthma.models.moments import effect_prior
 from bayesasthma.models.specification import TableSpec, table_spec
 
 #: Most warm-up iterations and draws per chain of a refit: a prior SD to a tenth needs no more.
-REFIT_TUNE, REFIT_DRAWS = 500, 1000
+REFIT_TUNE, REFIT_DRAWS = 300, 1000
+#: Least acceptance rate of a refit: narrow priors need smaller steps.
+REFIT_ACCEPTANCE = 0.96
 #: A refit that fails its gate is sampled once more, at this acceptance rate.
 CLOSER = 0.99
 #: The variables that say what an effect is and how it is pooled over visits.
@@ -112,9 +114,9 @@ def refitter(
     spec : TableSpec
         Of that fit.
     options : SamplerOptions
-        Chains and acceptance rate are used as they are, warm-up and draws up to ``REFIT_TUNE`` and
-        ``REFIT_DRAWS``; each refit has a seed of its own. One that fails its gate is sampled once
-        more, with all the options' warm-up and an acceptance rate of ``CLOSER``.
+        Chains are used as they are, warm-up and draws up to ``REFIT_TUNE`` and ``REFIT_DRAWS``, the
+        acceptance rate from ``REFIT_ACCEPTANCE`` on; each refit has a seed of its own. One that
+        fails its gate is sampled once more, with all the options' warm-up and at ``CLOSER``.
     folder : Path, optional
     progress : callable
         Receives a line per call.
@@ -127,7 +129,10 @@ def refitter(
     """
     study = fit.study
     short = replace(
-        options, draws=min(options.draws, REFIT_DRAWS), tune=min(options.tune, REFIT_TUNE)
+        options,
+        draws=min(options.draws, REFIT_DRAWS),
+        tune=min(options.tune, REFIT_TUNE),
+        target_accept=max(options.target_accept, REFIT_ACCEPTANCE),
     )
     ready: dict[str, Any] = {}
     count = 0
@@ -143,20 +148,24 @@ def refitter(
         cores = options.cores or os.cpu_count() or 1
         workers = min(cores, len(asked))
 
-        def one(number: int) -> xr.DataTree:
+        def one(number: int, settings: SamplerOptions) -> xr.DataTree:
             own = asked[number]
-            # seeds of a call follow each other, and those of the next are far away
-            first = replace(chosen, seed=chosen.seed + number, cores=max(cores // workers, 1))
             model = with_data(ready[own.key[0]], own.values(spec))
-            tree = sample(model, first, own.patients)
-            if not _passes(tree, own.key):
-                rate = max(options.target_accept or 0.0, CLOSER)
-                closer = replace(first, tune=options.tune, target_accept=rate)
-                tree = sample(model, closer, own.patients)
-            return tree
+            # seeds of a call follow each other, and those of the next are far away
+            return sample(model, replace(settings, seed=chosen.seed + number), own.patients)
 
+        first = replace(chosen, cores=max(cores // workers, 1))
         with ThreadPoolExecutor(workers) as pool:
-            return _together(list(pool.map(one, range(len(asked)))))
+            trees = list(pool.map(lambda number: one(number, first), range(len(asked))))
+        # the few that fail, with all cores for each
+        rate = max(options.target_accept, CLOSER)
+        closer = replace(chosen, tune=options.tune, target_accept=rate, cores=cores)
+        return _together(
+            [
+                tree if _passes(tree, own.key) else one(number, closer)
+                for number, (own, tree) in enumerate(zip(asked, trees, strict=True))
+            ]
+        )
 
     def refit(wanted: Mapping[Key, float]) -> dict[Key, EffectDraws]:
         nonlocal count

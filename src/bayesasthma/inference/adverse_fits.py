@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 
 from bayesasthma.errors import UsageError
 from bayesasthma.inference.diagnostics import Gate, check
@@ -233,6 +232,8 @@ def _hierarchical_tree(
 
     assert spec.prior is not None
     rng = np.random.default_rng(seed)
+    from scipy.stats import betabinom  # half a second, which fits of tables do without
+
     groups: dict[str, xr.Dataset] = {"sample_stats": tree["sample_stats"].to_dataset()}
     cell = (..., data.reaction, data.arm)
     for group, source in (("posterior", tree["posterior"].to_dataset()), ("prior", prior)):
@@ -254,7 +255,7 @@ def _hierarchical_tree(
         new = rng.binomial(data.at_risk, rng.beta(alpha, beta))
         groups[f"{group}_predictive"] = xr.Dataset({"count": (("chain", "draw", "cell"), new)})
         if learned:
-            density = stats.betabinom.logpmf(data.events, data.at_risk, alpha, beta)
+            density = betabinom.logpmf(data.events, data.at_risk, alpha, beta)
             groups["log_likelihood"] = xr.Dataset({"count": (("chain", "draw", "cell"), density)})
     groups["observed_data"] = _observed(data)
     return xr.DataTree.from_dict(groups)

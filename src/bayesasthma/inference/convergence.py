@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import fft, special, stats
+from scipy import fft, special
 
 #: Offset of the rank transformation (Blom 1958).
 BLOM = 3 / 8
@@ -152,7 +152,9 @@ def _normal_scores(rows: np.ndarray) -> np.ndarray:
     # neither ties nor NaN are ranked by sorting alone
     special_cases = ~(np.diff(ordered, axis=1) > 0).all(axis=1)
     if special_cases.any():
-        ranks = stats.rankdata(flat[special_cases], axis=1)
+        from scipy.stats import rankdata  # half a second, hardly ever needed
+
+        ranks = rankdata(flat[special_cases], axis=1)
         scores[special_cases] = special.ndtri((ranks - BLOM) / (size - 2 * BLOM + 1))
     return scores.reshape(rows.shape)
 

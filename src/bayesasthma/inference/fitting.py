@@ -16,7 +16,7 @@ from bayesasthma.inference.apart import sample_apart, separable
 from bayesasthma.inference.assembly import assemble
 from bayesasthma.inference.diagnostics import Gate, check
 from bayesasthma.inference.remedies import sample_closely
-from bayesasthma.inference.routes import model_module, ready_table, route_of
+from bayesasthma.inference.routes import Ready, model_module, ready_table, route_of
 from bayesasthma.inference.sampling import (
     Progress,
     SamplerOptions,
@@ -29,6 +29,7 @@ from bayesasthma.inference.sampling import (
 )
 from bayesasthma.models.design import Design, design, identified_outcomes
 from bayesasthma.models.moments import constrained
+from bayesasthma.models.prior_draws import prior_draws
 from bayesasthma.models.specification import TableSpec, table_spec
 from bayesasthma.priors.named_sets import check_names
 from bayesasthma.study.printed_twice import impossible_changes
@@ -172,7 +173,7 @@ def fit_table(
             ),
         )
         progress(f"{label}: predictive draws and log-likelihood")
-        prior = watch.time("predict", lambda: _prior_draws(layout, spec, options.seed))
+        prior = watch.time("predict", lambda: _prior_draws(ready, layout, spec, options.seed))
         whole = watch.time("predict", lambda: assemble(tree, prior, layout, spec, options.seed))
         whole.attrs |= tree.attrs | ready.record()
         return whole
@@ -200,8 +201,17 @@ def _identified(
     return design(study, kept), left_out
 
 
-def _prior_draws(layout: Design, spec: TableSpec, seed: int) -> xr.Dataset:
-    return draw_prior(model_module(spec.model).build(layout, spec), PRIOR_DRAWS, seed)
+def _prior_draws(ready: Ready, layout: Design, spec: TableSpec, seed: int) -> xr.Dataset:
+    """Prior draws of the parameters (chain, draw, ...); a flat prior has none."""
+    if ready.compiled != "kernel":
+        return draw_prior(model_module(spec.model).build(layout, spec), PRIOR_DRAWS, seed)
+    draws = prior_draws(ready.model.free, layout, spec, PRIOR_DRAWS, seed)
+    dims = {own.name: own.dims for own in ready.model.free}
+    used = {dim for name in draws for dim in dims[name]}
+    return xr.Dataset(
+        {name: (("chain", "draw", *dims[name]), values[None]) for name, values in draws.items()},
+        {dim: list(labels) for dim, labels in ready.model.coords.items() if dim in used},
+    )
 
 
 def baseline_of(spec: TableSpec, layout: Design) -> str:

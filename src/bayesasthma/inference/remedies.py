@@ -23,7 +23,7 @@ AGAIN = "sampled_again"
 
 def repeated(options: SamplerOptions, *, diverged: bool, short: bool) -> SamplerOptions:
     """Options for sampling again what failed its gate with these."""
-    smaller = [rate for rate in CLOSER if diverged and rate > (options.target_accept or 0.0)]
+    smaller = [rate for rate in CLOSER if diverged and rate > options.target_accept]
     return replace(
         options,
         draws=MORE * options.draws if short else options.draws,
@@ -47,8 +47,6 @@ def sample_closely(compiled: Any, options: SamplerOptions, patients: float = 0) 
         attribute `AGAIN` says what was done; there is none if no draw diverged at first.
     """
     note = ""
-    if options.target_accept is None:
-        options = replace(options, target_accept=options.acceptance(compiled.n_dim))
     tree = sample(compiled, options, patients)
     for _ in range(REPEATS):
         diverged = int(np.sum(tree["sample_stats"]["diverging"]))

@@ -16,7 +16,7 @@ from bayesasthma.dispatch import run as run_tasks
 from bayesasthma.errors import UsageError
 from bayesasthma.inference.graphs import graph_key
 from bayesasthma.inference.sampling import (
-    CLOSE_ACCEPTANCE,
+    ACCEPTANCE,
     PATIENTS_MANY,
     Progress,
     SamplerOptions,
@@ -274,7 +274,7 @@ def options_of(study: Study, choices: Choices, options: SamplerOptions) -> Sampl
     """
     alone, many = SamplerOptions(), study.arms["n"].max() > PATIENTS_MANY
     if many or isinstance(choices, AdverseChoices) or sampled_at_once(study, choices):
-        rate = max(options.target_accept or 0.0, CLOSE_ACCEPTANCE)
+        rate = max(options.target_accept, ACCEPTANCE)
         options = replace(options, target_accept=rate)
     if many:
         options = replace(options, tune=max(options.tune, alone.tune))
