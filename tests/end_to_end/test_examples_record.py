@@ -1,4 +1,4 @@
-"""The committed record of the example bundles: it is of these bundles, and they gave their truth back.
+"""The committed record of the example bundles: of these bundles, which gave their truth back.
 
 The bounds are those that data/examples/README.md states.
 """
@@ -17,7 +17,7 @@ from tests.examples import EXAMPLES, HOME
 from bayesasthma.study.bundle import load_study
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
-#: A truth this many posterior SDs away, or a χ² of all of a fit with a p below this, is no recovery.
+#: No recovery: a truth so many posterior SDs away, or a χ² of all of a fit with a p below this.
 FURTHEST, LEAST_P = 3.5, 0.001
 KEYS = ["example", "subject", "arm", "visit", "estimand"]
 NAMES = [make().name for make in EXAMPLES]

@@ -40,6 +40,9 @@ from bayesasthma.auditing.subjects import (
 )
 from bayesasthma.auditing.tested import Tested
 
+#: Key of the reason that a test is of transformed values.
+LOGARITHMS = "transformed"
+OF_LOGARITHMS = "geometric means are printed, and the test is not said to be of logarithms"
 #: What is taken where a paper states no test.
 USUAL = "usual"
 _APPLIES: dict[type, frozenset[str]] = {
@@ -125,6 +128,8 @@ def admit(
         hint = f" (closest known: {closest})" if closest else ""
         return Basis([], (f"test not recognised: {stated.text}{hint}",), _orientation(tested))
     doubts = list(tested.doubts)
+    if tested.logarithms and not any(k.why == LOGARITHMS for k in said.qualifiers):
+        doubts.append(OF_LOGARITHMS)
     if said is general and not general.silent and not general.recognised:
         doubts.append(f"the methods state {general.text}, which is not recognised")
     if said.silent and any(k.method == NONE for k in later.tests):
@@ -132,6 +137,8 @@ def admit(
     blocked = [
         k for k in said.not_followed if said is stated or k.why not in _ELSEWHERE or not said.tests
     ]
+    if tested.logarithms:  # the table has what the test is of
+        blocked = [k for k in blocked if k.why != LOGARITHMS]
     applies = _APPLIES[type(subject)]
     methods = [k.method for k in said.tests if k.method in applies]
     foreign = [k for k in said.tests if k.method not in applies and k.method != NONE]
@@ -348,4 +355,6 @@ def _assumes(tested: Tested, said: StatedTest, methods: list[str]) -> tuple[str,
         if isinstance(subject, Groups) and subject.statistic == "level":
             found.append("means of the visit compared, not changes")
         found.append("SDs that are SDs")
+    if tested.logarithms:
+        found.append("the test of logarithms")
     return tuple(found)

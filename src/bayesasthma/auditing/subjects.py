@@ -136,6 +136,8 @@ class Cells:
             for row in study.outcomes[columns].itertuples()
             if holds_no_moments(*row[1:])
         }
+        #: Outcomes printed as geometric means, of which the table has logarithms.
+        self.logarithms = set(study.log_outcomes)
         self.visits = [str(v) for v in study.visits.index]
         self.arms = [str(a) for a in study.arms.index]
         self.baseline = study.baseline_visit

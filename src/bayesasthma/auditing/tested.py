@@ -78,6 +78,8 @@ class Tested:
         The SDs come from printed intervals.
     of_others : bool
         The printed numbers are not those of the patients tested: nothing follows from them.
+    logarithms : bool
+        The numbers are of logarithms: geometric means are printed.
     """
 
     kind: str
@@ -89,6 +91,7 @@ class Tested:
     doubts: tuple[str, ...] = ()
     by_interval: bool = False
     of_others: bool = False
+    logarithms: bool = False
 
 
 def tested(study: Study, cells: Cells, kind: str, outcome: str, arm: str, visit: str) -> Tested:
@@ -108,6 +111,7 @@ def tested(study: Study, cells: Cells, kind: str, outcome: str, arm: str, visit:
     arms = [study.control, arm] if arm and arm != study.control else cells.arms
     if outcome in study.outcomes.index:
         found = _of_outcome(study, cells, kind, outcome, arm, visit, arms)
+        found = replace(found, logarithms=outcome in cells.logarithms)
     elif outcome in set(study.adverse["reaction"]):
         found = _of_reaction(study, outcome, visit, arms)
     else:
