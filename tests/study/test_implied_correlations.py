@@ -302,9 +302,7 @@ def test_printed_correlations_reach_the_fit(bundle: Path, monkeypatch: pytest.Mo
         )
 
 
-def test_a_wide_range_is_named_and_not_used(
-    bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wide_range_is_named_and_not_used(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = load_study(bundle)
     tests = study.tests.iloc[:0]
     row = {
@@ -323,7 +321,9 @@ def test_a_wide_range_is_named_and_not_used(
     monkeypatch.setattr(named_models, "fit_table", lambda *_, **__: None)
     named_models.fit(wide, correlation="printed", progress=said.append)
     (text,) = said
-    assert f"the paired test of score, control, end allows {low:.2f} to {high:.2f}, not used" in text
+    assert (
+        f"the paired test of score, control, end allows {low:.2f} to {high:.2f}, not used" in text
+    )
     with pytest.raises(UsageError, match=f"allows {low:.2f} to {high:.2f}, not used"):
         named_models.fit(
             replace(wide, differences=wide.differences.iloc[:0]), correlation="printed"

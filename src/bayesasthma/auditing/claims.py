@@ -189,8 +189,15 @@ def _direction_claim(study: Study, cells: Cells, claim: Claim) -> Iterator[Findi
     names = cells.name(claim.outcome, claim.arm)
     # "no change" may mean none that is significant, and completers' baselines are not printed
     certain = expected != 0 and first[1] == last[1]
-    doubt = "" if certain else ", which holds if " + (
-        "no significant change is meant" if expected == 0 else "those seen at both visits are meant"
+    doubt = (
+        ""
+        if certain
+        else ", which holds if "
+        + (
+            "no significant change is meant"
+            if expected == 0
+            else "those seen at both visits are meant"
+        )
     )
     yield Finding(
         "text",
@@ -251,9 +258,7 @@ def _number_claim(study: Study, cells: Cells, claim: Claim) -> Iterator[Finding]
     )
 
 
-def _other_patients(
-    study: Study, claim: Claim, value: float, ends: tuple[float, float]
-) -> str:
+def _other_patients(study: Study, claim: Claim, value: float, ends: tuple[float, float]) -> str:
     """Says that a number may be of other patients than the table's, where that would explain it."""
     low, high = ends
     if claim.statistic == "n" and not claim.outcome and low > value:
