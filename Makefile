@@ -47,6 +47,10 @@ bench: $(VENV)/.developed ## run every script of benchmarks/
 	  echo "$$script"; $(BIN)/python "$$script"; \
 	done
 
+.PHONY: examples
+examples: $(VENV)/.developed ## fit the example bundles and record whether they give their truth back
+	$(BIN)/python benchmarks/examples.py $(ARGS)
+
 # Renews what is stale of calibration/: two hours for all of it on two cores; interrupted, it resumes.
 # The joint section has a seed of its own (docs/trust.md): ARGS="--only joint --seed 20261126".
 # make calibration ARGS="--only longitudinal" renews some of it.

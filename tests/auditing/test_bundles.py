@@ -15,6 +15,7 @@ from bayesasthma.auditing import (
     NOT_REPRODUCED,
     NOTE,
     REPRODUCED,
+    UNUSUAL,
     WITHIN_ROUNDING,
     AuditResult,
     audit,
@@ -43,7 +44,8 @@ def write(
     (folder / "study.toml").write_text(toml)
     files.setdefault("outcomes", "outcome,label,unit,direction\nscore,Score,points,higher")
     for name, text in files.items():
-        (folder / f"{name}.csv").write_text(text.strip().replace(" ", "") + "\n")
+        lines = [line.strip() for line in text.strip().splitlines()]
+        (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
     return audit(load_study(folder))
 
 
@@ -280,7 +282,8 @@ def test_claims(tmp_path: Path) -> None:
     end,rash,drug,1,4.5"""
     claims = """where,refers_to,value,outcome,arm,visit,statistic
     text,right,42,,,,n
-    text,wrong,23,,drug,,n
+    text,wrong,21,,drug,,n
+    text,more,23,,drug,,n
     text,right,10.5,score,placebo,end,mean
     text,right,11,score,placebo,end,mean
     text,wrong,10.7,score,placebo,end,mean
@@ -309,6 +312,65 @@ def test_claims(tmp_path: Path) -> None:
     wrong = [line.split(",")[2] for line in claims.splitlines() if ",wrong," in line]
     assert text[text["weight"] == CONTRADICTION]["printed"].tolist() == wrong
     assert text[text["weight"] == NOTE]["printed"].tolist() == ["0.5"]
+    # more patients than the tables have may be those who were not analysed
+    assert text[text["weight"] == UNUSUAL]["printed"].tolist() == ["23"]
+
+
+GEOMETRIC = """outcome,arm,visit,statistic,n,mean,cv
+score,placebo,start,geometric_mean,20,40.2,80
+score,drug,start,geometric_mean,22,41.0,75
+score,placebo,end,geometric_mean,20,38.5,82
+score,drug,end,geometric_mean,22,25.3,70"""
+
+
+def test_claims_on_geometric_means_are_held_against_the_printed_ones(tmp_path: Path) -> None:
+    claims = """where,refers_to,value,outcome,arm,visit,statistic
+    text,right,25.3,score,drug,end,mean
+    text,right,25,score,drug,end,mean
+    text,wrong,27.1,score,drug,end,mean
+    text,right,decrease,score,drug,end,direction
+    text,wrong,increase,score,drug,end,direction
+    text,unknown,3.1,score,drug,end,sd"""
+    text = write(tmp_path, summaries=GEOMETRIC, claims=claims).findings
+    text = text[text["kind"] == "text"]
+    contradicted = text[text["weight"] == CONTRADICTION]
+    assert contradicted["printed"].tolist() == ["27.1", "increase"]
+    assert contradicted["expected"].tolist() == ["25.3", "41.0 → 25.3"]
+    assert text[text["weight"] == NOTE]["printed"].tolist() == ["3.1"]
+
+
+def test_a_test_of_geometric_means_is_of_logarithms(tmp_path: Path) -> None:
+    """Judged where it says so; held against nobody where it does not."""
+    tests = """table,kind,outcome,arm,visit,test,p
+    T,between,score,,end,t test of log-transformed values,0.83
+    T,between,score,,end,Student t,0.83"""
+    found = write(tmp_path, summaries=GEOMETRIC, tests=tests).tests
+    assert found["verdict"].tolist() == [NOT_REPRODUCED, NOT_CHECKABLE]
+    assert "the test of logarithms" in found["assumes"][0]
+    assert "geometric means are printed" in found["explanation"][1]
+
+
+def test_a_claim_disagrees_only_where_nothing_it_may_mean_agrees(tmp_path: Path) -> None:
+    """Rounding hides a small change, drop-outs another, and a p may be of either visit."""
+    claims = """where,refers_to,value,outcome,arm,visit,statistic
+    text,hidden by rounding,increase,score,placebo,end,direction
+    text,not significant?,no change,score,drug,end,direction
+    text,either arm,0.02,score,,end,p
+    text,either arm,significant,score,,end,significance
+    text,neither,0.5,score,,end,p"""
+    summaries = """outcome,arm,visit,n,mean,sd
+    score,placebo,start,20,10.1,2.0
+    score,placebo,end,20,10.1,2.1
+    score,drug,start,22,10.2,2.4
+    score,drug,end,22,12.4,2.4"""
+    tests = """table,kind,outcome,arm,visit,p
+    T,between,score,,start,0.90
+    T,between,score,,end,0.02
+    T,interaction,score,,end,0.30"""
+    text = write(tmp_path, summaries=summaries, claims=claims, tests=tests).findings
+    text = text[text["kind"] == "text"]
+    assert text["printed"].tolist() == ["0.5", "no change"]
+    assert text["weight"].tolist() == [CONTRADICTION, UNUSUAL]
 
 
 def test_stars(tmp_path: Path) -> None:

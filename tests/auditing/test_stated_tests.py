@@ -51,7 +51,7 @@ NOT_FOLLOWED = {
     "resampling": ["permutation", "bootstrap", "randomisation test"],
     "paired_counts": ["McNemar", "McNemar's test", "Cochran's Q"],
     "stratified": ["Cochran-Mantel-Haenszel", "CMH"],
-    "rate": ["Poisson", "Poisson regression", "negative binomial", "rate ratio"],
+    "rate": ["negative binomial", "Andersen–Gill", "zero-inflated Poisson", "quasi-Poisson"],
     "multiplicity": ["Bonferroni", "Tukey", "Tukey's HSD", "Dunnett", "Benjamini-Hochberg", "Holm"],
     "imputed": ["LOCF", "multiple imputation", "last observation carried forward"],
     "adjusted": ["adjusted", "t test adjusted for age"],

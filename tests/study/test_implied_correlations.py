@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -298,4 +299,32 @@ def test_printed_correlations_reach_the_fit(bundle: Path, monkeypatch: pytest.Mo
         named_models.fit(
             replace(study, differences=study.differences.iloc[:0], tests=study.tests.iloc[:0]),
             correlation="printed",
+        )
+
+
+def test_a_wide_range_is_named_and_not_used(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = load_study(bundle)
+    tests = study.tests.iloc[:0]
+    row = {
+        "table": "T", "kind": "within", "outcome": "score", "arm": "control",
+        "visit": "end", "test": "paired t", "p": "<0.05", "p_operator": "<", "p_value": 0.05,
+        "decimals": 2,
+        "starred": False, "note": "", "source": "",
+    }  # fmt: skip
+    wide = replace(study, tests=pd.concat([tests, pd.DataFrame([row])]))
+    low, high = (
+        implied_correlations(wide).query("implied_by == 'paired test'")[name].item()
+        for name in ("low", "high")
+    )
+    assert high - low > 0.2
+    said: list[str] = []
+    monkeypatch.setattr(named_models, "fit_table", lambda *_, **__: None)
+    named_models.fit(wide, correlation="printed", progress=said.append)
+    (text,) = said
+    assert (
+        f"the paired test of score, control, end allows {low:.2f} to {high:.2f}, not used" in text
+    )
+    with pytest.raises(UsageError, match=f"allows {low:.2f} to {high:.2f}, not used"):
+        named_models.fit(
+            replace(wide, differences=wide.differences.iloc[:0]), correlation="printed"
         )

@@ -28,7 +28,9 @@ from bayesasthma.auditing.count_candidates import (
     one_sided_counts,
     trend_tests,
 )
-from bayesasthma.auditing.stated_tests import NONE, StatedTest
+from bayesasthma.auditing.rate_candidates import METHODS as RATE_METHODS
+from bayesasthma.auditing.rate_candidates import USUAL_RATES, rate_tests
+from bayesasthma.auditing.stated_tests import NONE, Known, StatedTest
 from bayesasthma.auditing.subjects import (
     Change,
     Counts,
@@ -36,10 +38,14 @@ from bayesasthma.auditing.subjects import (
     Groups,
     Interaction,
     PrintedChange,
+    Rates,
     Subject,
 )
 from bayesasthma.auditing.tested import Tested
 
+#: Key of the reason that a test is of transformed values.
+LOGARITHMS = "transformed"
+OF_LOGARITHMS = "geometric means are printed, and the test is not said to be of logarithms"
 #: What is taken where a paper states no test.
 USUAL = "usual"
 _APPLIES: dict[type, frozenset[str]] = {
@@ -51,6 +57,7 @@ _APPLIES: dict[type, frozenset[str]] = {
         {"chi2", "yates", "fisher", "mid_p", "likelihood_ratio", "barnard", "trend", "linear_trend"}
     ),
     Crosstab: frozenset({"chi2", "yates", "fisher", "likelihood_ratio", "trend", "linear_trend"}),
+    Rates: frozenset(RATE_METHODS),
 }
 _KINDS = {
     Groups: "of independent means",
@@ -59,6 +66,7 @@ _KINDS = {
     Interaction: "of changes",
     Counts: "of counts",
     Crosstab: "of counts in categories",
+    Rates: "of events in person-time",
 }
 #: Reasons that a paper's general description gives for another kind of outcome than this.
 _ELSEWHERE = frozenset({"survival", "distribution", "agreement", "rate", "bayes", "ordinal"})
@@ -124,20 +132,18 @@ def admit(
         closest = ", ".join(stated.closest)
         hint = f" (closest known: {closest})" if closest else ""
         return Basis([], (f"test not recognised: {stated.text}{hint}",), _orientation(tested))
-    doubts = list(tested.doubts)
-    if said is general and not general.silent and not general.recognised:
-        doubts.append(f"the methods state {general.text}, which is not recognised")
-    if said.silent and any(k.method == NONE for k in later.tests):
-        doubts.append(f"the stated longitudinal analysis is a {later.tests[0].name}")
+    doubts = _doubts(tested, said, general, later)
     blocked = [
         k for k in said.not_followed if said is stated or k.why not in _ELSEWHERE or not said.tests
     ]
+    if tested.logarithms:  # the table has what the test is of
+        blocked = [k for k in blocked if k.why != LOGARITHMS]
     applies = _APPLIES[type(subject)]
     methods = [k.method for k in said.tests if k.method in applies]
     foreign = [k for k in said.tests if k.method not in applies and k.method != NONE]
     if not methods and not any(k.method == NONE for k in said.tests):
-        if foreign and said is stated:
-            reason = f"{foreign[0].name} is not a test {_KINDS[type(subject)]}"
+        if foreign and (said is stated or foreign[0].method in RATE_METHODS):
+            reason = _not_applicable(foreign[0], subject)
             return Basis([], (reason, *doubts), _orientation(tested))
         methods = [USUAL]
     doubts += [k.reason for k in blocked]
@@ -150,6 +156,25 @@ def admit(
     orientation = _orientation(tested) if doubts else None
     reasons, assumes = tuple(dict.fromkeys(doubts)), _assumes(tested, said, methods)
     return Basis(found, reasons, orientation, assumes, tested.by_interval)
+
+
+def _doubts(tested: Tested, said: StatedTest, general: StatedTest, later: StatedTest) -> list[str]:
+    """Why a p may be of something else, apart from what its stated test asks for."""
+    doubts = list(tested.doubts)
+    if tested.logarithms and not any(k.why == LOGARITHMS for k in said.qualifiers):
+        doubts.append(OF_LOGARITHMS)
+    if said is general and not general.silent and not general.recognised:
+        doubts.append(f"the methods state {general.text}, which is not recognised")
+    if said.silent and any(k.method == NONE for k in later.tests):
+        doubts.append(f"the stated longitudinal analysis is a {later.tests[0].name}")
+    return doubts
+
+
+def _not_applicable(named: Known, subject: Subject) -> str:
+    """Why a named test is not one of this subject."""
+    if named.method in RATE_METHODS and isinstance(subject, Counts):
+        return f"{named.name} needs all events and the person-time (rates.csv)"
+    return f"{named.name} is not a test {_KINDS[type(subject)]}"
 
 
 def _orientation(tested: Tested) -> Candidate | None:
@@ -191,6 +216,8 @@ def _of(
         return _counts(part, tested, said, methods, doubts, sided)
     if isinstance(part, Crosstab):
         return _categories(part, methods, doubts)
+    if isinstance(part, Rates):
+        return _rates(part, methods, doubts, sided)
     if isinstance(part, PrintedChange):
         found = [one_sample(part.change)]
     elif isinstance(part, Change):
@@ -315,6 +342,16 @@ def _categories(part: Crosstab, methods: list[str], doubts: list[str]) -> list[C
     return found + crosstab_tests(part, ["chi2", "fisher"] if methods == [USUAL] else plain)
 
 
+def _rates(part: Rates, methods: list[str], doubts: list[str], sided: bool) -> list[Candidate]:
+    if methods == [USUAL]:
+        doubts.append("no test is stated, and rates are seldom taken for Poisson's alone")
+    if "poisson_regression" in methods:
+        doubts.append("the covariates of the regression are not stated")
+    if sided:
+        doubts.append("the direction of a one-sided test is not stated")
+    return rate_tests(part, USUAL_RATES if methods == [USUAL] else methods)
+
+
 def _scores(tested: Tested, said: StatedTest, arms: int) -> list[tuple[float, ...]]:
     if len(said.scores) == arms:
         return [said.scores]
@@ -332,6 +369,7 @@ def _assumes(tested: Tested, said: StatedTest, methods: list[str]) -> tuple[str,
             Groups: "a t test or one-way analysis of variance",
             Counts: "a χ² or Fisher's exact test",
             Crosstab: "a χ² or Fisher–Freeman–Halton test",
+            Rates: "a test of Poisson rates",
         }.get(type(subject), "a paired t test")
         found.append(f"{usual}, since no test is stated")
     else:
@@ -339,7 +377,9 @@ def _assumes(tested: Tested, said: StatedTest, methods: list[str]) -> tuple[str,
     if not said.has("one_sided"):
         found.append("two-sided")
     found.append("no adjustment for covariates or multiplicity")
-    if isinstance(subject, Counts | Crosstab):
+    if isinstance(subject, Rates):
+        found += ["the printed person-time", "events that come independently (Poisson)"]
+    elif isinstance(subject, Counts | Crosstab):
         found.append("every patient of the denominator counted once")
     else:
         found.append("the printed n in every mean")
@@ -348,4 +388,6 @@ def _assumes(tested: Tested, said: StatedTest, methods: list[str]) -> tuple[str,
         if isinstance(subject, Groups) and subject.statistic == "level":
             found.append("means of the visit compared, not changes")
         found.append("SDs that are SDs")
+    if tested.logarithms:
+        found.append("the test of logarithms")
     return tuple(found)

@@ -16,7 +16,9 @@ from bayesasthma.auditing.dispersion import dispersion_findings
 from bayesasthma.auditing.explanations import readings_table, tried_readings
 from bayesasthma.auditing.findings import UNUSUAL, Finding, findings_frame
 from bayesasthma.auditing.interval_findings import interval_findings
+from bayesasthma.auditing.median_findings import median_findings
 from bayesasthma.auditing.printed_tests import printed_tests
+from bayesasthma.auditing.rate_findings import rate_findings, rate_table
 from bayesasthma.auditing.result import AuditResult
 from bayesasthma.auditing.said_twice import said_twice
 from bayesasthma.auditing.scales import scale_findings
@@ -60,6 +62,8 @@ def audit(study: Study) -> AuditResult:
         *balance_findings(study, cells, balance),
         *correlation_findings(study, table),
         *interval_findings(study, cells, tests, table),
+        *rate_findings(study),
+        *median_findings(study),
         *whole_table_findings(study, cells, tests, table),
         *_standard_error_findings(readings),
     ]
@@ -72,6 +76,7 @@ def audit(study: Study) -> AuditResult:
         anova=anova_table(study, cells),
         balance=balance,
         readings=readings,
+        rates=rate_table(study),
     )
 
 

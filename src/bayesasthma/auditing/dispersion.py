@@ -52,6 +52,8 @@ def reference_ranges(study: Study, scales: tuple[str, ...]) -> list[tuple[str, f
 
 def _references(study: Study, cells: Cells) -> Iterator[Finding]:
     for outcome, low, high, citation in reference_ranges(study, SD_SCALES):
+        if outcome in cells.logarithms:
+            continue
         for arm in cells.arms:
             visit = cells.baseline or cells.visits[0]
             cell = cells.get(outcome, arm, visit)
@@ -101,7 +103,7 @@ def _equal_between_arms(study: Study, cells: Cells) -> Iterator[Finding]:
         equal: dict[str, list[str]] = {}
         pairs, expected = 0, 0.0
         for outcome in study.outcomes.index:
-            for visit in cells.visits:
+            for visit in cells.visits if outcome not in cells.logarithms else ():
                 groups = cells.groups(outcome, [study.control, arm], visit)
                 if groups is None or not groups.groups[0].sd.step > 0:
                     continue

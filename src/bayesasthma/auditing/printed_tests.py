@@ -18,6 +18,7 @@ from bayesasthma.auditing.subjects import (
     Crosstab,
     Groups,
     PrintedChange,
+    Rates,
     Subject,
 )
 from bayesasthma.auditing.tested import tested
@@ -145,6 +146,7 @@ def _method(study: Study, subject: Subject | None) -> StatedTest:
         Groups: "between",
         Counts: "categorical",
         Crosstab: "categorical",
+        Rates: "rates",
         Change: "within",
         PrintedChange: "within",
     }.get(type(subject), "")

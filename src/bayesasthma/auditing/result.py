@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -33,6 +33,8 @@ class AuditResult:
     readings : DataFrame
         How many p-values each alternative reading fits, among those not reproduced and among all
         others of the kind: a reading that explains one and breaks twenty explains nothing.
+    rates : DataFrame
+        Crude rate ratios of `rates.csv`; see `bayesasthma.auditing.rate_findings.rate_table`.
     """
 
     study: str
@@ -43,6 +45,7 @@ class AuditResult:
     anova: pd.DataFrame
     balance: pd.DataFrame
     readings: pd.DataFrame
+    rates: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def counts(self) -> pd.DataFrame:
         """Count the printed p-values by kind (rows) and verdict (columns).

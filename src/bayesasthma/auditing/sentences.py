@@ -6,7 +6,14 @@ import numpy as np
 
 from bayesasthma.auditing.candidates import Candidate
 from bayesasthma.auditing.printed_tests import PrintedTest
-from bayesasthma.auditing.subjects import Change, Counts, Crosstab, Groups, PrintedChange
+from bayesasthma.auditing.subjects import (
+    Change,
+    Counts,
+    Crosstab,
+    Groups,
+    PrintedChange,
+    Rates,
+)
 from bayesasthma.auditing.verdicts import (
     IMPOSSIBLE,
     NOT_CHECKABLE,
@@ -86,7 +93,7 @@ def sentence(
             f"{test.text}."
         ),
     }
-    if isinstance(test.subject, Counts | Crosstab):
+    if isinstance(test.subject, Counts | Crosstab | Rates):
         otherwise = f"Of {_data(test)}: {tried}; printed {test.text}."
     else:
         others = ", ".join(
@@ -145,7 +152,7 @@ def _data(test: PrintedTest) -> str:
     if isinstance(subject, Change):
         n = min(subject.before.n, subject.after.n)
         return f"{subject.before} → {subject.after} (n = {n:g})"
-    return "the arms' changes"
+    return f"{subject} of person-time" if isinstance(subject, Rates) else "the arms' changes"
 
 
 def changed(test: PrintedTest) -> str:

@@ -110,7 +110,20 @@ class Crosstab:
     counts: tuple[tuple[float, ...], ...]
 
 
-type Subject = Groups | Change | PrintedChange | Interaction | Counts | Crosstab
+@dataclass(frozen=True)
+class Rates:
+    """Events in person-time in each arm, the control first; a patient may have several."""
+
+    events: tuple[float, ...]
+    time: tuple[Rounded, ...]
+
+    def __str__(self) -> str:
+        """``40 in 29.4 against 22 in 31.0``."""
+        pairs = zip(self.events, self.time, strict=True)
+        return " against ".join(f"{e:g} in {shown(t)}" for e, t in pairs)
+
+
+type Subject = Groups | Change | PrintedChange | Interaction | Counts | Crosstab | Rates
 
 
 class Cells:
@@ -136,6 +149,8 @@ class Cells:
             for row in study.outcomes[columns].itertuples()
             if holds_no_moments(*row[1:])
         }
+        #: Outcomes printed as geometric means, of which the table has logarithms.
+        self.logarithms = set(study.log_outcomes)
         self.visits = [str(v) for v in study.visits.index]
         self.arms = [str(a) for a in study.arms.index]
         self.baseline = study.baseline_visit
@@ -223,3 +238,16 @@ def counts_by_arm(frame: pd.DataFrame, column: str, arms: list[str]) -> Counts |
     if events.isna().any() or n.isna().any():
         return None
     return Counts(tuple(events), tuple(n))
+
+
+def rates_of(study: Study, event: str, visit: str, arms: list[str]) -> Rates | None:
+    """Events and person-time of the given arms; None where an arm has no row."""
+    frame = study.rates
+    if frame.empty:
+        return None
+    rows = frame[(frame["event"] == event) & (frame["visit"] == visit)].set_index("arm")
+    if any(arm not in rows.index for arm in arms):
+        return None
+    rows = rows.loc[arms]
+    times = zip(rows["person_time"], rows["person_time_step"], strict=True)
+    return Rates(tuple(map(float, rows["count"])), tuple(rounded(t, step) for t, step in times))

@@ -22,6 +22,7 @@ from bayesasthma.auditing.subjects import (
     Subject,
     Summary,
     counts_by_arm,
+    rates_of,
     summary,
 )
 
@@ -78,6 +79,8 @@ class Tested:
         The SDs come from printed intervals.
     of_others : bool
         The printed numbers are not those of the patients tested: nothing follows from them.
+    logarithms : bool
+        The numbers are of logarithms: geometric means are printed.
     """
 
     kind: str
@@ -89,6 +92,7 @@ class Tested:
     doubts: tuple[str, ...] = ()
     by_interval: bool = False
     of_others: bool = False
+    logarithms: bool = False
 
 
 def tested(study: Study, cells: Cells, kind: str, outcome: str, arm: str, visit: str) -> Tested:
@@ -108,8 +112,13 @@ def tested(study: Study, cells: Cells, kind: str, outcome: str, arm: str, visit:
     arms = [study.control, arm] if arm and arm != study.control else cells.arms
     if outcome in study.outcomes.index:
         found = _of_outcome(study, cells, kind, outcome, arm, visit, arms)
+        found = replace(found, logarithms=outcome in cells.logarithms)
+    elif not study.rates.empty and outcome in set(study.rates["event"]):
+        found = _of_rates(study, outcome, visit, arms)
     elif outcome in set(study.adverse["reaction"]):
         found = _of_reaction(study, outcome, visit, arms)
+    elif not study.medians.empty and outcome in set(study.medians["outcome"]):
+        return Tested(kind, None, doubts=(NO_MOMENTS,))
     else:
         variable, _, level = outcome.partition(":")
         rows = study.baseline[study.baseline["variable"] == variable]
@@ -122,7 +131,7 @@ def tested(study: Study, cells: Cells, kind: str, outcome: str, arm: str, visit:
 def _of_outcome(
     study: Study, cells: Cells, kind: str, outcome: str, arm: str, visit: str, arms: list[str]
 ) -> Tested:
-    if outcome in cells.without_moments:
+    if outcome in cells.without_moments or _median_printed(study, outcome, arm, visit):
         return Tested(kind, None, doubts=(NO_MOMENTS,))
     at = visit or str(study.visits.index[-1])
     doubts = []
@@ -135,6 +144,27 @@ def _of_outcome(
     if kind == "interaction":
         return _interaction(study, cells, outcome, at, arms, doubts, visit)
     return _between(study, cells, outcome, at, arms, doubts)
+
+
+def _median_printed(study: Study, outcome: str, arm: str, visit: str) -> bool:
+    """Whether a median is printed of the cells that a p is about."""
+    frame = study.medians
+    if frame.empty:
+        return False
+    rows = frame[frame["outcome"] == outcome]
+    rows = rows[rows["visit"] == visit] if visit else rows
+    return bool((rows["arm"].isin([arm, study.control]) if arm else rows["arm"] != "").any())
+
+
+def _of_rates(study: Study, event: str, visit: str, arms: list[str]) -> Tested:
+    """Events in person-time; a p that names no visit is of the only row there is."""
+    visits = set(study.rates.loc[study.rates["event"] == event, "visit"])
+    if visit not in visits and len(visits) == 1:
+        visit = str(next(iter(visits)))
+    subject = rates_of(study, event, visit, arms)
+    also = set(study.adverse["reaction"])
+    doubts = ("patients with the event are counted as well",) if event in also else ()
+    return Tested("adverse", subject, doubts=doubts)
 
 
 def _lopsided(cells: Cells, outcome: str, arms: list[str], visit: str, statistic: str) -> list[str]:
@@ -252,9 +282,9 @@ def _of_characteristic(rows: pd.DataFrame, level: str, arms: list[str]) -> Teste
     names = list(dict.fromkeys(levels))
     if level or len(names) == 1:
         rows = rows[levels == level] if level else rows
-        if any(
-            holds_no_moments(*row) for row in rows.filter(["variable", "level", "note"]).to_numpy()
-        ):
+        texts = rows.filter(["variable", "level", "note"]).to_numpy()
+        medians = "median" in rows and rows["median"].notna().any()
+        if medians or any(holds_no_moments(*row) for row in texts):
             return Tested("baseline", None, doubts=(NO_MOMENTS,))
         found = _counted("baseline", rows, "count", arms)
         return found if found.subject is not None else Tested("baseline", _means(rows, arms))

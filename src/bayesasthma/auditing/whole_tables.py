@@ -100,6 +100,7 @@ def _printed(study: Study, cells: Cells) -> list[tuple[str, str, str, Summary]]:
     return [
         (str(outcome), arm, visit, cell)
         for outcome in study.outcomes.index
+        if outcome not in cells.logarithms  # of which no digit is printed
         for arm in cells.arms
         for visit in cells.visits
         if (cell := cells.get(str(outcome), arm, visit)) is not None and float(cell.mean.step) > 0

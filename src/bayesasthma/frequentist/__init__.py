@@ -36,6 +36,14 @@ from bayesasthma.frequentist.granularity import (
     printed_interval,
 )
 from bayesasthma.frequentist.multiplicity import benjamini_hochberg, holm
+from bayesasthma.frequentist.person_time import (
+    RateRatio,
+    doubled_rate_p,
+    e_test,
+    exact_rate_ratio,
+    rates_chi2,
+    wald_rate_ratio,
+)
 from bayesasthma.frequentist.printed import Range, Rounded, printed_p, rounded, rounded_sd
 from bayesasthma.frequentist.proportions import Interval, newcombe_interval, wilson_interval
 from bayesasthma.frequentist.reachable import (
@@ -75,6 +83,7 @@ __all__ = [
     "ExactP",
     "Interval",
     "Range",
+    "RateRatio",
     "RepeatedMeasures",
     "RepeatedMeasuresAnova",
     "Rounded",
@@ -93,6 +102,9 @@ __all__ = [
     "cross_products",
     "cross_products_range",
     "debit",
+    "doubled_rate_p",
+    "e_test",
+    "exact_rate_ratio",
     "fisher_exact",
     "fisher_freeman_halton",
     "grim",
@@ -111,6 +123,7 @@ __all__ = [
     "pooled_sd",
     "printed_interval",
     "printed_p",
+    "rates_chi2",
     "repeated_measures",
     "repeated_measures_anova",
     "repeated_measures_p_range",
@@ -123,6 +136,7 @@ __all__ = [
     "t_test_from_estimate",
     "two_sample_t",
     "two_sided_p",
+    "wald_rate_ratio",
     "welch_df",
     "welch_p_range",
     "wilson_interval",

@@ -11,7 +11,7 @@ from bayesasthma.inference.fitting import Fit, fit_table, silent
 from bayesasthma.inference.sampling import Progress, SamplerOptions
 from bayesasthma.likelihood.correlation import CorrelationPrior
 from bayesasthma.models.specification import Baseline, Variance, table_spec
-from bayesasthma.study.implied_correlations import with_implied_correlations
+from bayesasthma.study.implied_correlations import passed_over, with_implied_correlations
 from bayesasthma.study.readings import Reading, read_as
 from bayesasthma.study.study import Study
 
@@ -83,11 +83,12 @@ def fit(
     if model == "adverse":
         return fit_adverse(study, prior or "weak", options, folder=where, progress=progress)
     given = study if correlation != PRINTED else with_implied_correlations(study)
+    left = passed_over(study) if correlation == PRINTED else []
     if correlation == PRINTED and given is study:
-        raise UsageError(
-            "no printed difference or stated paired t test gives a correlation; `study check` says "
-            "why, row by row"
-        )
+        why = "".join(f"\n  {text}" for text in left) or " (the bundle has neither)"
+        raise UsageError(f"no printed difference or stated paired t test pins a correlation{why}")
+    for text in left:
+        progress(f"correlation printed: {text}")
     structure = None if correlation == PRINTED else correlation
     spec = table_spec(model, prior, structure, variance, rounding, baseline)
     study = read_as(given, Reading.parse(scale, dispersion))

@@ -53,7 +53,10 @@ GROUPS = {
 
 @dataclass(frozen=True)
 class VerdictGroup:
-    """Printed p-values that share a verdict; ``rows`` hold where, printed, recomputed, why."""
+    """Printed p-values that share a verdict.
+
+    ``rows`` hold where, printed, recomputed, why, and what the verdict presumes.
+    """
 
     title: str
     note: str
@@ -157,7 +160,9 @@ def _test_row(study: Study, row: pd.Series) -> list[str]:
         recomputed = p_value(row["p_recomputed"])
     else:
         recomputed = f"{p_value(row['p_recomputed'])} ({reachable})"
-    return [_place(study, row), str(row["p_printed"]), recomputed, str(row["explanation"])]
+    presumes = "" if pd.isna(row["assumes"]) else str(row["assumes"])
+    why = str(row["explanation"])
+    return [_place(study, row), str(row["p_printed"]), recomputed, why, presumes]
 
 
 def _place(study: Study, row: pd.Series) -> str:

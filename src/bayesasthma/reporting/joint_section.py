@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bayesasthma import plots
+from bayesasthma.plots.effects import scale_name
 from bayesasthma.plots.style import arm_name, outcome_name, visit_name
 from bayesasthma.reporting.captioned_figure import Drawing, draw
 from bayesasthma.reporting.results import ReanalysisResults
@@ -35,6 +36,8 @@ class JointPart:
         Outcome, mean rank and P(largest) at the last visit.
     outcomes : str
         Which outcomes the sets hold, in words.
+    scale : str
+        What benefits are in: ``SDs at baseline``, or of what there is instead.
     """
 
     who: str
@@ -43,6 +46,7 @@ class JointPart:
     sets: list[list[str]]
     ranks: list[list[str]]
     outcomes: str
+    scale: str
 
 
 def joint_section(results: ReanalysisResults) -> list[JointPart]:
@@ -67,6 +71,7 @@ def _part(results: ReanalysisResults, table: pd.DataFrame, arm: str) -> JointPar
         sets=_sets(table, visits),
         ranks=_ranks(study, table, visits[-1]),
         outcomes=_outcomes(study, table),
+        scale=scale_name(study),
     )
 
 

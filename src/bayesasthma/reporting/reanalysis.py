@@ -14,6 +14,7 @@ import pandas as pd
 from bayesasthma._files.output import write_csv, write_text
 from bayesasthma.comparison.posterior_beside_p import COLUMNS as COMPARISON_COLUMNS
 from bayesasthma.comparison.posterior_beside_p import compare
+from bayesasthma.comparison.printed_differences import printed_differences
 from bayesasthma.comparison.scepticism import refitter, scepticism
 from bayesasthma.dispatch import side_by_side
 from bayesasthma.errors import BayesAsthmaError
@@ -75,6 +76,9 @@ def reanalyse(
         return fit_table(study, model, options, folder=folder / "posterior", progress=progress)
 
     models = _table_models(study, progress)
+    if not study.medians.empty:
+        labels = ", ".join(dict.fromkeys(study.medians["label"]))
+        progress(f"{labels}: medians as printed are in no model")
     table_fits: list[Fit] = []
     adverse_fits: list[AdverseFit] = []
     with compiling_ahead(study, _needed_later(models, folder)) as wait:
@@ -278,6 +282,9 @@ def write(results: ReanalysisResults, folder: Path, watch: Stopwatch) -> None:
     write_csv(results.diagnostics, folder / "diagnostics.csv")
     if len(results.joint):
         write_csv(results.joint, folder / "joint.csv")
+    if not results.study.differences.empty:
+        beside = printed_differences(results.study, results.effects)
+        write_csv(beside, folder / "printed_differences.csv")
     if results.audit is not None:
         write_csv(results.audit.tests, folder / "audit.csv")
     results.run["timings"] = {k: round(v, 2) for k, v in watch.seconds.items()}

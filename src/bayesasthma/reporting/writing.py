@@ -33,6 +33,7 @@ from bayesasthma.reporting.methods import (
     fit_descriptions,
     what_is_computed,
 )
+from bayesasthma.reporting.printed_section import printed_section
 from bayesasthma.reporting.prior_section import prior_section
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.tables import (
@@ -125,6 +126,7 @@ def context(results: ReanalysisResults) -> dict[str, Any]:
         "command": command(results),
         "audit": audit_section(results),
         "compared": comparison_section(results),
+        "printed": printed_section(results),
         "joint": joint_section(results),
         "run": results.run,
     }

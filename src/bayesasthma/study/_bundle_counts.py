@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from bayesasthma.study._bundle_medians import MEDIAN_VALUES
 from bayesasthma.study._printed_cells import parse_count, parse_value
 from bayesasthma.study._printed_numbers import foreign_digits
 from bayesasthma.study._sheets import Number, Row
 
 #: What `value_is` can say of a cell of Table 1.
-BASELINE_VALUES = ("sd", "count")
+BASELINE_VALUES = ("sd", "count", *MEDIAN_VALUES)
 _COUNT = "a count such as 10, 10/18, 10 (55.6) or 10/18 (55.6%)"
 
 

@@ -46,6 +46,7 @@ METHOD_KEYS = (
     "between",
     "within",
     "categorical",
+    "rates",
     "longitudinal",
     "multiplicity",
     "alpha",

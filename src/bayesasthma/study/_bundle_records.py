@@ -10,6 +10,12 @@ from typing import Any
 import pandas as pd
 
 from bayesasthma.study._bundle_counts import read_count, spread_value
+from bayesasthma.study._bundle_medians import (
+    MEDIAN_COLUMNS,
+    MEDIAN_TYPES,
+    printed_median,
+    says_median,
+)
 from bayesasthma.study._bundle_outcomes import DIRECTIONS
 from bayesasthma.study._printed_numbers import foreign_digits
 from bayesasthma.study._sheets import Number, Row, Sheet, parse_p, step_of, suggest, value_of
@@ -40,7 +46,10 @@ def _types(texts: str, floats: str = "", ints: str = "", bools: str = "") -> dic
 
 
 TESTS = _types("table kind outcome arm visit test p p_operator", "p_value", "decimals", "starred")
-BASELINE = _types("variable level arm", "mean sd count percent n mean_step sd_step percent_step")
+BASELINE = (
+    _types("variable level arm", "mean sd count percent n mean_step sd_step percent_step")
+    | MEDIAN_TYPES
+)
 ADVERSE = _types("visit reaction severity arm", "percent percent_step", "events n direction")
 CLAIMS = _types("where refers_to value outcome arm visit statistic quote")
 EXTERNAL = _types("outcome reaction scale citation", "estimate se ci_low ci_high")
@@ -55,8 +64,9 @@ class Ids:
     outcomes, arms, visits : list of str
     sizes : mapping of str to float
         Patients per arm; NaN if not known.
-    reactions, variables : list of str
-        Of ``adverse.csv`` and ``baseline.csv``; a level of a variable is ``variable:level``.
+    reactions, variables, events : list of str
+        Of ``adverse.csv``, ``baseline.csv`` and ``rates.csv``; a level of a variable is
+        ``variable:level``.
     """
 
     outcomes: list[str]
@@ -65,6 +75,7 @@ class Ids:
     sizes: Mapping[str, float]
     reactions: list[str] = field(default_factory=list)
     variables: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
 
     def size(self, arm: str | None) -> float:
         """Patients of an arm, infinity if not known."""
@@ -78,10 +89,10 @@ class Ids:
         id is allowed, and one close to an id is if the row has a ``note``.
         """
         subject = row.text("outcome")
-        known = [*self.outcomes, *self.reactions, *self.variables]
+        known = [*self.outcomes, *self.reactions, *self.variables, *self.events]
         hint = suggest(subject, known)
         if subject and subject not in known and hint and not row.text("note"):
-            what = "an outcome, reaction, baseline variable or variable:level"
+            what = "an outcome, reaction, event of rates.csv, baseline variable or variable:level"
             row.bad("outcome", f"{what}{hint}, or a note on why another")
 
 
@@ -157,11 +168,13 @@ def read_baseline(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
     for row in sheet or ():
         row.required("variable")
         arm = row.choice("arm", ids.arms)
-        row = spread_value(row)  # noqa: PLW2901
+        median = says_median(row)
+        middle = printed_median(row) or {} if median else {}
+        row = row if median else spread_value(row)  # noqa: PLW2901
         mean, sd = row.number("mean"), row.number("sd", low=0)
         count, size, percent = read_count(row, "count", ids.size(arm))
-        if not any(row.text(name) for name in ("mean", "count", "percent", "value")):
-            row.bad("", "a mean, a count or a percentage")
+        if not any(row.text(name) for name in ("mean", "count", "percent", "value", "median")):
+            row.bad("", "a mean, a median, a count or a percentage")
         elif row.text("sd") and not row.text("mean"):
             row.bad("mean", "the mean that this SD belongs to")
         _once(row, ("variable", "level", "arm"), seen)
@@ -170,6 +183,8 @@ def read_baseline(sheet: Sheet | None, ids: Ids) -> pd.DataFrame:
             | {"mean": value_of(mean), "sd": value_of(sd)}
             | {"count": value_of(count), "percent": value_of(percent), "n": size}
             | {"mean_step": step_of(mean), "sd_step": step_of(sd), "percent_step": step_of(percent)}
+            | {name: value_of(middle.get(name)) for name in MEDIAN_COLUMNS}
+            | {f"{name}_step": step_of(middle.get(name)) for name in MEDIAN_COLUMNS}
         )
     return frame(records, BASELINE)
 

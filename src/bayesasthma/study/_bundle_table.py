@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from contextlib import suppress
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesasthma.study._bundle_medians import MEDIAN, MEDIANS, median_records, says_median
 from bayesasthma.study._bundle_moments import GEOMETRIC, PrintedRow, mean_and_sd, printed_row
 from bayesasthma.study._bundle_records import frame
 from bayesasthma.study._sheets import Row, Sheet, step_of, value_of
@@ -19,15 +18,6 @@ STATISTICS = ("level", "change")
 FIELDS = ("mean", "sd", "n", "mean_step", "sd_step")
 #: What a patient's missing value may be written as, in any case.
 MISSING = ("", "NA", "NAN")
-CORRELATIONS = {
-    "outcome": "str",
-    "arm": "str",
-    "visit_1": "str",
-    "visit_2": "str",
-    "correlation": "float64",
-    "note": "str",
-    "source": "str",
-}
 
 
 def empty_table(outcomes: pd.DataFrame, arms: pd.DataFrame, visits: pd.DataFrame) -> xr.Dataset:
@@ -59,7 +49,7 @@ def summary_table(
     visits: pd.DataFrame,
     baseline_visit: str | None,
     value_is: str = "sd",
-) -> tuple[xr.Dataset, pd.DataFrame, dict[tuple[str, str, str], int]]:
+) -> tuple[xr.Dataset, pd.DataFrame, dict[tuple[str, str, str], int], pd.DataFrame]:
     """Means, SDs, sizes and rounding steps of ``summaries.csv``; problems go to the collector.
 
     How an SD follows from what is printed: :func:`bayesasthma.study._bundle_moments.mean_and_sd`.
@@ -72,39 +62,37 @@ def summary_table(
         The rows as printed, see `SUMMARIES`.
     dict of (str, str, str) to int
         Outcome, arm and visit whose correlation with baseline an SD of change gives, with its line.
+    DataFrame
+        Medians as printed, which are in none of these, see `MEDIANS`.
     """
     table = empty_table(outcomes, arms, visits)
     lines: dict[tuple[str, str, str, str], Row] = {}
     records: list[dict[str, Any]] = []
-    if not {"mean", "value"} & set(sheet.columns):
+    middles: list[dict[str, Any]] = []
+    if not {"mean", "value", "median"} & set(sheet.columns):
         sheet.collector.add(sheet.file, 1, "mean", "", "this column (or value) in the header")
-        return table, frame([], SUMMARIES), {}
+        return table, frame([], SUMMARIES), {}, frame([], MEDIANS)
     sizes = {str(arm): float(n) for arm, n in arms["n"].items()}
     for row in sheet:
         outcome = row.choice("outcome", list(outcomes.index))
         arm = row.choice("arm", list(arms.index))
         visit = row.choice("visit", list(visits.index))
-        statistic = row.choice("statistic", (*STATISTICS, GEOMETRIC), blank=True)
+        statistic = row.choice("statistic", (*STATISTICS, GEOMETRIC, MEDIAN), blank=True)
         n = row.number("n", low=2, whole=True)
         size = n.value if n is not None else sizes.get(arm or "", float("nan"))
+        if statistic in ("", MEDIAN) and says_median(row):
+            middles += _medians(row, (outcome, arm, visit), size, lines)
+            continue
         printed = printed_row(row, value_is, geometric=statistic == GEOMETRIC)
         if outcome is None or arm is None or visit is None or statistic is None:
             continue
         kind = "change" if statistic == "change" else "level"
-        if kind == "change" and baseline_visit is None:
-            row.bad("statistic", "level, since no visit is the baseline")
-        elif kind == "change" and visit == baseline_visit:
-            row.bad("visit", "a visit after the baseline, for a change from baseline")
+        _check_visit(row, kind, visit, baseline_visit)
         key = (outcome, arm, visit, kind)
-        if key in lines:
-            row.bad("outcome", f"each cell once; row {lines[key].line} has it too")
+        if not _once(row, key, lines):
             continue
-        lines[key] = row
-        mean = printed.mean if printed else None
-        ends = _missed_range(mean.value, outcomes, outcome) if mean and kind == "level" else ""
-        if ends and not row.text("note"):
-            expected = f"a mean in the instrument's range, {ends}, or a note that it is printed so"
-            row.bad("value" if row.text("value") else "mean", expected)
+        if kind == "level":
+            _check_range(row, printed, outcomes, outcome)
         moments = mean_and_sd(printed, size) if printed else None
         if printed is None or moments is None:
             continue
@@ -116,7 +104,26 @@ def summary_table(
             where | {"statistic": statistic or "level"} | _as_printed(row, printed, size)
         )
     _check_geometric(lines)
-    return table, frame(records, SUMMARIES), _pins(table, lines, baseline_visit)
+    pins = _pins(table, lines, baseline_visit)
+    return table, frame(records, SUMMARIES), pins, frame(middles, MEDIANS)
+
+
+def _medians(
+    row: Row, place: tuple[str | None, ...], size: float, lines: dict[Any, Row]
+) -> list[dict[str, Any]]:
+    """The record of a median's row, unless an id or number of it is wrong."""
+    ids = [name for name in place if name is not None]
+    if len(ids) < len(place) or not _once(row, (ids[0], ids[1], ids[2], MEDIAN), lines):
+        return []
+    return median_records(row, tuple(ids), size)
+
+
+def _once(row: Row, key: tuple[str, str, str, str], lines: dict[Any, Row]) -> bool:
+    """Keep the row of a cell; False, and noted, if there is one already."""
+    first = lines.setdefault(key, row)
+    if first is not row:
+        row.bad("outcome", f"each cell once; row {first.line} has it too")
+    return first is row
 
 
 def _as_printed(row: Row, printed: PrintedRow, size: float) -> dict[str, Any]:
@@ -132,9 +139,28 @@ def _as_printed(row: Row, printed: PrintedRow, size: float) -> dict[str, Any]:
 def _check_geometric(lines: dict[tuple[str, str, str, str], Row]) -> None:
     """An outcome is of geometric means in all its rows or in none: its table is of logarithms."""
     own = {outcome for (outcome, *_), row in lines.items() if row.text("statistic") == GEOMETRIC}
-    for (outcome, *_), row in lines.items():
-        if outcome in own and row.text("statistic") != GEOMETRIC:
+    for (outcome, _, _, kind), row in lines.items():
+        if outcome in own and kind != MEDIAN and row.text("statistic") != GEOMETRIC:
             row.bad("statistic", f"{GEOMETRIC}, as in the other rows of {outcome}")
+
+
+def _check_visit(row: Row, kind: str, visit: str, baseline: str | None) -> None:
+    """Note a change that has no baseline to be from."""
+    if kind == "change" and baseline is None:
+        row.bad("statistic", "level, since no visit is the baseline")
+    elif kind == "change" and visit == baseline:
+        row.bad("visit", "a visit after the baseline, for a change from baseline")
+
+
+def _check_range(
+    row: Row, printed: PrintedRow | None, outcomes: pd.DataFrame, outcome: str
+) -> None:
+    """Note a mean outside the instrument's range, unless the row has a note on it."""
+    mean = printed.mean if printed else None
+    ends = _missed_range(mean.value, outcomes, outcome) if mean else ""
+    if ends and not row.text("note"):
+        expected = f"a mean in the instrument's range, {ends}, or a note that it is printed so"
+        row.bad("value" if row.text("value") else "mean", expected)
 
 
 def _missed_range(value: float, outcomes: pd.DataFrame, outcome: str) -> str:
@@ -166,98 +192,6 @@ def _pins(
         if abs(first - last) < change < first + last:
             pinned[(outcome, arm, visit)] = row.line
     return pinned
-
-
-def read_correlations(
-    sheet: Sheet | None,
-    outcomes: list[str],
-    arms: list[str],
-    visits: list[str],
-    table: xr.Dataset | None,
-    baseline: str | None,
-    pinned: dict[tuple[str, str, str], int],
-) -> pd.DataFrame:
-    """Published within-patient correlations, one row each; problems go to the collector.
-
-    Parameters
-    ----------
-    sheet : Sheet or None
-    outcomes, arms, visits : list of str
-    table : Dataset or None
-        With the SDs of change, whose correlations have to go together with the published ones.
-    baseline : str or None
-    pinned : dict
-        Of `summary_table`.
-    """
-    records = []
-    seen: dict[tuple[str, str, frozenset[str]], Row] = {}
-    for row in sheet or ():
-        outcome, arm = row.choice("outcome", outcomes), row.choice("arm", arms)
-        first, second = row.choice("visit_1", visits), row.choice("visit_2", visits)
-        row.required("correlation")
-        value = row.number("correlation", low=-1, high=1)
-        if value is not None and abs(value.value) == 1:
-            row.bad("correlation", "a correlation strictly between -1 and 1")
-            value = None
-        if outcome is None or arm is None or first is None or second is None:
-            continue
-        if first == second:
-            row.bad("visit_2", "another visit than visit_1")
-            continue
-        key = (outcome, arm, frozenset((first, second)))
-        if key in seen:
-            row.bad("outcome", f"each pair of visits once; row {seen[key].line} has it too")
-            continue
-        seen[key] = row
-        other = second if first == baseline else first
-        if baseline in key[2] and (line := pinned.get((outcome, arm, other))) is not None:
-            row.bad(
-                "correlation",
-                f"no row for this pair: the SD of change in summaries.csv, row {line} gives it",
-            )
-        if value is not None:
-            names = ("outcome", "arm", "visit_1", "visit_2", "note", "source")
-            texts = {name: row.text(name) for name in names}
-            records.append(texts | {"correlation": value.value})
-    correlations = frame(records, CORRELATIONS)
-    _check_possible(correlations, visits, table, baseline, pinned, seen)
-    return correlations
-
-
-def _check_possible(
-    correlations: pd.DataFrame,
-    visits: list[str],
-    table: xr.Dataset | None,
-    baseline: str | None,
-    pinned: dict[tuple[str, str, str], int],
-    rows: dict[tuple[str, str, frozenset[str]], Row],
-) -> None:
-    """Correlations of the same patients must form a positive definite matrix."""
-    known: defaultdict[tuple[str, str], dict[frozenset[str], float]] = defaultdict(dict)
-    for outcome, arm, visit in pinned if table is not None and baseline is not None else ():
-        assert table is not None
-        assert baseline is not None
-        sds = table["sd"].sel(outcome=outcome, arm=arm)
-        first, last = (float(sds.sel(visit=v, statistic="level")) for v in (baseline, visit))
-        change = float(sds.sel(visit=visit, statistic="change"))
-        pair = frozenset((baseline, visit))
-        known[outcome, arm][pair] = (first**2 + last**2 - change**2) / (2 * first * last)
-    for record in correlations.to_dict("records"):
-        pair = frozenset((record["visit_1"], record["visit_2"]))
-        known[record["outcome"], record["arm"]][pair] = record["correlation"]
-    for (outcome, arm), pairs in known.items():
-        for names in [*combinations(visits, 3), *([tuple(visits)] if len(visits) > 3 else [])]:
-            inside = [frozenset(pair) for pair in combinations(names, 2)]
-            if any(pair not in pairs for pair in inside):
-                continue
-            matrix = np.eye(len(names))
-            upper = np.triu_indices(len(names), 1)
-            matrix[upper] = matrix.T[upper] = [pairs[pair] for pair in inside]
-            lines = [rows[outcome, arm, pair] for pair in inside if (outcome, arm, pair) in rows]
-            if np.linalg.eigvalsh(matrix)[0] <= 0 and lines:
-                expected = f"correlations of {', '.join(names)} that are possible together"
-                lines[-1].bad("correlation", f"{expected} (a positive definite matrix)")
-                break
 
 
 def read_patients(

@@ -11,10 +11,13 @@ import pandas as pd
 import xarray as xr
 
 from bayesasthma.errors import StudyError, UsageError
+from bayesasthma.study._bundle_correlations import read_correlations
 from bayesasthma.study._bundle_differences import read_differences
 from bayesasthma.study._bundle_header import Header, read_header
+from bayesasthma.study._bundle_medians import MEDIAN_COLUMNS, MEDIANS
 from bayesasthma.study._bundle_moments import GEOMETRIC, on_log_scale
 from bayesasthma.study._bundle_outcomes import no_outcomes, read_outcomes
+from bayesasthma.study._bundle_rates import read_rates
 from bayesasthma.study._bundle_records import (
     Ids,
     frame,
@@ -30,7 +33,6 @@ from bayesasthma.study._bundle_table import (
     SUMMARIES,
     empty_table,
     patient_table,
-    read_correlations,
     read_patients,
     summary_table,
 )
@@ -48,6 +50,7 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             *("mean", "value", "value_is", "statistic", "n"),
             *("sd", "se", "cv", "ci_low", "ci_high", "ci_prob"),
+            *MEDIAN_COLUMNS,
         ),
     ),
     "differences.csv": (
@@ -58,11 +61,18 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "tests.csv": (("table", "kind", "outcome", "p"), ("arm", "visit", "test")),
     "baseline.csv": (
         ("variable", "arm"),
-        ("level", "value", "value_is", "mean", "sd", "count", "percent", "n"),
+        (
+            *("level", "value", "value_is", "mean", "sd", *MEDIAN_COLUMNS),
+            *("count", "percent", "n"),
+        ),
     ),
     "adverse.csv": (
         ("visit", "reaction", "arm", "events"),
         ("severity", "n", "percent", "direction"),
+    ),
+    "rates.csv": (
+        ("event", "arm", "count", "person_time"),
+        ("visit", "rate", "per", "ratio", "ci_low", "ci_high", "ci_prob", "method"),
     ),
     "claims.csv": (
         ("where", "refers_to", "value"),
@@ -150,17 +160,18 @@ def _read(path: Path, collector: Collector, checksums: dict[str, str]) -> Study 
     ids = Ids(list(outcomes.index), list(arms.index), list(visits.index), sizes)
     baseline = read_baseline(sheets["baseline.csv"], ids)
     reactions, variables = subjects(ids.outcomes, baseline, sheets["adverse.csv"])
-    ids = Ids(ids.outcomes, ids.arms, ids.visits, ids.sizes, reactions, variables)
+    events = [row.text("event") for row in sheets["rates.csv"] or ()]
+    ids = Ids(ids.outcomes, ids.arms, ids.visits, ids.sizes, reactions, variables, events)
     _check_methods(header, ids, collector)
     if header.covariates and sheets["patients.csv"] is None:
         found = ", ".join(header.covariates)
         collector.add("study.toml", None, "covariates", found, "patients.csv, which has them")
     patients = None
     table: xr.Dataset | None = None
-    summaries = frame([], SUMMARIES)
+    summaries, medians = frame([], SUMMARIES), frame([], MEDIANS)
     pinned: dict[tuple[str, str, str], int] = {}
     if (sheet := sheets["summaries.csv"]) is not None:
-        table, summaries, pinned = summary_table(
+        table, summaries, pinned, medians = summary_table(
             sheet, outcomes, arms, visits, base, header.value_is or "sd"
         )
     if (sheet := sheets["patients.csv"]) is not None:
@@ -172,6 +183,7 @@ def _read(path: Path, collector: Collector, checksums: dict[str, str]) -> Study 
     )
     tests = read_tests(sheets["tests.csv"], ids, header.alpha)
     differences = read_differences(sheets["differences.csv"], ids, next(iter(ids.arms), ""), base)
+    rates = read_rates(sheets["rates.csv"], ids, next(iter(ids.arms), ""))
     adverse = read_adverse(sheets["adverse.csv"], ids)
     claims = read_claims(sheets["claims.csv"], ids)
     external = read_external(sheets["external.csv"], ids)
@@ -181,6 +193,8 @@ def _read(path: Path, collector: Collector, checksums: dict[str, str]) -> Study 
         return None
     if (sheet := sheets["outcomes.csv"]) is not None and not outcomes.empty:
         _require_data(table, sheet, sheets["summaries.csv"])
+    events = sheets["adverse.csv"] is not None
+    outcomes, table, medians = _without_medians(outcomes, table, medians, events, collector)
     geometric = summaries.loc[summaries["statistic"] == GEOMETRIC, "outcome"]
     if len(geometric):
         outcomes = on_log_scale(outcomes, list(geometric.unique()))
@@ -209,6 +223,8 @@ def _read(path: Path, collector: Collector, checksums: dict[str, str]) -> Study 
         covariates=header.covariates,
         summaries=summaries,
         differences=differences,
+        medians=medians,
+        rates=rates,
     )
 
 
@@ -287,3 +303,29 @@ def _require_data(table: xr.Dataset, sheet: Sheet, summaries: Sheet | None) -> N
         outcome = row.text("outcome")
         if outcome and outcome not in named and not printed.sel(outcome=outcome):
             row.bad("outcome", "data for this outcome")
+
+
+def _without_medians(
+    outcomes: pd.DataFrame,
+    table: xr.Dataset,
+    medians: pd.DataFrame,
+    events: bool,
+    collector: Collector,
+) -> tuple[pd.DataFrame, xr.Dataset, pd.DataFrame]:
+    """Outcomes of which medians are all that is printed are in no table; medians keep labels.
+
+    Without any mean and without ``events`` there is nothing to model, which is noted.
+    """
+    medians = medians.assign(
+        label=medians["outcome"].map(outcomes["label"]).astype("str"),
+        unit=medians["outcome"].map(outcomes["unit"]).astype("str"),
+    )
+    printed = (table["mean"].count(("arm", "visit", "statistic")) > 0).to_series()
+    alone = [name for name in dict.fromkeys(medians["outcome"]) if not printed[name]]
+    if not alone:
+        return outcomes, table, medians
+    kept = [name for name in outcomes.index if name not in alone]
+    if not kept and not events:
+        expected = "a mean of at least one outcome, or events: medians alone leave nothing to model"
+        collector.add("summaries.csv", None, "", "", expected)
+    return outcomes.loc[kept], table.sel(outcome=kept), medians

@@ -75,8 +75,26 @@ def _unusable(study: Study, row: dict[Any, Any]) -> str:
         return "the SD of change gives it"
     low, high = float(row["low"]), float(row["high"])
     if high - low > WIDEST:
-        return f"the range is wider than {WIDEST:g}"
+        return (
+            f"the range is wider than {WIDEST:g}: one number out of it would claim more than is "
+            "printed, so that the prior stands"
+        )
     return "" if -1 < float(row["correlation"]) < 1 else "no correlation strictly inside -1, 1"
+
+
+def passed_over(study: Study) -> list[str]:
+    """One sentence for every printed number whose implied correlations are not used, and why."""
+    rows = implied_correlations(study)
+    found: dict[tuple[str, int], str] = {}
+    for row in rows[~rows["used"].astype(bool)].to_dict("records"):
+        key = (str(row["implied_by"]), int(row["line"]))
+        place = ", ".join(str(row[name]) for name in ("outcome", "arm", "visit_2"))
+        if math.isnan(float(row["low"])):
+            said = f"gives no correlation: {row['reason']}"
+        else:
+            said = f"allows {row['low']:.2f} to {row['high']:.2f}, not used: {row['reason']}"
+        found.setdefault(key, f"the {row['implied_by']} of {place} {said}")
+    return list(found.values())
 
 
 def _cells(study: Study, outcome: str, arm: str, visit: str) -> ArmCells | None:

@@ -60,6 +60,14 @@ class Study:
         Printed differences, treated minus control: ``outcome, arm, visit, adjusted_for``
         ("baseline", "none" or other words), ``method, estimate, se, ci_low, ci_high, ci_prob``,
         their steps, ``line``, ``note``, ``source``.
+    medians : DataFrame
+        Printed medians, which no model uses: ``outcome, arm, visit, n, median, q1, q3, least,
+        greatest, iqr``, their steps, ``label``, ``unit``, ``line``, ``note``, ``source``. An
+        outcome of which medians are all that is printed is not among ``outcomes``.
+    rates : DataFrame
+        Events in person-time: ``event, arm, visit, count, person_time, rate, per, ratio, ci_low,
+        ci_high, ci_prob, method``, their steps, ``line``, ``note``, ``source``; ``ratio`` is that
+        arm's rate over the control's.
     checksums : dict
         SHA-256 of every file read.
     """
@@ -88,6 +96,8 @@ class Study:
     reading: str = ""
     summaries: pd.DataFrame = field(default_factory=pd.DataFrame)
     differences: pd.DataFrame = field(default_factory=pd.DataFrame)
+    medians: pd.DataFrame = field(default_factory=pd.DataFrame)
+    rates: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
         """Keep own copies, so that nobody else holds what the study holds."""

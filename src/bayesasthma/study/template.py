@@ -110,6 +110,7 @@ ROWS: dict[str, list[dict[str, str]]] = {
     ],
     "differences.csv": [],
     "correlations.csv": [],
+    "rates.csv": [],
     "claims.csv": [],
     "external.csv": [],
 }
@@ -136,9 +137,9 @@ what is still an example or to be filled in. `study.toml`, `outcomes.csv` and `s
 WHAT = {
     "outcomes.csv": "outcome; `direction` is higher, lower or none (which way is better)",
     "summaries.csv": (
-        "outcome, arm and visit; `statistic` is level, change (from baseline) or geometric_mean; "
-        "`value` as printed (`16.8 ± 4.3`, `16.8 (15.1 to 18.5)`), or mean with one of sd, se and "
-        "an interval (`ci_low`, `ci_high`; `ci_prob` if not 0.95)"
+        "outcome, arm and visit; `statistic` is level, change (from baseline), geometric_mean or "
+        "median; `value` as printed (`16.8 ± 4.3`, `16.8 (15.1 to 18.5)`), or mean with one of "
+        "sd, se and an interval (`ci_low`, `ci_high`; `ci_prob` if not 0.95)"
     ),
     "differences.csv": (
         "printed difference between a treated arm and the control; `adjusted_for` is baseline (an "
@@ -152,6 +153,10 @@ WHAT = {
     "baseline.csv": "row of Table 1 and arm; `value` as printed (`45.3 ± 8.4`, `10/18 (55.6%)`)",
     "adverse.csv": (
         "visit, reaction and arm: patients with the reaction, as printed (`4`, `4/20 (20.0%)`)"
+    ),
+    "rates.csv": (
+        "event and arm, with the number of events and the person-time; `rate` is per `per` (1 if "
+        "blank) of that time, `ratio` the arm's rate over the control's"
     ),
     "claims.csv": "statement about a result in the text",
     "external.csv": "piece of evidence from elsewhere, on an outcome or a reaction",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bayesasthma.errors import StudyError, UsageError
+from bayesasthma.study._bundle_medians import MEDIAN_VALUES
 from bayesasthma.study._bundle_outcomes import DIRECTION_WORDS
 from bayesasthma.study._draft import Arm, Draft, csv_of, header_of, name_arms, slug
 from bayesasthma.study._printed_cells import parse_value
@@ -50,6 +51,11 @@ class Line:
     number: int
     cells: list[str]
     place: Callable[[int], str]
+
+
+#: Labels of rows whose numbers are medians, such as "FeNO, median (IQR)", and of those with a range.
+_MEDIAN = re.compile(r"\bmedian\b", re.IGNORECASE)
+_RANGE = re.compile(r"(?<!interquartile )\brange\b", re.IGNORECASE)
 
 
 def bundle_from_table(
@@ -114,6 +120,9 @@ def bundle_from_table(
     if collector.problems:
         raise StudyError(path.name, collector.problems)
     name_arms(draft, control)
+    if all(not row["value_is"] for row in draft.summaries):
+        for row in draft.summaries:
+            del row["value_is"]
     texts = {
         "study.toml": header_of(draft, decimal, value_is, randomised),
         "outcomes.csv": csv_of(list(draft.outcomes.values())),
@@ -276,21 +285,23 @@ def _cells(
         value = _SIZE.sub("", text).strip() if size else text
         if value.lower() in NOTHING:
             continue
-        if parse_value(value, decimal) is None:
+        if (cell := parse_value(value, decimal)) is None:
             digits = foreign_digits(value)
             expected = "a mean with its SD, SE or interval, such as 16.8 ± 4.3" + (
                 f", in the digits 0 to 9, not {digits!r}" if digits else _hint(value, decimal)
             )
             draft.collector.add(draft.file, line.number, arm.label, text, expected)
             continue
+        median = cell.stated in MEDIAN_VALUES or bool(_MEDIAN.search(_named(draft, outcome)))
         draft.summaries.append(
             {
                 "outcome": outcome,
                 "arm": arm.label,
                 "visit": visit,
-                "statistic": "change" if change else "level",
+                "statistic": "median" if median else "change" if change else "level",
                 "n": size["n"] if size else "",
                 "value": value,
+                "value_is": _beside_median(draft, outcome, cell.stated) if median else "",
                 "note": _at(line, draft.columns["note"]) if "note" in draft.columns else "",
                 "source": line.place(arm.column),
             }
@@ -314,6 +325,15 @@ def _cells(
             "source": line.place(draft.columns["p"]),
         }
     )
+
+
+def _named(draft: Draft, outcome: str) -> str:
+    return draft.outcomes[outcome]["label"]
+
+
+def _beside_median(draft: Draft, outcome: str, stated: str) -> str:
+    """What stands beside a median, by the cell or by the outcome's label: quartiles, if neither."""
+    return stated or ("range" if _RANGE.search(_named(draft, outcome)) else "iqr")
 
 
 def _hint(text: str, decimal: str | None) -> str:
