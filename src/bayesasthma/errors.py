@@ -18,6 +18,24 @@ class GateError(BayesAsthmaError):
     """A number was asked for whose fit fails the diagnostics gate."""
 
 
+#: Most characters of what was found and of what was expected that a message shows.
+FOUND, EXPECTED = 100, 500
+
+
+def visible(text: str) -> str:
+    """A text in which control characters, but for line ends, stand as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() or sign == "\n" else ascii(sign)[1:-1] for sign in text
+    )
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many characters, and a word on how many there were."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing wrong in a bundle.
@@ -48,8 +66,14 @@ class Problem:
             place += f", row {self.row}"
         if self.column:
             place += f", column {self.column}"
-        found = f": found {self.value!r}" if self.value else ":"
-        return f"{place}{found}{', ' if self.value else ' '}expected {self.expected}"
+        if not self.value:
+            found = ": "
+        elif len(self.value) > FOUND:
+            found = f": found {self.value[:FOUND]!r}… ({len(self.value)} characters), "
+        else:
+            found = f": found {self.value!r}, "
+        expected = shortened(self.expected, EXPECTED)
+        return visible(f"{shortened(place, EXPECTED)}{found}expected {expected}").replace("\n", " ")
 
 
 class StudyError(BayesAsthmaError):

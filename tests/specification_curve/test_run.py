@@ -109,6 +109,20 @@ def test_a_killed_run_resumes_where_it_was(
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_a_finished_fit_with_another_number_in_it_is_not_used(
+    study: ba.Study, pretend: Pretend, tmp_path: Path
+) -> None:
+    go(study, tmp_path)
+    for i, path in enumerate(sorted(tmp_path.glob("*.json"))[:3]):
+        text = path.read_text(encoding="utf-8")
+        number = ('"sampled": ', '"fit": 1.0', '"passed": true')[i]
+        assert number in text
+        changed = ('"sampled": 1', '"fit": 1.5', '"passed": false')[i]
+        path.write_text(text.replace(number, changed), encoding="utf-8")
+    assert sum(not item.resumed for item in go(study, tmp_path)) == 3
+    assert all(item.resumed for item in go(study, tmp_path))
+
+
 def test_other_options_are_other_fits(study: ba.Study, pretend: Pretend, tmp_path: Path) -> None:
     go(study, tmp_path)
     assert all(item.resumed for item in go(study, tmp_path))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesasthma._files.sealed import BrokenSealError, read_sealed, write_sealed
 from bayesasthma.calibration.sources import environment
 from bayesasthma.dispatch import Outcome, Task, open_pool, run
 from bayesasthma.errors import BayesAsthmaError
@@ -120,9 +121,9 @@ def _checked(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
 def load(folder: Path, batch: Batch) -> Arrays | None:
     """A batch's arrays if its file is whole and current."""
     try:
-        with np.load(folder / batch.path) as file:
+        with np.load(io.BytesIO(read_sealed(folder / batch.path))) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError):
+    except (OSError, ValueError, KeyError, BrokenSealError):
         return None
     return arrays if str(arrays.pop("fingerprint", "")) == batch.fingerprint else None
 
@@ -135,15 +136,6 @@ def save(folder: Path, batch: Batch, arrays: Arrays) -> None:
     BayesAsthmaError
         If the folder cannot be written.
     """
-    path = folder / batch.path
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part.npz")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(
-            partial, allow_pickle=False, fingerprint=np.array(batch.fingerprint), **arrays
-        )
-        partial.replace(path)
-    except OSError as error:
-        raise BayesAsthmaError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, fingerprint=np.array(batch.fingerprint), **arrays)
+    write_sealed(file.getbuffer(), folder / batch.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from typing import Annotated
@@ -22,6 +23,7 @@ from bayesasthma.commands._options import (
     StudyArg,
     TuneOption,
     check_baseline,
+    folders,
     load,
     results_folder,
     sampler_options,
@@ -33,15 +35,25 @@ from bayesasthma.commands.console import (
     print_audit,
     print_inspect_sr,
 )
+from bayesasthma.commands.ending import (
+    Group,
+    NobodyReadsError,
+    OutputError,
+    drop_output,
+    open_streams,
+    printable,
+    signals,
+)
 from bayesasthma.commands.priors import app as prior_app
 from bayesasthma.commands.quote import quote
 from bayesasthma.commands.sensitivity import sensitivity
 from bayesasthma.commands.studies import app as study_app
 from bayesasthma.errors import BayesAsthmaError, GateError, StudyError, UsageError
 
-BAD_INPUT, INTERRUPTED = 2, 130
+BAD_INPUT, INTERRUPTED, NOBODY_READS = 2, 130, 141
 
 app = typer.Typer(
+    cls=Group,
     name="bayesasthma",
     help="Bayesian re-analysis of published mean ± SD tables of longitudinal trials.",
     no_args_is_help=True,
@@ -286,21 +298,49 @@ def _root(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with 0 (fine), 1 (a gate failed) or 2 (bad input or usage)."""
+    """Run the command line and exit.
+
+    Status 0: fine; 1: a gate failed; 2: bad input or usage, or nothing could be written; 130
+    (Ctrl-C), 143 (SIGTERM), 129 (terminal closed): interrupted; 141: nobody reads the output.
+    """
+    open_streams()
+    with signals() as came:
+        try:
+            status = _run(arguments)
+        except KeyboardInterrupt:
+            status = INTERRUPTED
+    if came:
+        _complain("interrupted; finished fits are kept and a rerun resumes from them")
+        status = 128 + came[0]
+    sys.exit(status)
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
-        app(arguments)
+        with folders():
+            app(arguments)
+    except SystemExit as ending:
+        return ending.code if isinstance(ending.code, int) else BAD_INPUT
+    except (BrokenPipeError, NobodyReadsError):
+        drop_output()
+        return NOBODY_READS
     except StudyError as error:
         if "--json" in (arguments if arguments is not None else sys.argv):
             problems = [vars(problem) for problem in error.problems]
-            print(json.dumps({"valid": False, "problems": problems}, indent=1))
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-    except BayesAsthmaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(GATE_FAILED if isinstance(error, GateError) else BAD_INPUT)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        print("interrupted; finished fits are kept and a rerun resumes from them", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+            with contextlib.suppress(OSError):
+                print(json.dumps({"valid": False, "problems": problems}, indent=1), flush=True)
+        _complain(f"error: {error}")
+    except OutputError as error:
+        drop_output()
+        _complain(f"error: {error}")
+    except (BayesAsthmaError, ValueError, OSError) as error:
+        _complain(f"error: {error}")
+        return GATE_FAILED if isinstance(error, GateError) else BAD_INPUT
+    except MemoryError:
+        _complain("error: not enough memory")
+    return BAD_INPUT
+
+
+def _complain(message: str) -> None:
+    with contextlib.suppress(OSError):
+        print(printable(message), file=sys.stderr, flush=True)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bayesasthma.commands.ending import NobodyReadsError, printable
+from bayesasthma.errors import visible
+
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console as RichConsole
     from rich.table import Table as RichTable
 
     from bayesasthma.auditing import AuditResult
@@ -31,7 +36,8 @@ class Console:
         if self.quiet:
             return
         self.settle()
-        print(f"  {message}", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # nobody reads it: no reason to lose a run
+            print(f"  {printable(message)}", file=sys.stderr, flush=True)
         if "compiling" in message and sys.stderr.isatty():
             self._start_clock()
 
@@ -60,13 +66,14 @@ class Console:
     def data(self, frame: pd.DataFrame, text: str | None = None) -> None:
         """A table: as JSON records, or as text."""
         if self.as_json:
-            print(frame.to_json(orient="records", indent=1, force_ascii=False))
+            plain = "utf" not in (sys.stdout.encoding or "").lower()
+            print(frame.to_json(orient="records", indent=1, force_ascii=plain))
         else:
-            print(text if text is not None else frame.to_string(index=False))
+            print(visible(text if text is not None else frame.to_string(index=False)))
 
     def facts(self, facts: dict[str, Any], text: str) -> None:
         """A few facts: as a JSON object, or as text."""
-        print(json.dumps(facts, indent=1, default=str) if self.as_json else text)
+        print(json.dumps(facts, indent=1, default=str) if self.as_json else visible(text))
 
 
 def effect_text(table: pd.DataFrame, path: Path) -> str:
@@ -92,9 +99,7 @@ WEIGHT_STYLES = {"contradiction": "red", "unusual": "yellow", "note": "dim"}
 
 def print_audit(result: AuditResult, study: Study) -> None:
     """Print verdicts, a line per p-value, reasons where a p is not reproduced, and findings."""
-    from rich.console import Console as RichConsole
-
-    screen = RichConsole(highlight=False)
+    screen = _screen()
     names = _labels(study)
     screen.print(_counts(result))
     screen.print(_verdicts(result, names))
@@ -119,11 +124,9 @@ def print_audit(result: AuditResult, study: Study) -> None:
 
 def print_inspect_sr(result: AuditResult) -> None:
     """Print the form of INSPECT-SR: what the numbers say, the rest left to the reader."""
-    from rich.console import Console as RichConsole
-
     from bayesasthma.auditing import inspect_form
 
-    screen = RichConsole(highlight=False)
+    screen = _screen()
     screen.print("[bold]INSPECT-SR[/bold] (Wilkinson et al. 2025): what the printed numbers say")
     for answer in inspect_form(result):
         lead = f"\n[bold]{answer.check}[/bold] {_plain(answer.about)}: "
@@ -131,6 +134,18 @@ def print_inspect_sr(result: AuditResult) -> None:
         for line in answer.details:
             screen.print(f"    • {_plain(line)}")
     screen.print("\nWhether a finding is a concern is the reader's judgement.")
+
+
+def _screen() -> RichConsole:
+    from rich.console import Console as RichConsole
+
+    class Screen(RichConsole):
+        """Standard output, whose end is the command's to handle: rich would exit with 1."""
+
+        def on_broken_pipe(self) -> None:
+            raise NobodyReadsError
+
+    return Screen(highlight=False)
 
 
 def _counts(result: AuditResult) -> RichTable:
@@ -186,4 +201,4 @@ def _plain(text: object) -> str:
     """Text in which square brackets are no markup."""
     from rich.markup import escape
 
-    return escape(str(text))
+    return escape(visible(str(text)))

@@ -98,6 +98,7 @@ def quote(
     if outcome is None and any(asked[name] is not None for name in ("threshold", "margin")):
         # one size does not suit both a mean and a risk
         events = [] if outcomes else events
+    _check_asked(bundle, outcomes, events, asked)
     tables = []
     if outcomes:
         from bayesasthma.models.specification import table_spec
@@ -188,3 +189,21 @@ def _size(name: str, value: str | None) -> float | str | None:
         return float(value)
     except ValueError as error:
         raise UsageError(f"--{name} {value!r}: a number, or 'mcid'") from error
+
+
+def _check_asked(
+    bundle: Study, outcomes: list[str], events: list[str], asked: dict[str, Any]
+) -> None:
+    """Refuse what no fit could answer, before there is one."""
+    from bayesasthma.comparison.event_quotes import ESTIMANDS as OF_EVENTS
+    from bayesasthma.comparison.quotes import size
+    from bayesasthma.results.effect_table import DESCRIPTIONS
+
+    for name in ("threshold", "margin"):
+        size(f"--{name}", asked[name])
+    visit, estimand = asked["visit"], asked["estimand"]
+    if visit is not None and visit not in bundle.visits.index:
+        raise UsageError(f"no visit {visit!r}; there are {', '.join(bundle.visits.index)}")
+    known = [*(DESCRIPTIONS if outcomes else ()), *(OF_EVENTS if events else ())]
+    if estimand is not None and estimand not in known:
+        raise UsageError(f"no estimand {estimand!r}; there are {', '.join(dict.fromkeys(known))}")

@@ -38,6 +38,7 @@ def sensitivity(
     quiet: QuietOption = False,
 ) -> None:
     """The specification curve: every defensible choice, fitted; a rerun resumes."""
+    from bayesasthma.dispatch import check_scheduler
     from bayesasthma.inference.fitting import fit_table
     from bayesasthma.specification_curve import curve_options, range_text
     from bayesasthma.specification_curve import sensitivity as run
@@ -45,6 +46,8 @@ def sensitivity(
     console = Console(quiet, as_json)
     bundle = load(study)
     folder = results_folder(out, bundle)
+    if scheduler is not None:
+        check_scheduler(scheduler)  # before the fit below, which takes longer than an answer
     curve = run(
         bundle,
         grid,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from bayesasthma.dispatch.cluster import DaskCluster
+from bayesasthma.dispatch.cluster import DaskCluster, check_scheduler
 from bayesasthma.dispatch.local import InProcess, Processes, available_cores
 from bayesasthma.dispatch.side_by_side import side_by_side
 from bayesasthma.dispatch.tasks import (
@@ -38,6 +38,7 @@ __all__ = [
     "TaskFunction",
     "Worker",
     "available_cores",
+    "check_scheduler",
     "open_pool",
     "run",
     "side_by_side",

@@ -13,6 +13,35 @@ from typing import Any
 from bayesasthma.dispatch.tasks import POLL_SECONDS, Event, Task, TaskFunction, Worker, attempt
 from bayesasthma.errors import BayesAsthmaError, UsageError
 
+#: Seconds to wait for a scheduler, and then for a worker of it.
+TIMEOUT = 10.0
+
+
+def check_scheduler(address: str) -> None:
+    """Refuse the address of a scheduler that does not answer, within `TIMEOUT` seconds or so.
+
+    Raises
+    ------
+    UsageError
+        If it is no address, or nobody answers there.
+    """
+    distributed = _distributed()
+    try:
+        client = distributed.Client(address, timeout=TIMEOUT, set_as_default=False)
+    except (OSError, ValueError, TimeoutError, TypeError) as error:
+        raise UsageError(f"no Dask scheduler answers at {address}: {error}") from error
+    client.close()
+
+
+def _distributed() -> Any:
+    try:
+        # partly typed, and not always installed
+        return import_module("distributed")
+    except ImportError as error:
+        raise UsageError(
+            "a Dask scheduler needs the extra 'cluster': pip install 'bayesasthma[cluster]'"
+        ) from error
+
 
 class DaskCluster:
     """The workers of an existing Dask distributed cluster, one task at a time each.
@@ -34,14 +63,8 @@ class DaskCluster:
         If ``distributed`` is not installed, or no scheduler or worker answers.
     """
 
-    def __init__(self, function: TaskFunction, address: str, timeout: float = 30.0) -> None:
-        try:
-            # partly typed, and not always installed
-            distributed: Any = import_module("distributed")
-        except ImportError as error:
-            raise UsageError(
-                "a Dask scheduler needs the extra 'cluster': pip install 'bayesasthma[cluster]'"
-            ) from error
+    def __init__(self, function: TaskFunction, address: str, timeout: float = TIMEOUT) -> None:
+        distributed = _distributed()
         self._function = function
         try:
             self._client = distributed.Client(address, timeout=timeout, set_as_default=False)

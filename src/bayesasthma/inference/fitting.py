@@ -23,10 +23,9 @@ from bayesasthma.inference.sampling import (
     Stopwatch,
     draw_prior,
     fit_key,
-    load_if_current,
-    save,
     versions,
 )
+from bayesasthma.inference.saved_fits import load_if_current, save
 from bayesasthma.models.design import Design, design, identified_outcomes
 from bayesasthma.models.moments import constrained
 from bayesasthma.models.prior_draws import prior_draws
@@ -259,9 +258,11 @@ def run_or_resume(
     """
     key = fit_key(record)
     path = folder / f"{label}.nc" if folder is not None else None
-    if path is not None and (saved := load_if_current(path, key)) is not None:
-        progress(f"{label}: inputs, options and versions unchanged, using the saved fit")
-        return saved, {}, True
+    if path is not None:
+        saved = load_if_current(path, key, record, lambda why: progress(f"{label}: {why}"))
+        if saved is not None:
+            progress(f"{label}: inputs, options and versions unchanged, using the saved fit")
+            return saved, {}, True
     watch = Stopwatch()
     tree = run(watch)
     tree.attrs |= {

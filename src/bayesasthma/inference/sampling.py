@@ -1,4 +1,4 @@
-"""Compile once, sample, assemble a labelled DataTree, save atomically, resume."""
+"""Compile once, sample, label the draws; what a fit is known by."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import numpy as np
 import xarray as xr
 
 from bayesasthma._files.source_code import file_tokens
-from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.inference.nutpie_import import import_nutpie
 
 Progress = Callable[[str], None]
@@ -199,6 +198,10 @@ def _run(
         return_raw_trace=True,
     )
     draws, statistics = trace.get_arrow_trace()
+    # nutpie answers Ctrl-C with the draws that it has by then
+    whole = sum(own.num_rows >= options.tune + options.draws for own in statistics)
+    if whole < options.chains:
+        raise KeyboardInterrupt
     rows = [~column(own, "tuning") for own in statistics]
 
     def stacked(batches: list[Any], name: str, shape: tuple[int, ...] = ()) -> np.ndarray:
@@ -315,40 +318,6 @@ def fit_key(record: dict[str, Any]) -> str:
         {**record, "versions": versions(), "source": source_hash()}, sort_keys=True, default=str
     )
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def load_if_current(path: Path, key: str) -> xr.DataTree | None:
-    """The saved fit at ``path`` if its fingerprint is ``key``, else None."""
-    if not path.exists():
-        return None
-    try:
-        with xr.open_datatree(path, engine="h5netcdf") as tree:
-            if tree.attrs.get("key") != key:
-                return None
-            loaded: xr.DataTree = tree.load()
-            return loaded
-    except (OSError, ValueError, KeyError):
-        return None  # cut off or foreign: fit again
-
-
-def save(tree: xr.DataTree, path: Path) -> None:
-    """Write a fit atomically: a reader sees the old file or the whole new one.
-
-    Raises
-    ------
-    BayesAsthmaError
-        If the folder cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # not compressed: draws shrink by a seventh, and take four times as long to write
-        tree.to_netcdf(partial, engine="h5netcdf")
-        partial.replace(path)
-    except OSError as error:
-        raise BayesAsthmaError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 class Stopwatch:

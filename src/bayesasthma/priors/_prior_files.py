@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
+from bayesasthma._files.toml import parse_toml
 from bayesasthma.errors import UsageError
 from bayesasthma.priors.distributions import (
     COMPONENTS,
@@ -47,10 +47,10 @@ def read_prior(path: str | Path, reserved: tuple[str, ...] = ()) -> PriorSet:
     """
     path = Path(path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = parse_toml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the prior file {path}: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
     faults = _unknown(content, "", (*TEXTS, *TABLES))
     texts = _texts(content, reserved, faults)

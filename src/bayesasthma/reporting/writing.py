@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import jinja2
 
+from bayesasthma._files.output import write_bytes
 from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.plots.style import arm_name
 from bayesasthma.reporting.audit_section import audit_section
@@ -77,7 +78,9 @@ def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     content |= {"sensitivity": curve, "trust": proof, "figures": sections}
     environment = _environment()
     page = environment.get_template("report.html.j2").render(content)
-    summary = environment.get_template("summary.md.j2").render(content)
+    plain = _environment()
+    plain.finalize = inert_markdown
+    summary = plain.get_template("summary.md.j2").render(content)
     try:
         written = [
             _replace(folder / "figures" / f"{picture.name}.png", picture.wide)
@@ -85,8 +88,8 @@ def write(results: ReanalysisResults, folder: Path) -> list[Path]:
             if picture.section != "trust"  # of the package, not of this study
         ]
         _remove_others(folder / "figures", written)
-        written.append(_replace(folder / "report.html", page.encode()))
-        written.append(_replace(folder / "summary.md", summary.encode()))
+        written.append(_replace(folder / "report.html", page.encode("utf-8", "replace")))
+        written.append(_replace(folder / "summary.md", summary.encode("utf-8", "replace")))
     except OSError as error:
         where = error.filename or folder
         raise BayesAsthmaError(f"cannot write {where}: {error.strerror or error}") from error
@@ -132,6 +135,16 @@ def context(results: ReanalysisResults) -> dict[str, Any]:
     }
 
 
+def inert_markdown(value: Any) -> Any:
+    """A text of the summary in which no HTML and no picture or link of a label's own is left.
+
+    ``<0.01`` stays as it is: what opens no tag is no HTML.
+    """
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", value).replace("](", "]\\(")
+
+
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: (TEMPLATES / name).read_text(encoding="utf-8")),
@@ -146,13 +159,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _replace(path: Path, content: bytes) -> Path:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_bytes([content], path)
     return path
 
 

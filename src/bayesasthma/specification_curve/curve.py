@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayesasthma._files.output import csv_text, write_text
+from bayesasthma._files.output import as_written, csv_text, write_text
 from bayesasthma.errors import UsageError
 from bayesasthma.inference.fitting import Fit, silent
 from bayesasthma.inference.sampling import Progress, SamplerOptions, versions
@@ -236,7 +236,7 @@ def _read(path: Path) -> pd.DataFrame:
     frame = pd.read_csv(path, dtype=dict.fromkeys(words, "str"), keep_default_na=True)
     present = [name for name in words if name in frame]
     frame[present] = frame[present].fillna("")
-    return frame
+    return as_written(frame)
 
 
 def range_text(curve: Sensitivity, folder: str | Path) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from bayesasthma._files.toml import parse_toml
 from bayesasthma.errors import UsageError
 from bayesasthma.likelihood.correlation import CorrelationPrior
 from bayesasthma.priors.named_sets import prior_set
@@ -301,8 +301,8 @@ def parse_grid(text: str, name: str = "grid", where: str = "grid") -> Grid:
         specification.
     """
     try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        content = parse_toml(text)
+    except ValueError as error:
         raise UsageError(f"{where} is not TOML: {error}") from error
     problems = [
         f"unknown key {key!r}; there are [[block]] and [[adverse]]"

@@ -45,6 +45,9 @@ from bayesasthma.study.study import Study
 #: was not, and 150 to 300 warm-up iterations did equally well.
 CURVE_OPTIONS = SamplerOptions(draws=750, tune=200, chains=4, target_accept=0.9)
 
+#: Name of the checksum in a finished fit's file.
+CHECKSUM = "sha256"
+
 Choices = TableChoices | AdverseChoices
 
 
@@ -119,9 +122,12 @@ class Store:
             return None
         try:
             found = json.loads(self._path(key).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
-        return found if isinstance(found, dict) and found.get("key") == key else None
+        if not isinstance(found, dict) or found.get("key") != key:
+            return None
+        # the numbers themselves: a key says only what they were computed from
+        return found if found.pop(CHECKSUM, "") == digest(found) else None
 
     def save(self, key: str, content: dict[str, Any]) -> None:
         """Keep a finished fit.
@@ -133,7 +139,8 @@ class Store:
         """
         if self.folder is None:
             return
-        write_text(json.dumps({"key": key, **content}), self._path(key))
+        whole = json.loads(json.dumps({"key": key, **content}))
+        write_text(json.dumps({CHECKSUM: digest(whole), **whole}), self._path(key))
 
     def _path(self, key: str) -> Path:
         assert self.folder is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesasthma._files.toml import parse_toml
 from bayesasthma.study._bundle_outcomes import RESERVED
 from bayesasthma.study._sheets import (
     FREE_COLUMNS,
+    MOST_COUNTED,
     Collector,
     Given,
+    all_visible,
     read_text,
     suggest,
 )
@@ -59,6 +61,10 @@ NO_CROSSOVER = re.compile(
     r"\bparallel\b|\b(no|without|not)\b[^.;]*\bcross|\bfirst period\b|\bpost-?crossover\b",
     re.IGNORECASE,
 )
+
+
+#: Most arms and visits, the latest week, and the shortest time between visits in weeks (a minute).
+MOST_ARMS, MOST_VISITS, LATEST, CLOSEST = 50, 200, 10_000.0, 1e-4
 
 
 @dataclass(frozen=True)
@@ -174,11 +180,11 @@ def read_header(
         collector.add(FILE, None, "", "", "this file in the bundle")
         return None
     text = read_text(path, collector, checksums)
-    if text is None:
+    if text is None or not all_visible(FILE, text, collector):
         return None
     try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        values = parse_toml(text)
+    except ValueError as error:
         place = re.search(r"at line (\d+)", str(error))
         line = int(place[1]) if place else None
         collector.add(FILE, line, "", "", f"valid TOML ({error})")
@@ -222,6 +228,9 @@ def _identified(tables: list[_Table]) -> dict[str, _Table]:
 
 def _arms(top: _Table) -> pd.DataFrame:
     tables = top.tables("arms")
+    if len(tables) > MOST_ARMS:
+        top.collector.add(FILE, None, "arms", str(len(tables)), f"at most {MOST_ARMS} arms")
+        tables = tables[:MOST_ARMS]
     if len(tables) < 2:
         top.collector.add(FILE, None, "arms", str(len(tables)), "at least two [[arms]] tables")
     for arm in tables:
@@ -229,7 +238,7 @@ def _arms(top: _Table) -> pd.DataFrame:
         if arm.values.get("role") not in ROLES:
             arm.bad("role", "control or treatment")
         if np.isnan(_patients(arm)):
-            arm.bad("n", "a whole number of at least 2")
+            arm.bad("n", f"a whole number from 2 to {MOST_COUNTED:g}")
     controls = sum(arm.values.get("role") == "control" for arm in tables)
     if tables and controls != 1:
         found = f"{controls} with the role control"
@@ -250,11 +259,15 @@ def _arms(top: _Table) -> pd.DataFrame:
 def _patients(arm: _Table) -> float:
     """Number of patients of an arm; NaN if it is none."""
     n = arm.number("n")
-    return n if n is not None and n >= 2 and n == int(n) else math.nan
+    usable = n is not None and 2 <= n <= MOST_COUNTED and n == int(n)
+    return n if usable and n is not None else math.nan
 
 
 def _visits(top: _Table) -> tuple[pd.DataFrame, str | None]:
     tables = top.tables("visits")
+    if len(tables) > MOST_VISITS:
+        top.collector.add(FILE, None, "visits", str(len(tables)), f"at most {MOST_VISITS} visits")
+        tables = tables[:MOST_VISITS]
     if not tables:
         top.collector.add(FILE, None, "visits", "", "at least one [[visits]] table")
     previous = -math.inf
@@ -262,8 +275,10 @@ def _visits(top: _Table) -> tuple[pd.DataFrame, str | None]:
     for i, visit in enumerate(tables):
         visit.known(VISIT_KEYS)
         week = visit.number("week")
-        if week is None:
-            visit.bad("week", "a number of weeks")
+        if week is None or abs(week) > LATEST:
+            visit.bad("week", f"a number of weeks, up to {LATEST:g}")
+        elif week - previous < CLOSEST and week > previous:
+            visit.bad("week", f"a week at least {CLOSEST:g} after {previous:g}")
         elif week <= previous:
             visit.bad("week", f"a week after {previous:g}: visits stand in ascending order")
         else:

@@ -36,6 +36,11 @@ _NOT_SIGNIFICANT = re.compile(
 _NS_BESIDE = re.compile(r"\s*(?:\(\s*n\.?s\.?\s*\)|,?\s+n\.?s\.?)$", re.IGNORECASE)
 
 
+#: Sizes between which products of squares of numbers stay far inside the range of a float, and the
+#: smallest p-value that a float holds with all its digits.
+SMALLEST, LARGEST, SMALLEST_P = 1e-30, 1e30, 1e-300
+
+
 @dataclass(frozen=True)
 class Number:
     """A printed number: its value, and the unit of its last printed place (0 if not rounded)."""
@@ -54,8 +59,10 @@ class PrintedP:
     decimals: int
 
 
-def parse_number(text: str, decimal: str | None = None) -> Number | None:
-    """Read a number as printed; None if it is not a finite one.
+def parse_number(
+    text: str, decimal: str | None = None, *, smallest: float = SMALLEST
+) -> Number | None:
+    """Read a number as printed; None if it is not one, or too large or small to compute with.
 
     ``16.8`` has step 0.1, ``17`` step 1, ``1.50e2`` step 1. A typeset minus sign is a minus, a
     raised dot between digits a decimal point, and a space of any width (or an apostrophe) between
@@ -68,13 +75,18 @@ def parse_number(text: str, decimal: str | None = None) -> Number | None:
         Decimal mark that the bundle states; the other sign then separates thousands. Where none is
         stated decimals have a point, and commas are dropped only where they cannot be decimal ones:
         ``1,234.5`` and ``1,234,567``, but not ``1,234``.
+    smallest : float
+        Smallest size of a number that is not 0, and of its last place.
     """
     text = _plain(text, decimal)
     if not _NUMBER.fullmatch(text):
         return None
+    place = _last_place(text)
+    if not smallest <= 10.0 ** max(min(place, 300), -300) <= LARGEST:
+        return None
     value = float(text)
-    step = float(f"1e{_last_place(text)}")
-    return Number(value, step) if math.isfinite(value) and math.isfinite(step) else None
+    usable = value == 0 or smallest <= abs(value) <= LARGEST
+    return Number(value, float(f"1e{place}")) if usable else None
 
 
 def _plain(text: str, decimal: str | None) -> str:
@@ -128,7 +140,7 @@ def parse_p(text: str, *, decimal: str | None = None, alpha: float = 0.05) -> Pr
         return PrintedP(alpha, ">", starred, max(0, -_last_place(repr(alpha))))
     text, more = without_marks(_NS_BESIDE.sub("", text))
     match = _P_VALUE.fullmatch(text)
-    number = parse_number(match["number"], decimal) if match else None
+    number = parse_number(match["number"], decimal, smallest=SMALLEST_P) if match else None
     if match is None or number is None or match["number"][0] in f"+-{MINUS}":
         return None
     operator = _OPERATORS[match["operator"] or "="]
@@ -166,5 +178,5 @@ def why_not_a_number(text: str, decimal: str | None = None) -> str:
     if text.strip().lower() in {"na", "n/a", "nan", "nr", "-", "–"}:
         return "a number, or a blank where nothing is printed"
     if text.strip().lower().lstrip("+-") in {"inf", "infinity"} or _NUMBER.fullmatch(text.strip()):
-        return "a finite number"
+        return f"a number from {SMALLEST:g} to {LARGEST:g} in size, or 0"
     return "a number"

@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import io
 import math
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ __all__ = [
     "PrintedP",
     "Row",
     "Sheet",
+    "all_visible",
     "parse_number",
     "parse_p",
     "read_sheet",
@@ -37,7 +39,14 @@ __all__ = [
     "value_of",
 ]
 
+#: Most patients or events that anything is counted in, and most lines of a file.
+MOST_COUNTED, MOST_LINES = 1e12, 1_000_000
+
 FREE_COLUMNS = frozenset({"note", "source"})
+
+
+#: Characters that are no text: control characters, and those that turn the direction of a line.
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass
@@ -137,6 +146,8 @@ class Row:
         if parsed is None:
             self.bad(column, why_not_a_number(text, self.decimal))
             return None
+        if whole:
+            high = min(high, MOST_COUNTED)
         if whole and parsed.value != math.floor(parsed.value):
             self.bad(column, _range(low, high, above, "a whole number"))
             return None
@@ -237,7 +248,7 @@ def read_sheet(
         so that its other columns are checked.
     """
     text = read_text(path, collector, checksums)
-    if text is None:
+    if text is None or not all_visible(path.name, text, collector):
         return None
     separator = ";" if decimal == "," and ";" in text.partition("\n")[0] else ","
     lines = _lines(path.name, text, collector, separator)
@@ -268,6 +279,16 @@ def read_sheet(
     return Sheet(path.name, header, tuple(rows), collector)
 
 
+def all_visible(file: str, text: str, collector: Collector) -> bool:
+    """Whether a text has no control characters; the first of them is noted, with its line."""
+    found = CONTROL.search(text)
+    if found is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        expected = "text without control characters (such as a copy from a PDF may have)"
+        collector.add(file, line, "", f"U+{ord(found[0]):04X}", expected)
+    return found is None
+
+
 def _lines(
     file: str, text: str, collector: Collector, separator: str = ","
 ) -> list[tuple[int, list[str]]]:
@@ -280,6 +301,9 @@ def _lines(
             stripped = [cell.strip() for cell in cells]
             if any(stripped):
                 lines.append((start, stripped))
+            if len(lines) > MOST_LINES:
+                collector.add(file, start, "", "", f"at most {MOST_LINES:,} lines")
+                return []
             start = reader.line_num + 1
     except csv.Error as error:
         collector.add(file, start, "", "", f"well-formed CSV ({error})")
