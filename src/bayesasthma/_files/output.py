@@ -24,7 +24,12 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write a text file atomically.
+    """Write a text file (UTF-8) atomically; see `write_bytes`."""
+    write_bytes(text.encode(), path)
+
+
+def write_bytes(content: bytes, path: Path) -> None:
+    """Write a file atomically.
 
     Raises
     ------
@@ -34,7 +39,7 @@ def write_text(text: str, path: Path) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
         temporary.replace(path)
     except OSError as error:
         raise BayesAsthmaError(f"cannot write {path}: {error.strerror or error}") from error
