@@ -42,8 +42,10 @@ def tables(draw: st.DrawFn) -> JournalTable:
     groups = tuple(draw(st.lists(TEXT, max_size=3)))
     rows = [Row(draw(TEXT), tuple(draw(TEXT) for _ in columns))]
     for group in range(len(groups)):
-        for _ in range(draw(st.integers(1, 2))):
-            rows.append(Row(draw(TEXT), tuple(draw(TEXT) for _ in columns), group))
+        rows += [
+            Row(draw(TEXT), tuple(draw(TEXT) for _ in columns), group)
+            for _ in range(draw(st.integers(1, 2)))
+        ]
     remarks = tuple(draw(st.lists(TEXT, max_size=2)))
     return JournalTable(draw(TEXT), Column(draw(TEXT)), columns, tuple(rows), groups, remarks)
 
@@ -103,7 +105,7 @@ def lines(table: JournalTable) -> list[list[str]]:
     return found
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(tables())
 def test_html_holds_the_texts_and_nothing_else(table: JournalTable) -> None:
     page = Page(html_page("effects", [table]))
@@ -137,18 +139,19 @@ SPELT = {
     **{f"\\{char}": char for char in "&%$#_{}"},
 }  # fmt: skip
 #: Characters whose LaTeX is also that of other characters.
-SAME = str.maketrans({"–": "--", "—": "---", "’": "'", "‘": "`", "“": "``", "”": "''"})
+QUOTE = "\N{LEFT SINGLE QUOTATION MARK}"
+SAME = str.maketrans({"–": "--", "—": "---", "’": "'", QUOTE: "`", "“": "``", "”": "''"})
 
 
 def read_latex(text: str) -> str:
     """The characters that a cell of LaTeX stands for."""
-    known = {latex: chr(code) for code, latex in SYMBOLS.items() if chr(code) not in "–—’‘“”"}
+    known = {latex: chr(code) for code, latex in SYMBOLS.items() if code not in SAME}
     known |= SPELT
     pattern = "|".join(re.escape(key) for key in sorted(known, key=len, reverse=True))
     return re.sub(pattern, lambda found: known[found[0]], text)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(tables())
 def test_latex_holds_the_texts_and_no_other_command(table: JournalTable) -> None:
     source = latex_source("effects", [table])
@@ -175,7 +178,7 @@ def test_latex_holds_the_texts_and_no_other_command(table: JournalTable) -> None
     assert found == [[cell.translate(SAME).strip() for cell in line] for line in lines(table)]
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(tables())
 @example(
     JournalTable("x", Column("s"), tuple(Column(str(i)) for i in range(7)), (Row("r", ("–",) * 7),))
