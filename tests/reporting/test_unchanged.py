@@ -41,6 +41,8 @@ def test_the_record_and_dates_of_files_do_not_count(
 ) -> None:
     (folder / "run.json").write_text("other timings")
     os.utime(folder / "report.html", (0, 0))
+    (folder / "tables").mkdir()
+    (folder / "tables" / "effects.html").write_text("made of the others")
     assert unchanged.take_up(results.study, folder, OPTIONS) is not None
 
 

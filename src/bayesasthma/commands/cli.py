@@ -48,6 +48,7 @@ from bayesasthma.commands.priors import app as prior_app
 from bayesasthma.commands.quote import quote
 from bayesasthma.commands.sensitivity import sensitivity
 from bayesasthma.commands.studies import app as study_app
+from bayesasthma.commands.tables import tables
 from bayesasthma.errors import BayesAsthmaError, GateError, StudyError, UsageError
 
 BAD_INPUT, INTERRUPTED, NOBODY_READS = 2, 130, 141
@@ -278,6 +279,9 @@ def report(
         {"study": bundle.name, "out": str(folder), "files": [str(path) for path in written]},
         f"report: {folder / 'report.html'}",
     )
+
+
+app.command()(tables)
 
 
 def _version(show: bool) -> None:

@@ -62,7 +62,8 @@ def fingerprint(study: Study, folder: Path, options: SamplerOptions) -> str:
     """SHA-256 of the study, options, versions, plot settings and files that a run depends on.
 
     The files are those of this package, of its calibration and of ``folder`` (fits, specification
-    curve and all that was written), but for the run's own record and the fingerprint.
+    curve and all that was written), but for the run's own record, the fingerprint and the tables
+    for a paper, which are made of the others.
     """
     import matplotlib as mpl
 
@@ -75,7 +76,7 @@ def fingerprint(study: Study, folder: Path, options: SamplerOptions) -> str:
         "plots": {k: v for k, v in dict.items(mpl.rcParams) if not k.startswith("backend")},
         "package": list(_files(Path(__file__).parents[1])),
         "calibration": list(_files(calibration)) if calibration is not None else [],
-        "folder": list(_files(folder, ("run.json", f"{FOLDER}/{FINGERPRINT}"))),
+        "folder": list(_files(folder, ("run.json", f"{FOLDER}/{FINGERPRINT}", "tables"))),
     }
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 
@@ -90,10 +91,11 @@ def _plain(value: Any) -> Any:
 
 
 def _files(folder: Path, but: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
-    """Name and SHA-256 of every file below a folder, in order."""
+    """Name and SHA-256 of every file below a folder, in order, but for some files and folders."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if name in but or "__pycache__" in path.parts or not path.is_file():
+        left_out = any(name == own or name.startswith(f"{own}/") for own in but)
+        if left_out or "__pycache__" in path.parts or not path.is_file():
             continue
         with path.open("rb") as stream:
             yield name, hashlib.file_digest(stream, "sha256").hexdigest()
