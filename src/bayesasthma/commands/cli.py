@@ -33,6 +33,7 @@ from bayesasthma.commands.console import (
     print_audit,
     print_inspect_sr,
 )
+from bayesasthma.commands.diagnose import diagnose
 from bayesasthma.commands.priors import app as prior_app
 from bayesasthma.commands.quote import quote
 from bayesasthma.commands.sensitivity import sensitivity
@@ -191,6 +192,7 @@ def fit(
 
 
 app.command()(quote)
+app.command()(diagnose)
 
 
 @app.command()

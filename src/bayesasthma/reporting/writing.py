@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.plots.style import arm_name
@@ -74,7 +75,7 @@ def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     content, pictures = paint(drawings, lambda: context(results))
     sections = {name: [p for p in pictures if p.section == name] for name in SECTIONS}
     content |= {"sensitivity": curve, "trust": proof, "figures": sections}
-    environment = _environment()
+    environment = page_environment()
     page = environment.get_template("report.html.j2").render(content)
     summary = environment.get_template("summary.md.j2").render(content)
     try:
@@ -130,7 +131,8 @@ def context(results: ReanalysisResults) -> dict[str, Any]:
     }
 
 
-def _environment() -> jinja2.Environment:
+def page_environment() -> jinja2.Environment:
+    """Where templates come from, and what they may use."""
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: (TEMPLATES / name).read_text(encoding="utf-8")),
         autoescape=jinja2.select_autoescape(("html.j2",)),
@@ -140,7 +142,17 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
+    environment.filters["code"] = _code
     return environment
+
+
+def _code(text: str) -> Markup:
+    """Text in which what stands between backticks is code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(
+        Markup("<code>") + part + Markup("</code>") if i % 2 else part
+        for i, part in enumerate(parts)
+    )
 
 
 def _replace(path: Path, content: bytes) -> Path:
