@@ -67,8 +67,7 @@ def test_terms_mirror_each_other(thousandths: int) -> None:
 @pytest.mark.parametrize(
     "text",
     ["This proves it", "a significant difference", "no difference was found", "it is effective",
-     "The study demonstrates", "failed to show", "the arms are equivalent", "not statistically "
-     "significant"],
+     "The study demonstrates", "failed to show", "the arms are equivalent", "not significant"],
 )  # fmt: skip
 def test_words_that_no_posterior_bears_are_found(text: str) -> None:
     assert forbidden(text)
@@ -144,7 +143,9 @@ def test_rules_are_read(text: str, rule: Rule) -> None:
     assert parse_rule(str(rule)) == rule
 
 
-@pytest.mark.parametrize("text", ["P(harm) > 0.9", "0.975", "P(benefit) < 0.1", "P(benefit) > 2", ""])
+@pytest.mark.parametrize(
+    "text", ["P(harm) > 0.9", "0.975", "P(benefit) < 0.1", "P(benefit) > 2", ""]
+)
 def test_what_is_no_rule_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="success"):
         parse_rule(text)
@@ -161,7 +162,9 @@ def test_verdicts_know_their_monte_carlo_error() -> None:
 def test_a_rule_is_held_against_the_probability_it_names(fit: Fit) -> None:
     table = effects(fit).query("estimand == 'adjusted_difference' and visit == 'week48'")
     table = table.set_index("outcome")
-    own = effects(fit, threshold=1.0).query("estimand == 'adjusted_difference' and visit == 'week48'")
+    own = effects(fit, threshold=1.0).query(
+        "estimand == 'adjusted_difference' and visit == 'week48'"
+    )
     own = own.set_index("outcome")
     cases = {
         "P(benefit) > 0.975": table["p_benefit"],
@@ -207,7 +210,9 @@ def test_information_of_a_prior() -> None:
 
     def local(x: float) -> float:
         step = 1e-3
-        second = (density.logpdf(x + step) - 2 * density.logpdf(x) + density.logpdf(x - step)) / step**2
+        second = (
+            density.logpdf(x + step) - 2 * density.logpdf(x) + density.logpdf(x - step)
+        ) / step**2
         return float(-second * density.pdf(x))
 
     expected, _ = integrate.quad(local, -20, 20, limit=400)
@@ -248,8 +253,10 @@ def test_weights_of_components_are_those_of_conjugate_normals() -> None:
     assert found[0] == pytest.approx(exact[0], abs=0.01)
 
 
-@pytest.mark.parametrize("prior", [MIXTURE, EffectPrior((Component(0.2, 0.5, 4.0, 0.3),
-                                                         Component(0.0, 1.0, weight=0.7)))])  # fmt: skip
+TAILED = EffectPrior((Component(0.2, 0.5, 4.0, 0.3), Component(0.0, 1.0, weight=0.7)))
+
+
+@pytest.mark.parametrize("prior", [MIXTURE, TAILED], ids=["normal", "student"])
 def test_densities_of_components_are_those_of_the_model(prior: EffectPrior) -> None:
     from bayesasthma.models.mixtures import mixture_logp
 

@@ -78,8 +78,8 @@ def test_a_page_is_one_file_with_every_section(page: str) -> None:
     outline.feed(page)
     assert outline.loads == []
     assert {"gate", "summary", "chains", "prior", "checks", "model"} <= set(outline.ids)
-    assert {f"figure-{name}" for name in ("ranks", "traces", "ess", "autocorrelation", "energy",
-                                          "prior", "predictive", "pareto")} <= set(outline.ids)  # fmt: skip
+    names = ["ranks", "traces", "ess", "autocorrelation", "energy", "prior", "predictive", "pareto"]
+    assert {f"figure-{name}" for name in names} <= set(outline.ids)
     assert "figure-divergences" not in outline.ids
     assert "There is none to show" in page
     assert "The gate is passed" in page
@@ -214,9 +214,9 @@ def test_the_model_written_out_is_the_model(study: Study, spec) -> None:
     nodes = {node.name: node for node in table_nodes(layout, spec) if node.kind == "parameter"}
     assert set(nodes) == {rv.name for rv in model.free_RVs}
     families = {
-        "Normal": lambda a, b: stats.norm(a, b),
+        "Normal": stats.norm,
         "LogNormal": lambda a, b: stats.lognorm(b, scale=a),
-        "Beta": lambda a, b: stats.beta(a, b),
+        "Beta": stats.beta,
     }
     simple = re.compile(r"(LogNormal)\(log ([\d.]+), ([\d.]+)²\)|(Normal)\((-?[\d.]+), ([\d.]+)²\)"
                         r"|(Beta)\(([\d.]+), ([\d.]+)\)")  # fmt: skip
@@ -253,9 +253,7 @@ def test_a_graph_needs_its_nodes() -> None:
         layers([Node("a", "", "", "", ("b",)), Node("b", "", "", "", ("a",))])
 
 
-def test_every_fit_of_a_run_leaves_a_page(
-    results: ReanalysisResults, tmp_path: Path
-) -> None:
+def test_every_fit_of_a_run_leaves_a_page(results: ReanalysisResults, tmp_path: Path) -> None:
     fits = [*results.table_fits, *results.adverse_fits]
     written = diagnose(fits, tmp_path)
     assert [path.stem for path in written] == list(results.diagnostics["fit"])

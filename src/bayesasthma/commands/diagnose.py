@@ -113,7 +113,8 @@ def _saved(name: str, bundle: Study, folder: Path) -> Fit | AdverseFit:
     if not path.is_file():
         known = ", ".join(saved_labels(folder / "posterior")) or "none"
         raise UsageError(
-            f"no saved fit {name!r} in {folder / 'posterior'} (there: {known}), nor a model of that "
+            f"no saved fit {name!r} in {folder / 'posterior'} (there: {known}), nor a model "
+            "of that "
             f"name ({', '.join(MODELS)})"
         )
     return read_fit(path, bundle)

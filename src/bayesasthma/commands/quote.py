@@ -75,12 +75,8 @@ def quote(
             "whether it is met, and its type I error in the committed proof."
         ),
     ] = None,
-    length: Annotated[
-        str, typer.Option(help="paragraph (everything) or sentence.")
-    ] = "paragraph",
-    form: Annotated[
-        str, typer.Option("--format", help="text, markdown, latex or json.")
-    ] = "text",
+    length: Annotated[str, typer.Option(help="paragraph (everything) or sentence.")] = "paragraph",
+    form: Annotated[str, typer.Option("--format", help="text, markdown, latex or json.")] = "text",
     despite_gate: Annotated[
         bool, typer.Option("--despite-gate", help="Quote although the gate fails; says so.")
     ] = False,
@@ -156,9 +152,7 @@ def _text(table: pd.DataFrame, length: str, form: str) -> str:
     mark = {"markdown": as_markdown, "latex": as_latex}.get(form)
     if mark is None:
         return "\n\n".join(texts)
-    return "\n\n".join(
-        mark(text, label) for text, label in zip(texts, table["label"], strict=True)
-    )
+    return "\n\n".join(mark(text, label) for text, label in zip(texts, table["label"], strict=True))
 
 
 def _subjects(

@@ -36,7 +36,9 @@ class Rule:
     or_equal: bool = False
 
     def __str__(self) -> str:
-        size = "" if self.size is None else " > MCID" if self.size == "mcid" else f" > {self.size:g}"
+        size = (
+            "" if self.size is None else " > MCID" if self.size == "mcid" else f" > {self.size:g}"
+        )
         return f"P(benefit{size}) {'≥' if self.or_equal else '>'} {self.limit:g}"
 
     def met(self, probability: float) -> bool:
@@ -55,7 +57,8 @@ def parse_rule(text: str) -> Rule:
     found = _RULE.fullmatch(text.strip())
     if found is None:
         raise UsageError(
-            f"success {text!r}: write P(benefit) > LIMIT or P(benefit > SIZE) > LIMIT, where SIZE is "
+            f"success {text!r}: write P(benefit) > LIMIT or P(benefit > SIZE) > LIMIT, where "
+            "SIZE is "
             "a number in the outcome's unit or mcid, such as 'P(benefit > mcid) > 0.8'"
         )
     limit = float(found["limit"])

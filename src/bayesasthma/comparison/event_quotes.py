@@ -212,10 +212,7 @@ def _statement(
     )
     pairs = [_count(fit, row, who) for who in (row["arm"], study.control)]
     counted = " against ".join(f"{events}/{n}" for events, n in pairs)
-    parts = [
-        f"{label}, {visit}, {arm} against {control} ({counted}): "
-        + _estimate(row)
-    ]
+    parts = [f"{label}, {visit}, {arm} against {control} ({counted}): " + _estimate(row)]
     if estimand is None:
         same = (table["reaction"] == row["reaction"]) & (table["visit"] == row["visit"])
         same &= (table["arm"] == row["arm"]) & (table["estimand"] == "risk_ratio")

@@ -24,7 +24,8 @@ TERMS = (
 FORBIDDEN = (
     r"\bprove[sdn]?\b", r"\bsignifican\w*", r"\bconfirm\w*", r"\bdemonstrat\w*",
     r"\bestablish(?:es|ed)\b(?! MCID)", r"\bcertain(?:ly)?\b", r"\bno (?:difference|effect) was\b",
-    r"\b(?:does not|did not) work\b", r"\bis effective\b", r"\bequivalent\b", r"\bfail(?:ed|s) to\b",
+    r"\b(?:does not|did not) work\b", r"\bis effective\b", r"\bequivalent\b",
+    r"\bfail(?:ed|s) to\b",
 )  # fmt: skip
 
 
@@ -48,4 +49,3 @@ def term(probability: float) -> str:
 def forbidden(text: str) -> list[str]:
     """What a text says that it must not, as found."""
     return [hit.group(0) for rule in FORBIDDEN for hit in re.finditer(rule, text, re.IGNORECASE)]
-

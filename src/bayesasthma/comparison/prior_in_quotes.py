@@ -44,7 +44,8 @@ class PriorShare:
             )
         if np.isfinite(self.external_posterior):
             parts.append(
-                f"its external part had a weight of {self.external_prior:.2g} before the data and has "
+                f"its external part had a weight of {self.external_prior:.2g} before the data and "
+                "has "
                 f"{_weight(self.external_posterior)} after them"
             )
         text = "; ".join(parts)
@@ -58,7 +59,13 @@ def _patients(size: float) -> str:
 
 
 def _weight(share: float) -> str:
-    return f"{share:.2f}" if 0.005 < share < 0.995 else "less than 0.01" if share < 0.5 else "over 0.99"
+    return (
+        f"{share:.2f}"
+        if 0.005 < share < 0.995
+        else "less than 0.01"
+        if share < 0.5
+        else "over 0.99"
+    )
 
 
 class PriorShares:

@@ -7,11 +7,12 @@ import re
 FORMATS = ("text", "markdown", "latex", "json")
 
 _LATEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$",
-    "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": "$<$", ">": "$>$",
-    "|": r"\textbar{}", "±": r"$\pm$", "−": "$-$", "≥": r"$\geq$", "≤": r"$\leq$", "×": r"$\times$",
-    "ρ": r"$\rho$", "µ": r"\textmu{}", "μ": r"\textmu{}", "–": "--", "’": "'", "·": r"$\cdot$",
-    "²": r"\textsuperscript{2}", "³": r"\textsuperscript{3}", "√": r"$\surd$", "°": r"\textdegree{}",
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "%": r"\%", "&": r"\&", "#": r"\#",
+    "$": r"\$", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": "$<$",
+    ">": "$>$", "|": r"\textbar{}", "±": r"$\pm$", "−": "$-$", "≥": r"$\geq$", "≤": r"$\leq$",
+    "×": r"$\times$", "ρ": r"$\rho$", "µ": r"\textmu{}", "μ": r"\textmu{}", "–": "--", "’": "'",
+    "·": r"$\cdot$", "²": r"\textsuperscript{2}", "³": r"\textsuperscript{3}", "√": r"$\surd$",
+    "°": r"\textdegree{}",
 }  # fmt: skip
 #: Of a number and the unit or the per cent sign that must not be parted from it.
 _TIED = re.compile(r"(\d) (?=\\%)")

@@ -45,7 +45,8 @@ def sentence(row: pd.Series, fit: Fit, effect: str) -> str:
     elif how is not None:
         side = "higher" if row["mean"] > null else "lower"
         text = (
-            f"At {visit}, {label} is {side} with {arm} than with {control}: the difference is {effect}, "
+            f"At {visit}, {label} is {side} with {arm} than with {control}: the difference is "
+            f"{effect}, "
             f"{how}"
         )
     else:
@@ -67,6 +68,5 @@ def _probability(row: pd.Series) -> str:
     p, ess = float(row["p_positive"]), float(row["ess_bulk"])
     smoothed = (p * ess + 0.5) / (ess + 1)
     shown = format_probability(p, float(np.sqrt(smoothed * (1 - smoothed) / ess)))
-    return (
-        f"a higher value is {term(p)} (posterior probability {shown}), and no direction is a benefit"
-    )
+    claim = f"a higher value is {term(p)} (posterior probability {shown})"
+    return f"{claim}, and no direction is a benefit"

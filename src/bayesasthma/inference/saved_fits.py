@@ -92,7 +92,9 @@ def read_fit(path: Path, study: Study) -> Fit | AdverseFit:
         return _events(path, data, record, study)
     posterior = data["posterior"].to_dataset() if "posterior" in data.children else {}
     if "mean" not in posterior or not isinstance(record.get("spec"), dict):
-        raise UsageError(f"{path}: holds refits of single outcomes under other priors, no whole fit")
+        raise UsageError(
+            f"{path}: holds refits of single outcomes under other priors, no whole fit"
+        )
     fit = Fit(study, path.stem, record["spec"]["model"], record["spec"]["prior"]["name"], data, {})
     outcomes = [str(name) for name in posterior["mean"]["outcome"].to_numpy()]
     reading = path.stem.removeprefix(spec_of(fit).label).removeprefix("-")

@@ -98,6 +98,7 @@ def private_pyplot() -> Iterator[None]:
 
 
 def figure_of(collection: Any) -> Figure:
+    """The matplotlib figure of what an ArviZ function returns."""
     found = collection.get_viz("figure")
     figure = found if isinstance(found, Figure) else found.item()
     assert isinstance(figure, Figure)

@@ -1,8 +1,8 @@
 """ArviZ figures of a handful of quantities of one fit: tree in, figure out.
 
 The tree has ``posterior`` and, where there is one, ``prior`` with one variable ``value`` (chain,
-draw, quantity), and ``sample_stats`` (chain, draw). Figures are compact: seven of them for every fit
-of the main job.
+draw, quantity), and ``sample_stats`` (chain, draw). Figures are compact, for every fit of the main
+job has them.
 """
 
 from __future__ import annotations

@@ -49,7 +49,8 @@ def rule_error(rule: Rule, fit: Fit, folder: Path | None = None) -> str:
     mcid = " (an MCID of half a baseline SD)" if rule.size == "mcid" else ""
     text = (
         f"Its type I error in the committed proof is {100 * row['rate']:.1f} % ± "
-        f"{100 * row['error']:.1f} %: of {row['studies']} simulated trials of {listed(list(PAPER))} "
+        f"{100 * row['error']:.1f} %: of {row['studies']} simulated trials of "
+        f"{listed(list(PAPER))} "
         f"patients{mcid} without any effect, by outcome and visit, prior {fit.prior}."
     )
     if sorted(sizes) == sorted(PAPER):

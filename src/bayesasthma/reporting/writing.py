@@ -16,6 +16,7 @@ from bayesasthma.plots.style import arm_name
 from bayesasthma.reporting.audit_section import audit_section
 from bayesasthma.reporting.brief import findings, gate_sentence, introduction
 from bayesasthma.reporting.captioned_figure import paint
+from bayesasthma.reporting.checklists import checklists
 from bayesasthma.reporting.comparison_section import comparison_section
 from bayesasthma.reporting.curve_section import curve_section
 from bayesasthma.reporting.event_tables import (
@@ -67,7 +68,8 @@ TEMPLATES = files("bayesasthma.reporting") / "templates"
 
 def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     """Write the report's files; see `bayesasthma.reporting.write_report`."""
-    curve = curve_section(results.study, load_sensitivity(results.study, folder))
+    known = load_sensitivity(results.study, folder)
+    curve = curve_section(results.study, known)
     proof = trust(study=results.study)
     drawings = [
         *results_drawings(results), *curve.drawings, *(proof.drawings if proof is not None else [])
@@ -75,9 +77,11 @@ def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     content, pictures = paint(drawings, lambda: context(results))
     sections = {name: [p for p in pictures if p.section == name] for name in SECTIONS}
     content |= {"sensitivity": curve, "trust": proof, "figures": sections}
+    content["checklists"] = checklists(results, known)
     environment = page_environment()
     page = environment.get_template("report.html.j2").render(content)
     summary = environment.get_template("summary.md.j2").render(content)
+    lists = environment.get_template("checklists.md.j2").render(content)
     try:
         written = [
             _replace(folder / "figures" / f"{picture.name}.png", picture.wide)
@@ -87,6 +91,7 @@ def write(results: ReanalysisResults, folder: Path) -> list[Path]:
         _remove_others(folder / "figures", written)
         written.append(_replace(folder / "report.html", page.encode()))
         written.append(_replace(folder / "summary.md", summary.encode()))
+        written.append(_replace(folder / "checklists.md", lists.encode()))
     except OSError as error:
         where = error.filename or folder
         raise BayesAsthmaError(f"cannot write {where}: {error.strerror or error}") from error

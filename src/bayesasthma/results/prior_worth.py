@@ -16,8 +16,8 @@ POINTS, REACH = 20_001, 60.0
 def prior_information(prior: EffectPrior) -> float:
     """Expected local information ``E[-(log p)'']`` of a prior, per squared unit of the effect.
 
-    Of one normal it is the precision ``1 / s^2``, of one Student t ``(df + 1) / ((df + 3) s^2)``; of
-    a mixture it is integrated numerically. Divided by the information of one patient it is the
+    Of one normal it is the precision ``1 / s^2``, of one Student t ``(df + 1) / ((df + 3) s^2)``;
+    of a mixture it is integrated numerically. Divided by the information of one patient it is the
     prior's effective sample size, which adds to that of the data in expectation (ELIR;
     Neuenschwander, Weber, Schmidli and O'Hagan 2020, Biometrics 76:578).
 

@@ -86,7 +86,7 @@ def _counted(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def inside(tree: xr.DataTree) -> list[tuple[str, int, int]]:
-    """Kind, how many observed numbers lie in their 95 % predictive interval, and how many there are.
+    """Kind, how many observed numbers lie in their 95 % predictive interval, and of how many.
 
     Parameters
     ----------

@@ -34,8 +34,8 @@ def event_nodes(fit: AdverseFit) -> list[Node]:
     if spec.prior.log_odds_family == "normal":
         location, scale = priors[0].location, priors[0].scale
         nodes += [
-            Node("effect_common", "treated arm", normal(0, 1), "part of the effect common to events"),
-            Node("effect_own", "event, treated arm", normal(0, 1), "part of the effect of one event"),
+            Node("effect_common", "treated arm", normal(0, 1), "part common to events"),
+            Node("effect_own", "event, treated arm", normal(0, 1), "part of one event"),
             Node("log odds ratio", "event, treated arm",
                  f"−({location:g} + {scale:g} (√pooling · common + √(1 − pooling) · own)); each by "
                  f"itself minus {normal(location, scale)}", "effect of the treatment",

@@ -36,7 +36,8 @@ def gate_items(gate: Gate, worst: str = "") -> list[GateItem]:
     """Every check of a fit's gate, those of the sampler first; ``worst`` has the smallest ESS."""
     sampler = _sampler(gate) if gate.sampled else []
     longer = (
-        "Draw more: `--draws 6000 --tune 2000`. If more draws do not help in proportion, the chains "
+        "Draw more: `--draws 6000 --tune 2000`. If more draws do not help in proportion, "
+        "the chains "
         "do not mix: look at the traces of the parameter named, and at the fixes above."
     )
     if not gate.sampled:
@@ -49,10 +50,13 @@ def gate_items(gate: Gate, worst: str = "") -> list[GateItem]:
             f"at most {R_HAT_MAX:g}",
             gate.r_hat <= R_HAT_MAX,
             "Largest over all scalars: by how much chains that began apart still disagree (ranks, "
-            "split chains, the larger of bulk and tails; Vehtari et al. 2021). Above the limit they "
+            "split chains, the larger of bulk and tails; Vehtari et al. 2021). Above the "
+            "limit they "
             "have not found one distribution, and means and intervals depend on where they began.",
-            "Run four chains and a longer warm-up (`--chains 4 --tune 2000`). If two chains stay in "
-            "different places there are two modes: simplify the model or doubt a cell of the table.",
+            "Run four chains and a longer warm-up (`--chains 4 --tune 2000`). If two chains "
+            "stay in "
+            "different places there are two modes: simplify the model or doubt a cell of the "
+            "table.",
         ),
         GateItem(
             "bulk ESS",
@@ -69,7 +73,8 @@ def gate_items(gate: Gate, worst: str = "") -> list[GateItem]:
             f"{gate.ess_tail:,.0f}",
             f"at least {ESS_MIN:.0f}",
             gate.ess_tail >= ESS_MIN,
-            "The same for the tails, which ends of intervals and probabilities near 0 and 1 rest on.",
+            "The same for the tails, which ends of intervals and probabilities near 0 and 1 "
+            "rest on.",
             longer,
         ),
     ]
@@ -85,7 +90,8 @@ def _sampler(gate: Gate) -> list[GateItem]:
             "Places where the posterior bends so sharply that the simulated trajectory left it. "
             "Chains then avoid that region, and every number may be biased, whatever R-hat says.",
             "Divergent posteriors are sampled again in smaller steps by themselves. If some are "
-            "left: ask for a higher acceptance rate in Python (`SamplerOptions(target_accept=0.998)`), "
+            "left: ask for a higher acceptance rate in Python "
+            "(`SamplerOptions(target_accept=0.998)`), "
             "a simpler `--correlation exchangeable` or `--variance common`; look where they lie.",
         ),
         GateItem(
@@ -104,7 +110,8 @@ def _sampler(gate: Gate) -> list[GateItem]:
             f"at least {BFMI_MIN:g}",
             gate.bfmi >= BFMI_MIN,
             "Smallest over chains: whether the energy changes enough from draw to draw to visit "
-            "heavy tails (Betancourt 2016, arXiv:1604.00695). Low values mean that they are visited "
+            "heavy tails (Betancourt 2016, arXiv:1604.00695). Low values mean that they are "
+            "visited "
             "too rarely.",
             "A longer warm-up; a proper prior set (weak) instead of a flat one, whose tails are "
             "longest.",

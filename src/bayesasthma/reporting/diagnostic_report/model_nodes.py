@@ -1,4 +1,4 @@
-"""The model of a fit written out: every parameter with its prior in numbers, and what it acts on."""
+"""The model of a fit written out: every parameter with its prior in numbers and its parents."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Node:
 def table_nodes(design: Design, spec: TableSpec) -> list[Node]:
     """The nodes of a model of means and SDs, parents before children."""
     if spec.model == "independent":
-        return _independent(design, spec)
+        return _independent(spec)
     several = len(design.visits) > 1
     nodes = _means(design, spec)
     if spec.model == "joint":
@@ -61,7 +61,7 @@ def table_nodes(design: Design, spec: TableSpec) -> list[Node]:
     nodes += _sds(spec)
     if several:
         nodes += _correlations(spec)
-    nodes += _moments(design, spec, [node.name for node in nodes])
+    nodes += _moments([node.name for node in nodes])
     return nodes + _observed(design, spec)
 
 
@@ -78,7 +78,7 @@ def _log_normal(median: float, log_sd: float) -> str:
     return f"LogNormal(log {median:g}, {log_sd:g}²)"
 
 
-def _independent(design: Design, spec: TableSpec) -> list[Node]:
+def _independent(spec: TableSpec) -> list[Node]:
     flat = spec.prior.flat
     location = (
         "flat"
@@ -202,7 +202,8 @@ def _correlations(spec: TableSpec) -> list[Node]:
     }[prior.structure]
     if prior.structure == "unstructured":
         nodes.append(Node("z_deviation", "outcome, visit pair", normal(0, 1),
-                          f"departure from one correlation, in units of {prior.deviation:g}"))  # fmt: skip
+                          "departure from one correlation, in units of "
+                          f"{prior.deviation:g}"))  # fmt: skip
         parents.append("z_deviation")
     if prior.structure == "exchangeable_ar1":
         nodes.append(Node("constant_share", "outcome", _beta((scales.SHARE, scales.SHARE)),
@@ -213,7 +214,7 @@ def _correlations(spec: TableSpec) -> list[Node]:
                          DERIVED)]  # fmt: skip
 
 
-def _moments(design: Design, spec: TableSpec, known: list[str]) -> list[Node]:
+def _moments(known: list[str]) -> list[Node]:
     log_sd = "log_sd" if "log_sd" in known else "log_sd_visit"
     parents = [n for n in ("baseline_level", "visit_step", "imbalance", "effect") if n in known]
     carried = "imbalance" in known
@@ -247,12 +248,14 @@ def _observed(design: Design, spec: TableSpec) -> list[Node]:
             nodes.append(_rounding("series, row, moment", index))
             parents.append(f"rounding_{index}")
         nodes.append(Node(f"epsilon_{index}", "series, row pair", normal(0, 1),
-                          "standardised sampling error of the correlations that are not printed"))  # fmt: skip
+                          "standardised sampling error of the correlations that are not "
+                          "printed"))  # fmt: skip
         parents.append(f"epsilon_{index}")
         name = "printed table" if len(design.tables) == 1 else f"printed table {index + 1}"
         nodes.append(Node(name, "outcome, arm",
                           "exact density of means (normal) and SDs (correlated χ) given sample "
-                          "correlations", "printed means and SDs", tuple(parents), DATA))  # fmt: skip
+                          "correlations", "printed means and SDs",
+                          tuple(parents), DATA))  # fmt: skip
     if design.patients:
         parents = list(moments)
         if design.covariates is not None and design.covariates.names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -43,62 +43,71 @@ FOLDER, DPI = "diagnostics", 105
 
 AnyFit = Fit | AdverseFit
 
-#: Title, what a reader who cannot see it is told, and what to look for, by figure.
+
+class Caption(NamedTuple):
+    """Title of a figure, what a reader who cannot see it is told, and what to look for."""
+
+    title: str
+    alt: str
+    text: str
+
+
 CAPTIONS = {
-    "ranks": (
+    "ranks": Caption(
         "Ranks",
         "Fractional ranks of each chain's draws among all, less what is expected.",
         "One line a chain. Chains that agree stay within the band (99 % of all lines together; "
         "Säilynoja et al. 2022). A line above and then below it has draws that are too small.",
     ),
-    "traces": (
+    "traces": Caption(
         "Traces",
         "Draws in order, one colour a chain.",
         "A band of one height without drift or steps. A chain that stays apart, or climbs, has not "
         "arrived.",
     ),
-    "ess": (
+    "ess": Caption(
         "Effective sample size as draws accumulate",
         "Bulk and tail effective sample size against the number of draws.",
         "Both should grow in proportion to the draws and end well above the gate's minimum. A line "
         "that flattens means that more draws will not help.",
     ),
-    "autocorrelation": (
+    "autocorrelation": Caption(
         "Autocorrelation",
         "Autocorrelation of each chain by lag, with a band about 0.",
         "Should fall into the band within some lags; negative values at the first lag are an "
         "advantage, for errors then cancel.",
     ),
-    "energy": (
+    "energy": Caption(
         "Energy",
         "E-BFMI by chain, and distributions of the energy and of its steps.",
         "The two distributions should look alike. Steps much narrower than the energy itself mean "
         "that the tails are visited too rarely.",
     ),
-    "divergences": (
+    "divergences": Caption(
         "Divergent transitions",
         "Pairs of quantities with divergent transitions marked.",
         "Where divergent draws crowd, the posterior is too sharp for the step size.",
     ),
-    "prior": (
+    "prior": Caption(
         "Prior and posterior",
         "Prior and posterior densities.",
         "Where the posterior lies on the prior, the table has said nothing of that quantity. Shown "
         "are the posterior and its surroundings; a wide prior goes on beyond the panel.",
     ),
-    "predictive": (
+    "predictive": Caption(
         "Posterior predictive check",
         "Predictive intervals of every printed number, and what is printed.",
         "Thin and thick bars: 95 and 50 % of what the fit would print; dots: what is printed, one "
-        "after the other in the order of the table, means and SDs in units of their predictive SD. The "
+        "after the other in the order of the table, means and SDs in units of their "
+        "predictive SD. The "
         "fit has seen these numbers, so that nearly all should lie inside.",
     ),
-    "pareto": (
+    "pareto": Caption(
         "Pareto k of leaving out one row",
         "Pareto k of every printed row, with the limit of 0.7.",
         "Above 0.7 the posterior without that row is too different for importance sampling.",
     ),
-}  # fmt: skip
+}
 
 
 def write_diagnostics(
@@ -170,7 +179,8 @@ def page_content(fit: AnyFit, power: pd.DataFrame | None = None) -> dict[str, An
         drawn += [
             (name, partial(figure, tree))
             for name, figure in plots.SAMPLER.items()
-            if (several or name != "ranks") and (name != "energy" or "energy" in tree["sample_stats"])
+            if (several or name != "ranks")
+            and (name != "energy" or "energy" in tree["sample_stats"])
         ]
         if fit.gate.divergences:
             drawn.append(("divergences", partial(plots.divergent_pairs, tree)))
@@ -202,9 +212,9 @@ def page_content(fit: AnyFit, power: pd.DataFrame | None = None) -> dict[str, An
 
 
 def _picture(name: str, figure: Callable[[], Any]) -> Picture:
-    title, alt, caption = CAPTIONS[name]
+    caption = CAPTIONS[name]
     png, size = encoded(figure(), DPI)
-    return Picture(title, name, alt, caption, png, size)
+    return Picture(caption.title, name, caption.alt, caption.text, png, size)
 
 
 def _model(fit: AnyFit) -> dict[str, Any]:

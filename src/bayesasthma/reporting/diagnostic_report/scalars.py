@@ -61,9 +61,7 @@ def scalar_table(posterior: xr.Dataset) -> pd.DataFrame:
         if array.dtype.kind != "f":
             continue
         draws = _flat(array)
-        kept = np.flatnonzero(
-            ~convergence.constant(draws) & ~np.isnan(draws).all(axis=(0, 1))
-        )
+        kept = np.flatnonzero(~convergence.constant(draws) & ~np.isnan(draws).all(axis=(0, 1)))
         if not len(kept):
             continue
         r_hat, bulk, tail = convergence.diagnose(draws[:, :, kept])
