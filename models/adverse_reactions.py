@@ -20,9 +20,10 @@ def main() -> None:
     study = ba.load_study("liu2025")
     print(study)
 
-    folder = Path("reports") / study.name / "posterior"
-    fits = ba.fit(study, model="adverse", prior=prior, folder=folder, progress=print)
+    folder = Path("reports") / study.name
+    fits = ba.fit(study, model="adverse", prior=prior, folder=folder / "posterior", progress=print)
     assert isinstance(fits, list)
+    print("diagnostics:", *ba.diagnose(fits, folder))
     for fit in fits:
         print(f"\n{fit.label}: {'gate passed' if fit.gate.passed else fit.gate.failures}")
         table = ba.adverse_effects(fit)

@@ -19,10 +19,11 @@ def main() -> None:
     study = ba.load_study("liu2025")
     print(study)
 
-    folder = Path("reports") / study.name / "posterior"
-    fit = ba.fit(study, model="joint", prior=prior, folder=folder, progress=print)
+    folder = Path("reports") / study.name
+    fit = ba.fit(study, model="joint", prior=prior, folder=folder / "posterior", progress=print)
     assert isinstance(fit, ba.Fit)
     print("gate:", "passed" if fit.gate.passed else "; ".join(fit.gate.failures))
+    print("diagnostics:", *ba.diagnose(fit, folder))
 
     table = ba.joint_effects(fit)
     last = table[(table["visit"] == study.follow_up[-1]) & (table["estimand"] != "rank")]

@@ -19,10 +19,13 @@ def main() -> None:
     study = ba.load_study("liu2025")
     print(study)
 
-    folder = Path("reports") / study.name / "posterior"
-    fit = ba.fit(study, model="longitudinal", prior=prior, folder=folder, progress=print)
+    folder = Path("reports") / study.name
+    fit = ba.fit(
+        study, model="longitudinal", prior=prior, folder=folder / "posterior", progress=print
+    )
     assert isinstance(fit, ba.Fit)
     print("gate:", "passed" if fit.gate.passed else "; ".join(fit.gate.failures))
+    print("diagnostics:", *ba.diagnose(fit, folder))
 
     for statement in ba.quote(fit, despite_gate=True)["statement"]:
         print("-", statement)

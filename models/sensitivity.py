@@ -20,8 +20,12 @@ def main() -> None:
     study = ba.load_study("liu2025")
     folder = Path("reports") / study.name
 
-    curve = ba.sensitivity(study, grid, folder=folder / "posterior" / "sensitivity", progress=print)
+    fit = ba.fit(study, folder=folder / "posterior", progress=print)
+    assert isinstance(fit, ba.Fit)
+    kept = folder / "posterior" / "sensitivity"
+    curve = ba.sensitivity(study, grid, folder=kept, fit=fit, progress=print)
     curve.write(folder)
+    print("diagnostics of the default:", *ba.diagnose(fit, folder))
 
     last = curve.ranges[curve.ranges["visit"] == study.follow_up[-1]]
     for row in last.to_dict(orient="records"):

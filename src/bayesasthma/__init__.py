@@ -54,6 +54,7 @@ _EXPORTS = {
     "calibrate": "calibration",
     "Calibration": "calibration",
     "sensitivity": "specification_curve",
+    "diagnose": "reporting.diagnostic_report.page",
     "report": "reporting.reanalysis",
     "reanalyse": "reporting.reanalysis",
 }
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from bayesasthma.inference.fitting import Fit as Fit
     from bayesasthma.inference.named_models import fit as fit
     from bayesasthma.inference.sampling import SamplerOptions as SamplerOptions
+    from bayesasthma.reporting.diagnostic_report.page import diagnose as diagnose
     from bayesasthma.reporting.reanalysis import reanalyse as reanalyse
     from bayesasthma.reporting.reanalysis import report as report
     from bayesasthma.results.adverse_table import adverse_effects as adverse_effects

@@ -17,7 +17,7 @@ from bayesasthma.inference.sampling import SamplerOptions, sample
 from bayesasthma.models.design import Design, design
 from bayesasthma.models.kernels.model import KernelModel
 from bayesasthma.models.specification import table_spec
-from bayesasthma.plots.mcmc import _of_all_outcomes
+from bayesasthma.plots.mcmc import of_all_outcomes
 
 SHORT = SamplerOptions(draws=20, tune=30, chains=2, cores=1)
 EYE = np.eye(3)
@@ -121,7 +121,7 @@ def test_statistics_of_the_sampler_are_judged_by_outcome() -> None:
         int(k == 1) for k in range(len(layout.outcomes))
     ]
     assert gate.bfmi == min(own.bfmi for own in gates.values())
-    shown = _of_all_outcomes(stats)
+    shown = of_all_outcomes(stats)
     assert shown["energy"].dims == ("chain", "draw")
     assert int(shown["diverging"].sum()) == 1
 

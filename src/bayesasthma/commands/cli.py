@@ -35,6 +35,7 @@ from bayesasthma.commands.console import (
     print_audit,
     print_inspect_sr,
 )
+from bayesasthma.commands.diagnose import diagnose
 from bayesasthma.commands.ending import (
     Group,
     NobodyReadsError,
@@ -204,6 +205,7 @@ def fit(
 
 
 app.command()(quote)
+app.command()(diagnose)
 
 
 @app.command()

@@ -68,6 +68,15 @@ def quote(
     prior: Annotated[str | None, typer.Option(help="Prior set.")] = None,
     correlation: Annotated[str | None, typer.Option(help="Correlation structure.")] = None,
     baseline: BaselineOption = None,
+    success: Annotated[
+        str | None,
+        typer.Option(
+            help="A decision rule, such as 'P(benefit) > 0.975' or 'P(benefit > mcid) > 0.8': "
+            "whether it is met, and its type I error in the committed proof."
+        ),
+    ] = None,
+    length: Annotated[str, typer.Option(help="paragraph (everything) or sentence.")] = "paragraph",
+    form: Annotated[str, typer.Option("--format", help="text, markdown, latex or json.")] = "text",
     despite_gate: Annotated[
         bool, typer.Option("--despite-gate", help="Quote although the gate fails; says so.")
     ] = False,
@@ -83,7 +92,8 @@ def quote(
     import pandas as pd
 
     check_baseline(baseline)
-    console = Console(quiet, as_json)
+    _check(length, form)
+    console = Console(quiet, as_json or form == "json")
     bundle = load(study)
     folder = results_folder(out, bundle)
     options = sampler_options(draws, tune, chains, seed, console)
@@ -93,9 +103,10 @@ def quote(
         "margin": _size("margin", margin),
         "estimand": estimand,
         "despite_gate": despite_gate,
+        "success": success,
     }
     outcomes, events = _subjects(bundle, outcome, estimand)
-    if outcome is None and any(asked[name] is not None for name in ("threshold", "margin")):
+    if outcome is None and _has_size(asked):
         # one size does not suit both a mean and a risk
         events = [] if outcomes else events
     _check_asked(bundle, outcomes, events, asked)
@@ -110,9 +121,39 @@ def quote(
     if not tables:
         raise UsageError(f"{bundle.name} prints neither outcomes nor events to quote")
     table = pd.concat(tables, ignore_index=True)
-    console.data(table, "\n\n".join(table["statement"]))
+    console.data(table, _text(table, length, form))
     if (table["gate"] != "pass").any():
         raise typer.Exit(GATE_FAILED)
+
+
+def _check(length: str, form: str) -> None:
+    """Refuse a length or a format that there is not."""
+    from bayesasthma.comparison.quote_formats import FORMATS
+
+    if length not in ("paragraph", "sentence"):
+        raise UsageError(f"unknown length {length!r}; there are paragraph, sentence")
+    if form not in FORMATS:
+        raise UsageError(f"unknown format {form!r}; there are {', '.join(FORMATS)}")
+
+
+def _has_size(asked: dict[str, Any]) -> bool:
+    """Whether a size is asked about: a threshold, a margin, or one within a decision rule."""
+    from bayesasthma.comparison.decision_rules import parse_rule
+
+    rule = parse_rule(asked["success"]) if asked["success"] is not None else None
+    sizes = (asked["threshold"], asked["margin"], rule.size if rule is not None else None)
+    return any(size is not None for size in sizes)
+
+
+def _text(table: pd.DataFrame, length: str, form: str) -> str:
+    """The statements in the format asked for, a blank line between two."""
+    from bayesasthma.comparison.quote_formats import as_latex, as_markdown
+
+    texts = table["sentence" if length == "sentence" else "statement"]
+    mark = {"markdown": as_markdown, "latex": as_latex}.get(form)
+    if mark is None:
+        return "\n\n".join(texts)
+    return "\n\n".join(mark(text, label) for text, label in zip(texts, table["label"], strict=True))
 
 
 def _subjects(
@@ -145,12 +186,14 @@ def _outcome_quotes(
 ) -> pd.DataFrame:
     from bayesasthma.comparison.quotes import quote as statements
     from bayesasthma.inference.fitting import fit_table
+    from bayesasthma.reporting.rule_errors import rule_error
     from bayesasthma.specification_curve import load_sensitivity
 
     result = fit_table(
         bundle, spec, options, folder=folder / "posterior", progress=console.progress
     )
-    return statements(result, outcome, curve=load_sensitivity(bundle, folder), **asked)
+    curve = load_sensitivity(bundle, folder)
+    return statements(result, outcome, curve=curve, error_of=rule_error, **asked)
 
 
 def _event_quotes(

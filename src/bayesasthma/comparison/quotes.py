@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bayesasthma.comparison.decision_rules import Rule, parse_rule, verdict
+from bayesasthma.comparison.prior_in_quotes import PriorShares
+from bayesasthma.comparison.quote_sentences import sentence
 from bayesasthma.errors import GateError, UsageError
 from bayesasthma.inference.fitting import Fit
 from bayesasthma.results.effect_table import (
@@ -17,6 +21,7 @@ from bayesasthma.results.effect_table import (
     without_baseline_levels,
 )
 from bayesasthma.results.last_visits import at_last_visit
+from bayesasthma.results.printed_digits import interval_mcse, rounded, supported_decimals
 from bayesasthma.results.summaries import format_probability
 from bayesasthma.specification_curve import Sensitivity
 from bayesasthma.specification_curve.summary import CHOICES_IN_WORDS
@@ -32,6 +37,8 @@ def quote(
     estimand: str | None = None,
     despite_gate: bool = False,
     curve: Sensitivity | str = "no specification curve has been run",
+    success: Rule | str | None = None,
+    error_of: Callable[[Rule, Fit], str] | None = None,
 ) -> pd.DataFrame:
     """Statements about treatment effects that a paper or review can take over as they stand.
 
@@ -52,11 +59,19 @@ def quote(
     curve : Sensitivity or str
         Gives the range over the specifications that a statement ends with, or why there is none
         (what `bayesasthma.specification_curve.load_sensitivity` returns).
+    success : Rule or str, optional
+        A decision rule, such as ``"P(benefit) > 0.975"``: whether it is met is added.
+    error_of : callable, optional
+        What is known of the rule's type I error, as
+        :func:`bayesasthma.reporting.rule_errors.rule_error` says it.
 
     Returns
     -------
     DataFrame
-        ``outcome, arm, visit, estimand, gate, statement``.
+        ``outcome, arm, visit, estimand, gate, statement`` (a paragraph), ``sentence`` (the same in
+        one), ``label`` (what the statement begins with), and the numbers: those of
+        :func:`~bayesasthma.results.effect_table.effects`, ``prior_patients``, ``external_weight``
+        and, with a rule, ``rule``, ``rule_probability`` and ``success``.
 
     Raises
     ------
@@ -68,8 +83,9 @@ def quote(
     """
     study = fit.study
     number = size("threshold", threshold)
+    rule = parse_rule(success) if isinstance(success, str) else success
     table = effects(fit, threshold=number)
-    table = table.assign(**_inferiority(fit, table, margin))
+    table = table.assign(**_inferiority(fit, table, margin), **_rule(fit, table, rule))
     if estimand is None:
         table = table[table["estimand"] == table["outcome"].map(headlines(fit))]
     else:
@@ -84,14 +100,71 @@ def quote(
             f"bulk ESS {first['ess_bulk']:.0f}, R-hat {first['r_hat']:.3f}"
         )
         raise gate_refusal(len(failed), len(table), fit.label, reasons)
-    statements = [
-        f"{_statement(row, fit, threshold is not None, margin)} {curve_sentence(row, curve)}"
-        for _, row in table.iterrows()
-    ]
-    columns = ["outcome", "arm", "visit", "estimand", "gate"]
-    result = table[columns].assign(statement=statements)
+    prior = PriorShares(fit)
+    known = error_of(rule, fit) if rule is not None and error_of is not None else ""
+    rows = []
+    for _, row in table.iterrows():
+        share = prior.of(*(str(row[key]) for key in KEYS[:-1]))
+        text = f"{_statement(row, fit, threshold is not None, margin)}{share.sentence()}"
+        facts: dict[str, Any] = {"prior_patients": share.patients,
+                                 "external_weight": share.external_posterior}  # fmt: skip
+        if rule is not None:
+            text += f" {_decision(row, rule)}{f' {known}' if known else ''}"
+            p = float(row["rule_probability"])
+            facts |= {"rule": str(rule), "rule_probability": p,
+                      "success": rule.met(p) if np.isfinite(p) else None}  # fmt: skip
+        rows.append(
+            {key: row[key] for key in KEYS}
+            | {
+                "statement": f"{text} {curve_sentence(row, curve)}",
+                "sentence": sentence(row, fit, format_effect(row)),
+                "label": str(study.outcomes.loc[row["outcome"], "label"]),
+            }
+            | {name: row[name] for name in NUMBERS}
+            | facts
+        )
+    result = pd.DataFrame(rows)
     assert set(result["outcome"]) <= set(study.outcomes.index)
-    return result.reset_index(drop=True)
+    return result
+
+
+#: What a quoted row is identified by, and the numbers that go with it.
+KEYS = ["outcome", "arm", "visit", "estimand", "gate"]
+NUMBERS = [
+    "unit", "mean", "sd", "ci_low", "ci_high", "ci_prob", "mcse_mean", "p_benefit",
+    "p_benefit_mcse", "p_positive", "mcid", "p_benefit_gt_mcid", "p_within_mcid", "ess_bulk",
+    "ess_tail", "r_hat",
+]  # fmt: skip
+
+
+def _rule(fit: Fit, table: pd.DataFrame, rule: Rule | None) -> dict[str, Any]:
+    """By row the probability that a rule is about; NaN where there is none."""
+    if rule is None:
+        return {}
+    if rule.size is None:
+        return {"rule_probability": table["p_benefit"].to_numpy()}
+    if rule.size == "mcid":
+        return {"rule_probability": effects(fit)["p_benefit_gt_mcid"].to_numpy()}
+    own = effects(fit, threshold=abs(float(rule.size)))
+    if float(rule.size) > 0:
+        return {"rule_probability": own["p_benefit_gt_mcid"].to_numpy()}
+    return {"rule_probability": 1 - own["p_harm_gt_mcid"].to_numpy()}
+
+
+def _decision(row: pd.Series, rule: Rule) -> str:
+    """Whether a rule is met, and if it does not apply, why."""
+    p = float(row["rule_probability"])
+    if rule.size is None:
+        mcse = float(row["p_benefit_mcse"])
+    else:
+        mcse = _mcse(p, float(row["ess_bulk"])) if np.isfinite(p) else float("nan")
+    if not np.isfinite(row["p_benefit"]):
+        why = "no direction is claimed as benefit"
+    elif row["estimand"] not in JUDGED:
+        why = f"it is about a difference between arms, not about {row['estimand']}"
+    else:
+        why = f"the outcome has no MCID ({NONE_GIVEN})"
+    return verdict(rule, p, mcse, why)
 
 
 def gate_refusal(failed: int, asked: int, label: str, reasons: str) -> GateError:
@@ -145,10 +218,21 @@ def decimals(sd: float) -> int:
     return int(np.clip(1 - np.floor(np.log10(sd)), 0, 6))
 
 
+def effect_decimals(row: pd.Series) -> int:
+    """Decimals of an estimate and its interval.
+
+    Two significant digits of the posterior SD, and no more than the Monte Carlo errors of the mean
+    and of the interval's ends support.
+    """
+    sd, ess = float(row["sd"]), float(row["ess_tail"])
+    error = max(float(row["mcse_mean"]), interval_mcse(sd, ess, float(row["ci_prob"])))
+    return supported_decimals(error, decimals(sd))
+
+
 def format_effect(row: pd.Series) -> str:
-    """Estimate and interval with as many decimals as the posterior SD supports."""
-    places = decimals(float(row["sd"]))
-    mean, low, high = (f"{row[name]:.{places}f}" for name in ("mean", "ci_low", "ci_high"))
+    """Estimate and interval with as many decimals as `effect_decimals` allows."""
+    places = effect_decimals(row)
+    mean, low, high = (rounded(row[name], places) for name in ("mean", "ci_low", "ci_high"))
     unit = f" {row['unit']}" if row["unit"] else ""
     return f"{mean}{unit} ({100 * row['ci_prob']:g} % CrI {low} to {high})"
 
@@ -194,7 +278,7 @@ def _statement(
     text = "; ".join(parts)
     text += f" (model {fit.model}, prior {fit.prior}{_baseline(row, fit)}; "
     text += f"{study.citation.rstrip('.')})."
-    text += null_sentence(row)
+    text += null_sentence(row, effect_decimals(row))
     if row["gate"] != "pass":
         text += " The fit FAILS its diagnostics gate; this number is quoted against advice."
     return text
@@ -218,13 +302,16 @@ def _non_inferiority(row: pd.Series) -> str:
     return f"P(not worse by more than {limit}) {chance}"
 
 
-def null_sentence(row: pd.Series) -> str:
-    """What an interval that contains no effect is compatible with; blank for another."""
+def null_sentence(row: pd.Series, places: int | None = None) -> str:
+    """What an interval that contains no effect is compatible with; blank for another.
+
+    With ``places`` decimals, as its posterior SD supports by default.
+    """
     null = 1.0 if row["unit"] == "ratio" else 0.0
     if row["estimand"] == "share_improved" or not row["ci_low"] < null < row["ci_high"]:
         return ""
-    places = decimals(float(row["sd"]))
-    low, high = (f"{row[name]:.{places}f}" for name in ("ci_low", "ci_high"))
+    shown = decimals(float(row["sd"])) if places is None else places
+    low, high = (rounded(row[name], shown) for name in ("ci_low", "ci_high"))
     unit = f" {row['unit']}" if row["unit"] else ""
     what = "change" if row["estimand"] == "change" else "effect"
     return (
@@ -291,5 +378,10 @@ def curve_sentence(row: Any, curve: Sensitivity | str, kind: str = "outcome") ->
 
 
 def _probability(p: float, ess: float) -> str:
+    return format_probability(p, _mcse(p, ess))
+
+
+def _mcse(p: float, ess: float) -> float:
+    """Monte Carlo standard error of a share of draws."""
     smoothed = (p * ess + 0.5) / (ess + 1)
-    return format_probability(p, float(np.sqrt(smoothed * (1 - smoothed) / ess)))
+    return float(np.sqrt(smoothed * (1 - smoothed) / ess))

@@ -46,7 +46,10 @@ def load_if_current(
         Receives why a file that is there is not used.
     """
     try:
-        return _read(path, key, record)
+        tree = read_whole(path)
+        if tree.attrs.get("key") == key:
+            return tree
+        say(f"{path.name} is not used: {_difference(tree.attrs, record)}")
     except FileNotFoundError:
         return None
     except BrokenSealError as error:
@@ -56,12 +59,19 @@ def load_if_current(
     return None
 
 
-def _read(path: Path, key: str, record: dict[str, Any]) -> xr.DataTree:
+def read_whole(path: Path) -> xr.DataTree:
+    """A saved fit of whatever, if it is whole.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    BrokenSealError
+        If it has been damaged, or is no fit.
+    """
     read_sealed(path)
     try:
         with xr.open_datatree(path, engine="h5netcdf") as tree:
-            if tree.attrs.get("key") != key:
-                raise BrokenSealError(_difference(tree.attrs, record))
             loaded: xr.DataTree = tree.load()
             return loaded
     except (ValueError, KeyError, RuntimeError, AttributeError, OSError) as error:

@@ -34,7 +34,7 @@ def headline_tree(fit: Fit, arm: str | None = None) -> xr.DataTree:
     """
     groups = {"posterior": _variables(fit, arm)}
     if "sample_stats" in fit.data.children:
-        groups["sample_stats"] = _of_all_outcomes(fit.data["sample_stats"].to_dataset())
+        groups["sample_stats"] = of_all_outcomes(fit.data["sample_stats"].to_dataset())
     if "prior" in fit.data.children and "mean" in fit.data["prior"]:
         prior = xr.DataTree.from_dict(
             {
@@ -48,7 +48,7 @@ def headline_tree(fit: Fit, arm: str | None = None) -> xr.DataTree:
     return xr.DataTree.from_dict(groups)
 
 
-def _of_all_outcomes(stats: xr.Dataset) -> xr.Dataset:
+def of_all_outcomes(stats: xr.Dataset) -> xr.Dataset:
     """Statistics (chain, draw): of outcomes sampled apart, those of the one with least E-BFMI.
 
     A draw is divergent, or at the largest tree, if any outcome's is.
@@ -78,7 +78,7 @@ def _variables(fit: Fit, arm: str | None) -> xr.Dataset:
 
 
 @contextmanager
-def _private_pyplot() -> Iterator[None]:
+def private_pyplot() -> Iterator[None]:
     """Let ArviZ draw through pyplot without a window, and leave pyplot as it was."""
     import matplotlib.pyplot as plt
 
@@ -97,7 +97,8 @@ def _private_pyplot() -> Iterator[None]:
             plt.switch_backend(before)
 
 
-def _figure(collection: Any) -> Figure:
+def figure_of(collection: Any) -> Figure:
+    """The matplotlib figure of what an ArviZ function returns."""
     found = collection.get_viz("figure")
     figure = found if isinstance(found, Figure) else found.item()
     assert isinstance(figure, Figure)
@@ -123,17 +124,24 @@ def rank_plots(fit: Fit, arm: str | None = None) -> Figure:
     Vehtari 2022, Stat Comput 32:32); it holds all chains of an outcome with probability 0.99.
     """
     posterior = headline_tree(fit, arm)["posterior"].to_dataset()["headline"]
-    draws = posterior.transpose(*SAMPLE, "outcome").to_numpy()
+    return rank_panels(posterior, WIDTH, 2, 1.5)
+
+
+@mpl.rc_context(STYLE)
+def rank_panels(posterior: xr.DataArray, width: float, columns: int, height: float) -> Figure:
+    """`rank_plots` of any quantities (chain, draw, quantity), a panel each, sizes in inches."""
+    (quantity_dim,) = (str(dim) for dim in posterior.dims if dim not in SAMPLE)
+    draws = posterior.transpose(*SAMPLE, quantity_dim).to_numpy()
     independent = np.minimum(ess_bulk(draws), ess_tail(draws)).mean()
     draws = draws[:, :: max(1, int(np.ceil(draws.shape[0] * draws.shape[1] / independent)))]
     chains, length = draws.shape[:2]
     low, high = rank_band(chains, length)
     differences = rank_differences(draws)
     share = np.arange(length + 1) / length
-    names = [str(name) for name in posterior["outcome"].to_numpy()]
-    rows = -(-len(names) // 2)
-    figure = blank(WIDTH, 1.5 * rows + 0.4)
-    grid = figure.subplots(rows, 2, sharey=True, squeeze=False).ravel()
+    names = [str(name) for name in posterior[quantity_dim].to_numpy()]
+    rows = -(-len(names) // columns)
+    figure = blank(width, height * rows + 0.4)
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     for quantity, (axis, name) in enumerate(zip(grid, names, strict=False)):
         axis.fill_between(share, low, high, color="black", alpha=0.1, step="mid", linewidth=0)
         for chain in range(chains):
@@ -157,10 +165,10 @@ def traces(fit: Fit, arm: str | None = None) -> Figure:
     import arviz as az
 
     tree = headline_tree(fit, arm)
-    with _private_pyplot():
+    with private_pyplot():
         lines = {"trace": {"width": 0.4, "alpha": 0.7}, "xlabel": False}
         plot = az.plot_trace(tree, backend="matplotlib", visuals=lines, **_grid(tree, 1.3))
-        return _figure(plot)
+        return figure_of(plot)
 
 
 def ess_evolution(fit: Fit, arm: str | None = None) -> Figure:
@@ -168,14 +176,14 @@ def ess_evolution(fit: Fit, arm: str | None = None) -> Figure:
     import arviz as az
 
     tree = headline_tree(fit, arm)
-    with _private_pyplot():
+    with private_pyplot():
         kinds = {"ess_bulk": CHAIN_COLOURS[0], "ess_tail": CHAIN_COLOURS[2]}
         visuals = {name: {"color": colour, "size": 8} for name, colour in kinds.items()}
         visuals |= {f"{name}_line": {"color": colour} for name, colour in kinds.items()}
         plot = az.plot_ess_evolution(
             tree, backend="matplotlib", min_ess=ESS_MIN, visuals=visuals, **_grid(tree, 1.6)
         )
-        figure = _figure(plot)
+        figure = figure_of(plot)
         for axis in figure.axes:
             axis.set_xlabel("")
         figure.supxlabel("draws, all chains together", fontsize=8.5)
@@ -190,15 +198,15 @@ def energy(fit: Fit) -> Figure:
     """Marginal energy against energy transitions, and E-BFMI by chain with the gate's minimum."""
     import arviz as az
 
-    stats = _of_all_outcomes(fit.data["sample_stats"].to_dataset())
-    with _private_pyplot():
+    stats = of_all_outcomes(fit.data["sample_stats"].to_dataset())
+    with private_pyplot():
         plot = az.plot_energy(
             xr.DataTree.from_dict({"sample_stats": stats}),
             backend="matplotlib",
             threshold=BFMI_MIN,
             figure_kwargs={"figsize": (WIDTH, 2.6), "layout": "constrained"},
         )
-        figure = _figure(plot)
+        figure = figure_of(plot)
         for axis in figure.axes:
             if axis.get_ylabel() == "Chain":
                 axis.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -249,7 +257,7 @@ def chain_forest(fit: Fit, arm: str | None = None) -> Figure:
 
     posterior = headline_tree(fit, arm)["posterior"].to_dataset()
     scaled = (posterior - posterior.mean(SAMPLE)) / posterior.std(SAMPLE)
-    with _private_pyplot():
+    with private_pyplot():
         plot = az.plot_forest(
             xr.DataTree.from_dict({"posterior": scaled}),
             backend="matplotlib",
@@ -260,7 +268,7 @@ def chain_forest(fit: Fit, arm: str | None = None) -> Figure:
                 "layout": "constrained",
             },
         )
-        figure = _figure(plot)
+        figure = figure_of(plot)
         labels, intervals = figure.axes[0], figure.axes[-1]
         labels.set_xticks([])
         labels.spines["bottom"].set_visible(False)
@@ -273,12 +281,12 @@ def prior_posterior(fit: Fit, arm: str | None = None) -> Figure:
     import arviz as az
 
     tree = headline_tree(fit, arm)
-    with _private_pyplot():
+    with private_pyplot():
         colours = (GREY, ACCENT)
         plot = az.plot_prior_posterior(
             tree, backend="matplotlib", kind="kde", color=list(colours), **_grid(tree, 1.4)
         )
-        figure = _figure(plot)
+        figure = figure_of(plot)
         for legend in [*figure.legends, *(axis.get_legend() for axis in figure.axes)]:
             if legend is not None:
                 legend.remove()

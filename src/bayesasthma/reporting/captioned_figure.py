@@ -86,9 +86,9 @@ class Drawing:
 
     def sheets(self) -> list[Callable[[], tuple[bytes, tuple[int, int]]]]:
         """What is to be drawn: for a page, then for a phone if that is another figure."""
-        found = [lambda: _png(self.wide(), WIDE_DPI)]
+        found = [lambda: encoded(self.wide(), WIDE_DPI)]
         if (narrow := self.narrow) is not None:
-            found.append(lambda: _png(narrow(), NARROW_DPI))
+            found.append(lambda: encoded(narrow(), NARROW_DPI))
         return found
 
 
@@ -126,7 +126,8 @@ def paint[T](
     return value, pictures
 
 
-def _png(figure: Figure, dpi: int) -> tuple[bytes, tuple[int, int]]:
+def encoded(figure: Figure, dpi: int) -> tuple[bytes, tuple[int, int]]:
+    """A figure as PNG, and its pixels across and down."""
     stream = io.BytesIO()
     if (engine := figure.get_layout_engine()) is not None:
         # saving would draw everything once for the layout alone, and throw the drawing away

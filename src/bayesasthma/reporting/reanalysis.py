@@ -289,7 +289,10 @@ def write(results: ReanalysisResults, folder: Path, watch: Stopwatch) -> None:
         write_csv(results.audit.tests, folder / "audit.csv")
     results.run["timings"] = {k: round(v, 2) for k, v in watch.seconds.items()}
     from bayesasthma.reporting import write_report
+    from bayesasthma.reporting.diagnostic_report.page import write_diagnostics
 
+    fits = [*results.table_fits, *results.adverse_fits]
+    watch.time("diagnostics", lambda: write_diagnostics(fits, folder))
     watch.time("report", lambda: write_report(results, folder))
     _write_run(results, folder, watch)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 from bayesasthma._files.output import write_bytes
 from bayesasthma.errors import BayesAsthmaError
@@ -16,6 +17,7 @@ from bayesasthma.plots.style import arm_name
 from bayesasthma.reporting.audit_section import audit_section
 from bayesasthma.reporting.brief import findings, gate_sentence, introduction
 from bayesasthma.reporting.captioned_figure import paint
+from bayesasthma.reporting.checklists import checklists
 from bayesasthma.reporting.comparison_section import comparison_section
 from bayesasthma.reporting.curve_section import curve_section
 from bayesasthma.reporting.event_tables import (
@@ -68,7 +70,8 @@ TEMPLATES = files("bayesasthma.reporting") / "templates"
 
 def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     """Write the report's files; see `bayesasthma.reporting.write_report`."""
-    curve = curve_section(results.study, load_sensitivity(results.study, folder))
+    known = load_sensitivity(results.study, folder)
+    curve = curve_section(results.study, known)
     proof = trust(study=results.study)
     drawings = [
         *results_drawings(results), *curve.drawings, *(proof.drawings if proof is not None else [])
@@ -76,11 +79,13 @@ def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     content, pictures = paint(drawings, lambda: context(results))
     sections = {name: [p for p in pictures if p.section == name] for name in SECTIONS}
     content |= {"sensitivity": curve, "trust": proof, "figures": sections}
-    environment = _environment()
+    content["checklists"] = checklists(results, known)
+    environment = page_environment()
     page = environment.get_template("report.html.j2").render(content)
-    plain = _environment()
+    plain = page_environment()
     plain.finalize = inert_markdown
     summary = plain.get_template("summary.md.j2").render(content)
+    lists = plain.get_template("checklists.md.j2").render(content)
     try:
         written = [
             _replace(folder / "figures" / f"{picture.name}.png", picture.wide)
@@ -90,6 +95,7 @@ def write(results: ReanalysisResults, folder: Path) -> list[Path]:
         _remove_others(folder / "figures", written)
         written.append(_replace(folder / "report.html", page.encode("utf-8", "replace")))
         written.append(_replace(folder / "summary.md", summary.encode("utf-8", "replace")))
+        written.append(_replace(folder / "checklists.md", lists.encode("utf-8", "replace")))
     except OSError as error:
         where = error.filename or folder
         raise BayesAsthmaError(f"cannot write {where}: {error.strerror or error}") from error
@@ -145,7 +151,8 @@ def inert_markdown(value: Any) -> Any:
     return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", value).replace("](", "]\\(")
 
 
-def _environment() -> jinja2.Environment:
+def page_environment() -> jinja2.Environment:
+    """Where templates come from, and what they may use."""
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: (TEMPLATES / name).read_text(encoding="utf-8")),
         autoescape=jinja2.select_autoescape(("html.j2",)),
@@ -155,7 +162,17 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
+    environment.filters["code"] = _code
     return environment
+
+
+def _code(text: str) -> Markup:
+    """Text in which what stands between backticks is code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(
+        Markup("<code>") + part + Markup("</code>") if i % 2 else part
+        for i, part in enumerate(parts)
+    )
 
 
 def _replace(path: Path, content: bytes) -> Path:
