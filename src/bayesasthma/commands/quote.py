@@ -65,7 +65,13 @@ def quote(
     estimand: Annotated[
         str | None, typer.Option(help="The headline of each outcome by default.")
     ] = None,
-    prior: Annotated[str | None, typer.Option(help="Prior set.")] = None,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            help="Prior set, or a prior of your own: 'normal(0, 2)' of the benefit in the "
+            "outcome's unit, 'normal(0, 0.5, sd)' in baseline SDs; of an event's log odds ratio."
+        ),
+    ] = None,
     correlation: Annotated[str | None, typer.Option(help="Correlation structure.")] = None,
     baseline: BaselineOption = None,
     despite_gate: Annotated[
@@ -81,6 +87,9 @@ def quote(
 ) -> None:
     """Ready-to-paste statements with interval, probability of benefit, prior and gate."""
     import pandas as pd
+
+    from bayesasthma.commands._own_prior import quotes_under
+    from bayesasthma.comparison.normal_prior import is_normal, parse_normal
 
     check_baseline(baseline)
     console = Console(quiet, as_json)
@@ -98,6 +107,15 @@ def quote(
     if outcome is None and any(asked[name] is not None for name in ("threshold", "margin")):
         # one size does not suit both a mean and a risk
         events = [] if outcomes else events
+    if prior is not None and is_normal(prior):
+        found = quotes_under(
+            bundle, parse_normal(prior), outcome, outcomes, events, asked, options, folder,
+            progress=console.progress, correlation=correlation, baseline=baseline,
+        )  # fmt: skip
+        console.data(found, "\n\n".join(found["statement"]))
+        if (found["gate"] != "pass").any():
+            raise typer.Exit(GATE_FAILED)
+        return
     tables = []
     if outcomes:
         from bayesasthma.models.specification import table_spec

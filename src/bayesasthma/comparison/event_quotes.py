@@ -72,7 +72,7 @@ def quote_events(
     """
     if estimand is not None and estimand not in ESTIMANDS:
         raise UsageError(f"no estimand {estimand!r} of events; there are {', '.join(ESTIMANDS)}")
-    limits = [_risk("threshold", threshold), _risk("margin", margin)]
+    limits = [risk("threshold", threshold), risk("margin", margin)]
     pooled = [fit for fit in fits if fit.spec.model == "hierarchical"] or list(fits)
     known = [name for fit in pooled for name in fit.counts.reactions]
     if event is not None and event not in known:
@@ -102,7 +102,14 @@ def quote_events(
     return pd.DataFrame(rows)[COLUMNS]
 
 
-def _risk(name: str, value: float | str | None) -> float | None:
+def risk(name: str, value: float | str | None) -> float | None:
+    """A threshold or margin of an event as a difference in risk; None for none at all.
+
+    Raises
+    ------
+    UsageError
+        If it is no number between 0 and 1.
+    """
     if value == "mcid":
         raise UsageError(
             f"{name} 'mcid': events have none; give a difference in risk, such as 0.05"
