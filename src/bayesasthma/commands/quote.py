@@ -65,7 +65,13 @@ def quote(
     estimand: Annotated[
         str | None, typer.Option(help="The headline of each outcome by default.")
     ] = None,
-    prior: Annotated[str | None, typer.Option(help="Prior set.")] = None,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            help="Prior set, or a prior of your own: 'normal(0, 2)' of the benefit in the "
+            "outcome's unit, 'normal(0, 0.5, sd)' in baseline SDs; of an event's log odds ratio."
+        ),
+    ] = None,
     correlation: Annotated[str | None, typer.Option(help="Correlation structure.")] = None,
     baseline: BaselineOption = None,
     success: Annotated[
@@ -91,6 +97,9 @@ def quote(
     """Ready-to-paste statements with interval, probability of benefit, prior and gate."""
     import pandas as pd
 
+    from bayesasthma.commands._own_prior import quotes_under
+    from bayesasthma.comparison.normal_prior import is_normal, parse_normal
+
     check_baseline(baseline)
     _check(length, form)
     console = Console(quiet, as_json or form == "json")
@@ -110,6 +119,17 @@ def quote(
         # one size does not suit both a mean and a risk
         events = [] if outcomes else events
     _check_asked(bundle, outcomes, events, asked)
+    if prior is not None and is_normal(prior):
+        if length == "sentence":
+            raise UsageError("--length sentence: not with a prior of your own; give a prior set")
+        found = quotes_under(
+            bundle, parse_normal(prior), outcome, outcomes, events, asked, options, folder,
+            progress=console.progress, correlation=correlation, baseline=baseline,
+        )  # fmt: skip
+        console.data(found, _text(found, "paragraph", form))
+        if (found["gate"] != "pass").any():
+            raise typer.Exit(GATE_FAILED)
+        return
     tables = []
     if outcomes:
         from bayesasthma.models.specification import table_spec
@@ -153,7 +173,8 @@ def _text(table: pd.DataFrame, length: str, form: str) -> str:
     mark = {"markdown": as_markdown, "latex": as_latex}.get(form)
     if mark is None:
         return "\n\n".join(texts)
-    return "\n\n".join(mark(text, label) for text, label in zip(texts, table["label"], strict=True))
+    labels = table["label"] if "label" in table else [""] * len(table)
+    return "\n\n".join(mark(text, label) for text, label in zip(texts, labels, strict=True))
 
 
 def _subjects(

@@ -85,10 +85,10 @@ def quote_events(
     """
     if estimand is not None and estimand not in ESTIMANDS:
         raise UsageError(f"no estimand {estimand!r} of events; there are {', '.join(ESTIMANDS)}")
-    limits = [_risk("threshold", threshold), _risk("margin", margin)]
+    limits = [risk("threshold", threshold), risk("margin", margin)]
     rule = parse_rule(success) if isinstance(success, str) else success
     if rule is not None and rule.size is not None:
-        _risk("success", rule.size if rule.size == "mcid" else abs(float(rule.size)))
+        risk("success", rule.size if rule.size == "mcid" else abs(float(rule.size)))
     pooled = [fit for fit in fits if fit.spec.model == "hierarchical"] or list(fits)
     known = [name for fit in pooled for name in fit.counts.reactions]
     if event is not None and event not in known:
@@ -182,7 +182,14 @@ def _sentence(row: pd.Series, fit: AdverseFit) -> str:
     return f"{text}."
 
 
-def _risk(name: str, value: float | str | None) -> float | None:
+def risk(name: str, value: float | str | None) -> float | None:
+    """A threshold or margin of an event as a difference in risk; None for none at all.
+
+    Raises
+    ------
+    UsageError
+        If it is no number between 0 and 1.
+    """
     if value == "mcid":
         raise UsageError(
             f"{name} 'mcid': events have none; give a difference in risk, such as 0.05"

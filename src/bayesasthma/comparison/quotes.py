@@ -276,7 +276,7 @@ def _statement(
         up = _probability(row["p_positive"], row["ess_bulk"])
         parts.append(f"no direction is claimed as benefit; P(higher) {up}")
     text = "; ".join(parts)
-    text += f" (model {fit.model}, prior {fit.prior}{_baseline(row, fit)}; "
+    text += f" (model {fit.model}, prior {fit.prior}{baseline_clause(row, fit)}; "
     text += f"{study.citation.rstrip('.')})."
     text += null_sentence(row, effect_decimals(row))
     if row["gate"] != "pass":
@@ -327,7 +327,7 @@ BASELINES = {
 }
 
 
-def _baseline(row: pd.Series, fit: Fit) -> str:
+def baseline_clause(row: pd.Series, fit: Fit) -> str:
     """How the arms' baseline enters a difference between them; blank where it does not."""
     if row["estimand"] not in JUDGED or row["estimand"] == "difference":
         return ""

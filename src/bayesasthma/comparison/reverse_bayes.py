@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import optimize, special
 
-FloatArray = NDArray[np.float64]
+from bayesasthma.comparison.importance import (
+    ESS_MIN,
+    FloatArray,
+    effective_draws,
+    k_limit,
+    smoothed_weights,
+)
 
 #: Probabilities of benefit below which a finding counts as no longer convincing.
 LEVELS = (0.95, 0.975)
-#: Pareto shape beyond which smoothed importance weights are not relied on.
-K_MAX = 0.7
-#: Smallest effective number of reweighted draws to rely on, as in the diagnostics gate: the weights
-#: of a narrower prior are bounded, so that a few draws can carry them while k looks harmless.
-ESS_MIN = 400
 #: How far from the fitted scale a search goes, as a factor.
 REACH = 300.0
 
@@ -181,8 +181,7 @@ class Reweighted:
 
         The limit on k: Vehtari et al. 2024, JMLR 25(72).
         """
-        limit = min(1 - 1 / np.log10(self.draws), K_MAX)
-        return bool(self.pareto_k <= limit and self.ess[visit] >= ESS_MIN)
+        return bool(self.pareto_k <= k_limit(self.draws) and self.ess[visit] >= ESS_MIN)
 
 
 def reweight(draws: EffectDraws, scale: float) -> Reweighted:
@@ -194,7 +193,6 @@ def reweight(draws: EffectDraws, scale: float) -> Reweighted:
     JMLR 25(72). The error of a weighted share ``P`` is ``sqrt(sum(w^2 (indicator - P)^2))`` (Owen
     2013, Monte Carlo theory, 9.2), which the effective size compares with ``P (1 - P)``.
     """
-    from arviz_stats.base.array import array_stats
 
     def density(location: float, scale: float) -> FloatArray:
         # given the other arms, whose own prior is the same on both sides
@@ -202,22 +200,10 @@ def reweight(draws: EffectDraws, scale: float) -> Reweighted:
         return log_prior(draws.benefit, draws.share, centre, spread)
 
     ratio = density(0.0, scale) - density(draws.location, draws.scale)
-    k = float("-inf")
-    if np.ptp(ratio) > 0:  # else the prior is the same
-        k = float("nan")
-        # so far off that every weight but a few is 0, the tail's fit overflows or is refused
-        with np.errstate(all="ignore"), contextlib.suppress(ValueError):
-            ratio, shape = array_stats.psislw(  # type: ignore[no-untyped-call]
-                -ratio, r_eff=draws.efficiency
-            )
-            k = float(shape)
-    weight = special.softmax(ratio)
-    positive = draws.benefit > 0
+    weight, k = smoothed_weights(ratio, draws.efficiency)
+    positive = (draws.benefit > 0).astype(float)
+    ess = effective_draws(weight, positive)
     chance = weight @ positive
-    error = weight**2 @ (positive - chance) ** 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        # where all draws are on one side, their number is all there is to go by
-        ess = np.where(error > 0, chance * (1 - chance) / error, 1 / np.sum(weight**2))
     return Reweighted(chance, k, draws.efficiency * ess, len(draws.benefit))
 
 

@@ -26,6 +26,7 @@ from bayesasthma.reporting.event_tables import (
     predicted_rows,
     reactions_alone,
 )
+from bayesasthma.reporting.explorer_section import explorer_section
 from bayesasthma.reporting.figures import drawings as results_drawings
 from bayesasthma.reporting.joint_section import joint_section
 from bayesasthma.reporting.known_correlations import correlation_paragraph
@@ -70,8 +71,8 @@ TEMPLATES = files("bayesasthma.reporting") / "templates"
 
 def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     """Write the report's files; see `bayesasthma.reporting.write_report`."""
-    known = load_sensitivity(results.study, folder)
-    curve = curve_section(results.study, known)
+    sensitivity = load_sensitivity(results.study, folder)
+    curve = curve_section(results.study, sensitivity)
     proof = trust(study=results.study)
     drawings = [
         *results_drawings(results), *curve.drawings, *(proof.drawings if proof is not None else [])
@@ -79,7 +80,8 @@ def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     content, pictures = paint(drawings, lambda: context(results))
     sections = {name: [p for p in pictures if p.section == name] for name in SECTIONS}
     content |= {"sensitivity": curve, "trust": proof, "figures": sections}
-    content["checklists"] = checklists(results, known)
+    content["explorer"] = explorer_section(results, sensitivity)
+    content["checklists"] = checklists(results, sensitivity)
     environment = page_environment()
     page = environment.get_template("report.html.j2").render(content)
     plain = page_environment()
