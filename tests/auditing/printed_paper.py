@@ -32,6 +32,7 @@ class Paper:
 
     def mean(self, arm: str, visit: str, x: np.ndarray, statistic: str = "level") -> None:
         cells = ("score", arm, visit, statistic, len(x), f"{x.mean():.2f}", f"{x.std(ddof=1):.2f}")
+        cells = (*cells, "")
         self.add("summaries", *cells)
 
     def test(self, kind: str, outcome: str, arm: str, visit: str, test: str, p: float) -> None:
@@ -49,17 +50,18 @@ class Paper:
         (folder / "outcomes.csv").write_text("outcome,label,unit,direction\nscore,S,u,none\n")
         if "summaries" not in self.rows:
             for arm in self.arms:
-                self.add("summaries", "score", arm, "start", "level", "", "10.0", "2.0")
+                self.add("summaries", "score", arm, "start", "level", "", "10.0", "2.0", "")
         for file, rows in self.rows.items():
             (folder / f"{file}.csv").write_text("\n".join([HEADERS[file], *rows]) + "\n")
         return load_study(folder)
 
 
 HEADERS = {
-    "summaries": "outcome,arm,visit,statistic,n,mean,sd",
+    "summaries": "outcome,arm,visit,statistic,n,mean,sd,note",
     "tests": "table,kind,outcome,arm,visit,test,p",
     "baseline": "variable,level,arm,count,percent,n",
     "adverse": "visit,reaction,arm,events,n,percent",
+    "rates": "event,arm,visit,count,person_time",
 }
 
 

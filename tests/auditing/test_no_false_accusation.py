@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.auditing.more_simulated_tables import MORE
 from tests.auditing.printed_paper import Paper
-from tests.auditing.simulated_tables import KINDS
+from tests.auditing.simulated_tables import KINDS as FIRST
 
 from bayesasthma.auditing import (
     CONTRADICTION,
@@ -19,6 +20,7 @@ from bayesasthma.auditing import (
 )
 
 ACCUSING = (NOT_REPRODUCED, IMPOSSIBLE)
+KINDS = FIRST | MORE
 SEEDS = 2
 
 

@@ -155,6 +155,8 @@ def counts(**reactions: tuple[int, int]) -> str:
         ({"rash": (3, 1), "fever": (2, 2), "any_reaction": (2, 3)}, ["contradiction", "note"]),
         ({"rash": (3, 1), "fever": (2, 2), "any_reaction": (9, 3)}, ["question", "note"]),
         ({"rash": (3, 1), "fever": (2, 2), "fatigue": (5, 3)}, []),  # by chance, in two cells
+        # "any" of something is no total of all
+        ({"rash": (9, 9), "fever": (2, 2), "any_emergency_care": (4, 3)}, []),
     ],
 )
 def test_totals_among_reactions(

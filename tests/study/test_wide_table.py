@@ -191,3 +191,35 @@ def test_what_is_typed_in_comes_out(
         assert printed[name].to_numpy().ravel().tolist() == [float(pair[which]) for pair in texts]
         steps = printed[f"{name}_step"].to_numpy().ravel()
         assert steps.tolist() == [float(f"1e-{d}") for _, _, d in numbers]
+
+
+MIXED = """\
+outcome,visit,Control (n = 59),Drug (n = 55),p
+Score,3 months,20.8 (3.0),22.9 (2.3),<0.001
+,Change at 3 months,0.6 (2.8),2.7 (2.8),<0.001
+"FeNO, median (IQR)",3 months,39.8 (22.9–57.9),41.8 (23.4–68.0),0.64
+"Days, median (range)",3 months,4 (0–9),3 (0–8),0.20
+"School absence, n (%)",3 months,37 (62.7),11/55 (20.0),<0.001
+"Smokers, n (%)",Baseline,3 (5.1),4 (7.3),
+"""
+
+
+def test_a_label_says_what_a_row_is(tmp_path: Path) -> None:
+    """Counts and medians are no means, and a change has a baseline to be from."""
+    study = load_study(make(tmp_path, MIXED, "table.csv"))
+    assert list(study.outcomes.index) == ["score"]
+    assert study.baseline_visit == "baseline"
+    medians = study.medians.set_index(["label", "arm"])
+    assert medians.loc[("FeNO", "control"), ["median", "q1", "q3"]].tolist() == [39.8, 22.9, 57.9]
+    assert medians.loc[("Days", "drug"), ["median", "least", "greatest"]].tolist() == [3, 0, 8]
+    events = study.adverse.set_index("arm")
+    assert set(events["reaction"]) == {"school_absence"}
+    assert events["events"].to_dict() == {"control": 37, "drug": 11}
+    assert study.baseline.set_index("arm")["count"].to_dict() == {"control": 3, "drug": 4}
+    assert study.tests["outcome"].tolist() == ["score", "score", "feno", "days", "school_absence"]
+    assert study.tests["table"].tolist()[:2] == ["table.csv", "table.csv, change"]
+
+
+def test_a_count_that_is_none(tmp_path: Path) -> None:
+    found = problems(tmp_path, MIXED.replace("37 (62.7)", "37 ± 62.7"), name="table.csv")
+    assert [(row, column) for row, column, _ in found] == [(6, "Control")]

@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 NO_MOMENTS = "the table holds medians or quartiles, from which no test of means follows"
 #: Denominators of a percentage that are tried in all combinations of the arms.
 COMBINATIONS = 25
+#: Words of a note, often a footnote of the table, on whom a row's numbers are of.
+_OTHER_PATIENTS = re.compile(
+    r"\b\d+\s+(?:of\s+\d+\s+)?(?:patients|participants|subjects|children|adults|people)\b"
+    r"|\b(?:missing|available|completers|per[ -]protocol|imputed)\b",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -167,6 +173,18 @@ def _of_rates(study: Study, event: str, visit: str, arms: list[str]) -> Tested:
     return Tested("adverse", subject, doubts=doubts)
 
 
+def _noted(study: Study, outcome: str, arms: list[str], visit: str) -> list[str]:
+    """A note beside a mean may say that it is of other patients than the row's number."""
+    frame = study.summaries
+    if frame.empty:
+        return []
+    rows = frame[(frame["outcome"] == outcome) & (frame["visit"] == visit)]
+    notes = rows.loc[rows["arm"].isin(arms), "note"]
+    if any(_OTHER_PATIENTS.search(text_of(note)) for note in notes):
+        return ["by the note of a row its numbers may be of other patients"]
+    return []
+
+
 def _lopsided(cells: Cells, outcome: str, arms: list[str], visit: str, statistic: str) -> list[str]:
     found = [cells.interval(outcome, arm, visit, statistic) for arm in arms]
     if any(i is not None and i.lopsided for i in found):
@@ -182,6 +200,7 @@ def _between(
     if subject is None:
         return Tested("between", None)
     doubts = doubts + _lopsided(cells, outcome, arms, visit, subject.statistic)
+    doubts += _noted(study, outcome, arms, visit)
     others: tuple[tuple[Subject, str], ...] = ()
     if levels is not None and changes is not None:
         others = ((changes, "of the printed changes"),)

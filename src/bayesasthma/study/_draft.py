@@ -37,13 +37,17 @@ class Draft:
     visits: dict[str, tuple[str, float]] = field(default_factory=dict)
     summaries: list[dict[str, str]] = field(default_factory=list)
     tests: list[dict[str, str]] = field(default_factory=list)
+    baseline: list[dict[str, str]] = field(default_factory=list)
+    adverse: list[dict[str, str]] = field(default_factory=list)
+    #: Labels of outcomes whose rows are medians, and what stands beside these.
+    medians: dict[str, str] = field(default_factory=dict)
 
 
-def slug(label: str, taken: set[str]) -> str:
-    """A short id: letters, digits and underscores."""
+def slug(label: str, taken: set[str], most: int = 30) -> str:
+    """A short id of at most so many letters, digits and underscores."""
     short = re.search(r"\(([A-Za-z][A-Za-z0-9-]{1,9})\)\s*$", label)
     text = short[1] if short else label
-    base = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:30].strip("_") or "outcome"
+    base = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:most].strip("_") or "outcome"
     name, count = base, 2
     while name in taken:
         name, count = f"{base}_{count}", count + 1
@@ -63,7 +67,7 @@ def name_arms(draft: Draft, control: str | None) -> None:
         taken.add(arm.id)
     ids = {arm.label: arm.id for arm in draft.arms}
     draft.arms.sort(key=lambda arm: arm.label != first)
-    for row in draft.summaries:
+    for row in (*draft.summaries, *draft.baseline, *draft.adverse):
         row["arm"] = ids[row["arm"]]
 
 

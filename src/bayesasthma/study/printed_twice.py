@@ -23,6 +23,12 @@ from bayesasthma.study.template import unfinished
 CONTRADICTION, QUESTION, NOTE, UNFINISHED = "contradiction", "question", "note", "unfinished"
 WEIGHTS = (UNFINISHED, CONTRADICTION, QUESTION, NOTE)
 _TOTAL = re.compile(r"\b(total|any|all|overall)\b", re.IGNORECASE)
+#: Words that a total of all reactions may have beside these; another word says of what it is.
+_OF_ALL = re.compile(
+    r"(?:total|any|all|overall|adverse|side|effects?|events?|reactions?|aes?|teaes?|patients?|with|of"
+    r"|at|least|one|treatment|emergent|number|no|n|the|\W)+",
+    re.IGNORECASE,
+)
 _SLACK = 1e-9
 
 
@@ -304,7 +310,8 @@ def _totals(study: Study) -> Iterator[Remark]:
         both = total.notna() & parts.notna()
         if others.shape[1] < 2 or not both.any():
             continue
-        named = bool(_TOTAL.search(str(name).replace("_", " ")))
+        words = str(name).replace("_", " ")
+        named = bool(_TOTAL.search(words) and _OF_ALL.fullmatch(words))
         equal = bool((total[both] == parts[both]).all() and (total[both] > 0).any())
         if named or (equal and both.sum() >= 4):
             text = f"{name} looks like the total of the other reactions"

@@ -13,7 +13,7 @@ from bayesasthma.errors import StudyError, UsageError
 from bayesasthma.study._bundle_medians import MEDIAN_VALUES
 from bayesasthma.study._bundle_outcomes import DIRECTION_WORDS
 from bayesasthma.study._draft import Arm, Draft, csv_of, header_of, name_arms, slug
-from bayesasthma.study._printed_cells import parse_value
+from bayesasthma.study._printed_cells import parse_count, parse_value
 from bayesasthma.study._printed_numbers import foreign_digits, parse_p
 from bayesasthma.study._sheets import Collector, read_text
 from bayesasthma.study._workbook import SUFFIX, open_workbook
@@ -53,9 +53,18 @@ class Line:
     place: Callable[[int], str]
 
 
-#: Labels of rows whose numbers are medians, such as "FeNO, median (IQR)", and of those with a range.
+#: What a row's label says of its numbers: medians, with quartiles or a range, or counts.
 _MEDIAN = re.compile(r"\bmedian\b", re.IGNORECASE)
 _RANGE = re.compile(r"(?<!interquartile )\brange\b", re.IGNORECASE)
+_COUNTED = re.compile(r"\b(?:n|no\.?|number)\s*(?:\(\s*%\s*\)|,\s*%|/\s*N\b)", re.IGNORECASE)
+_FORM = re.compile(
+    r"[,;:]?\s*\b(?:median|mean|n|no\.?|number)\s*(?:\(\s*(?:iqr|range|sd|s\.d\.|sem?|%)\s*\)|,\s*%)\s*$",
+    re.IGNORECASE,
+)
+
+
+#: Letters of the id of an event, which has no label of its own.
+LONGEST = 70
 
 
 def bundle_from_table(
@@ -115,22 +124,29 @@ def bundle_from_table(
         collector.add(path.name, None, "", "", "a header and at least one row")
     if not collector.problems:
         _rows(draft, lines[1:], decimal)
-    if not collector.problems and not draft.summaries:
+    if any(row["statistic"] == "change" for row in draft.summaries):
+        draft.visits.setdefault("baseline", ("Baseline", 0.0))  # what the change is from
+    if not collector.problems and not (draft.summaries or draft.adverse):
         collector.add(path.name, None, "", "", "at least one mean with its SD, SE or interval")
     if collector.problems:
         raise StudyError(path.name, collector.problems)
     name_arms(draft, control)
+    texts = _texts(draft, header_of(draft, decimal, value_is, randomised))
+    return write_files(Path(folder), texts)
+
+
+def _texts(draft: Draft, header: str) -> dict[str, str]:
+    """The files of the bundle, without those that the table has nothing for."""
     if all(not row["value_is"] for row in draft.summaries):
         for row in draft.summaries:
             del row["value_is"]
-    texts = {
-        "study.toml": header_of(draft, decimal, value_is, randomised),
-        "outcomes.csv": csv_of(list(draft.outcomes.values())),
-        "summaries.csv": csv_of(draft.summaries),
-    }
-    if draft.tests:
-        texts["tests.csv"] = csv_of(draft.tests)
-    return write_files(Path(folder), texts)
+    texts = {"study.toml": header}
+    if draft.summaries:
+        texts["outcomes.csv"] = csv_of(list(draft.outcomes.values()))
+        texts["summaries.csv"] = csv_of(draft.summaries)
+    more = {"tests": draft.tests, "baseline": draft.baseline, "adverse": draft.adverse}
+    texts |= {f"{name}.csv": csv_of(rows) for name, rows in more.items() if rows}
+    return texts
 
 
 def _read(path: Path, collector: Collector, decimal: str | None) -> list[Line]:
@@ -204,6 +220,9 @@ def _rows(draft: Draft, lines: list[Line], decimal: str | None) -> None:
             continue
         change = bool(_CHANGE.search(text["visit"])) or text.get("statistic") == "change"
         visit = _visit(draft, line, text["visit"], change)
+        if visit and _COUNTED.search(outcome):
+            _counts(draft, line, outcome, visit, decimal)
+            continue
         name = _outcome(draft, outcome, text.get("unit", ""))
         if visit is None:
             changes.append((line, name))
@@ -252,9 +271,12 @@ def _visit(draft: Draft, line: Line, text: str, change: bool) -> str | None:
 
 def _outcome(draft: Draft, label: str, unit: str) -> str:
     """Id of an outcome, declared where it is new."""
+    form, label = label, _FORM.sub("", label).strip() or label
     for name, row in draft.outcomes.items():
         if row["label"] == label:
             return name
+    if _MEDIAN.search(form):
+        draft.medians[label] = "range" if _RANGE.search(form) else "iqr"
     name = slug(label, {*draft.outcomes, "patient", "arm", "visit", "note", "source"})
     known = recognised(label)
     direction = DIRECTION_WORDS.get(known.direction if known else 0, "none")
@@ -292,7 +314,8 @@ def _cells(
             )
             draft.collector.add(draft.file, line.number, arm.label, text, expected)
             continue
-        median = cell.stated in MEDIAN_VALUES or bool(_MEDIAN.search(_named(draft, outcome)))
+        beside = draft.medians.get(draft.outcomes[outcome]["label"], "")
+        median = cell.stated in MEDIAN_VALUES or bool(beside)
         draft.summaries.append(
             {
                 "outcome": outcome,
@@ -301,11 +324,18 @@ def _cells(
                 "statistic": "median" if median else "change" if change else "level",
                 "n": size["n"] if size else "",
                 "value": value,
-                "value_is": _beside_median(draft, outcome, cell.stated) if median else "",
+                "value_is": (cell.stated or beside) if median else "",
                 "note": _at(line, draft.columns["note"]) if "note" in draft.columns else "",
                 "source": line.place(arm.column),
             }
         )
+    _p(draft, line, outcome, visit, change, decimal)
+
+
+def _p(
+    draft: Draft, line: Line, outcome: str, visit: str, change: bool, decimal: str | None
+) -> None:
+    """The p-value at the end of a row."""
     if "p" not in draft.columns or _at(line, draft.columns["p"]).lower() in NOTHING:
         return
     text = _at(line, draft.columns["p"])
@@ -315,7 +345,7 @@ def _cells(
         return
     draft.tests.append(
         {
-            "table": draft.file,
+            "table": f"{draft.file}, change" if change else draft.file,
             "kind": "between",
             "outcome": outcome,
             "arm": "",
@@ -327,13 +357,25 @@ def _cells(
     )
 
 
-def _named(draft: Draft, outcome: str) -> str:
-    return draft.outcomes[outcome]["label"]
-
-
-def _beside_median(draft: Draft, outcome: str, stated: str) -> str:
-    """What stands beside a median, by the cell or by the outcome's label: quartiles, if neither."""
-    return stated or ("range" if _RANGE.search(_named(draft, outcome)) else "iqr")
+def _counts(draft: Draft, line: Line, label: str, visit: str, decimal: str | None) -> None:
+    """The cells of a row that its label calls counts: into baseline.csv or adverse.csv."""
+    name = slug(_FORM.sub("", label).strip(" ,;:") or label, set(draft.outcomes), LONGEST)
+    first = draft.visits[visit][1] == 0
+    for arm in draft.arms:
+        text = _at(line, arm.column)
+        if text.lower() in NOTHING:
+            continue
+        if parse_count(text, decimal) is None:
+            expected = "a count such as 10, 10/18, 10 (55.6) or 10/18 (55.6%)"
+            draft.collector.add(draft.file, line.number, arm.label, text, expected)
+            continue
+        source = line.place(arm.column)
+        row = {"arm": arm.label, "source": source}
+        if first:
+            draft.baseline.append({"variable": name, "count": text} | row)
+        else:
+            draft.adverse.append({"visit": visit, "reaction": name, "events": text} | row)
+    _p(draft, line, name, "" if first else visit, False, decimal)
 
 
 def _hint(text: str, decimal: str | None) -> str:
