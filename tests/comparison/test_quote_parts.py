@@ -154,7 +154,7 @@ def test_what_is_no_rule_is_refused(text: str) -> None:
 def test_verdicts_know_their_monte_carlo_error() -> None:
     rule = Rule(0.975)
     assert verdict(rule, 0.99, 0.001) == "Rule P(benefit) > 0.975: met (0.990)."
-    assert "not met (0.90)" in verdict(rule, 0.9, 0.02)
+    assert "not met (0.9)" in verdict(rule, 0.9, 0.02)
     assert "sample longer before deciding" in verdict(rule, 0.976, 0.001)
     assert "no decision, for it has none" in verdict(rule, float("nan"), 0.1, "it has none")
 

@@ -137,8 +137,10 @@ def _reliability(path: Path) -> str:
     ]
     return "\n".join(
         [
-            "## Are quoted probabilities right?\n",
+            "## Bayesian operating characteristics: are quoted probabilities right?\n",
             (
+                "Over studies drawn from the prior, how often a claim made with some probability "
+                "is true (type I error and power, below, are the frequentist counterpart). "
                 "What is quoted of the last visit, by its posterior probability (columns): mean "
                 "probability → share of studies in which it was true (its 95 % interval; number "
                 "of studies). These fits are short: the Monte Carlo error of a probability is up "
