@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +13,7 @@ import jinja2
 
 from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.plots.style import arm_name
+from bayesasthma.reporting.answer import answer
 from bayesasthma.reporting.audit_section import audit_section
 from bayesasthma.reporting.brief import findings, gate_sentence, introduction
 from bayesasthma.reporting.captioned_figure import paint
@@ -33,8 +35,10 @@ from bayesasthma.reporting.methods import (
     fit_descriptions,
     what_is_computed,
 )
+from bayesasthma.reporting.outcome_pages import outcome_pages
 from bayesasthma.reporting.prior_section import prior_section
 from bayesasthma.reporting.results import ReanalysisResults
+from bayesasthma.reporting.summary_of_findings import summary_of_findings
 from bayesasthma.reporting.tables import (
     correlation_learning,
     correlation_rows,
@@ -44,12 +48,11 @@ from bayesasthma.reporting.tables import (
 )
 from bayesasthma.reporting.trust import trust
 from bayesasthma.results.adverse_table import FUTURE_PATIENTS
-from bayesasthma.specification_curve import load_sensitivity
+from bayesasthma.specification_curve import Sensitivity, load_sensitivity
 
 SECTIONS = (
     "sensitivity",
     "effects",
-    "trajectories",
     "comparison",
     "arms_and_contrast",
     "scepticism",
@@ -66,20 +69,25 @@ TEMPLATES = files("bayesasthma.reporting") / "templates"
 
 def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     """Write the report's files; see `bayesasthma.reporting.write_report`."""
-    curve = curve_section(results.study, load_sensitivity(results.study, folder))
+    loaded = load_sensitivity(results.study, folder)
+    curve = curve_section(results.study, loaded)
+    whole = None if isinstance(loaded, str) else loaded
     proof = trust(study=results.study)
     drawings = [
         *results_drawings(results), *curve.drawings, *(proof.drawings if proof is not None else [])
     ]  # fmt: skip
-    content, pictures = paint(drawings, lambda: context(results))
-    sections = {name: [p for p in pictures if p.section == name] for name in SECTIONS}
+    content, pictures = paint(drawings, lambda: context(results, whole))
+    names = dict.fromkeys([*SECTIONS, *(page.id for page in content["outcomes"])])
+    sections = {name: [p for p in pictures if p.section == name] for name in names}
     content |= {"sensitivity": curve, "trust": proof, "figures": sections}
-    environment = _environment()
+    environment = page_environment()
     page = environment.get_template("report.html.j2").render(content)
     summary = environment.get_template("summary.md.j2").render(content)
     try:
         written = [
-            _replace(folder / "figures" / f"{picture.name}.png", picture.wide)
+            _replace(
+                folder / "figures" / f"{picture.name}.{picture.wide.suffix}", picture.wide.content
+            )
             for picture in pictures
             if picture.section != "trust"  # of the package, not of this study
         ]
@@ -92,8 +100,8 @@ def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     return written
 
 
-def context(results: ReanalysisResults) -> dict[str, Any]:
-    """What the templates print of the results, but for figures."""
+def context(results: ReanalysisResults, curve: Sensitivity | None) -> dict[str, Any]:
+    """What the templates print of the results and their specification curve, but for figures."""
     study, fit = results.study, main_fit(results)
     correlations = (
         [(arm_name(study, arm), correlation_rows(fit, arm)) for arm in study.treatments]
@@ -105,6 +113,10 @@ def context(results: ReanalysisResults) -> dict[str, Any]:
         "results": results,
         "fit": fit,
         "introduction": introduction(study),
+        "answer": answer(results, curve),
+        "headline": summary_of_findings(results, curve),
+        "outcomes": outcome_pages(results, curve),
+        "explorer": None,
         "gate": gate_sentence(results),
         "findings": findings(results),
         "effects": effect_tables(results),
@@ -130,7 +142,8 @@ def context(results: ReanalysisResults) -> dict[str, Any]:
     }
 
 
-def _environment() -> jinja2.Environment:
+def page_environment() -> jinja2.Environment:
+    """Where templates come from, and what they may use."""
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: (TEMPLATES / name).read_text(encoding="utf-8")),
         autoescape=jinja2.select_autoescape(("html.j2",)),
@@ -140,7 +153,15 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
+    environment.filters["keep"] = _keep
     return environment
+
+
+def _keep(text: str) -> str:
+    """Text whose brackets and signs are not torn apart at the end of a line."""
+    gap = "\N{NO-BREAK SPACE}"
+    text = re.sub(r"\([^)]*\)", lambda found: found[0].replace(" ", gap), text)
+    return re.sub(r"([<>]) ", rf"\1{gap}", text)
 
 
 def _replace(path: Path, content: bytes) -> Path:
@@ -157,6 +178,6 @@ def _replace(path: Path, content: bytes) -> Path:
 def _remove_others(folder: Path, keep: Iterable[Path]) -> None:
     """Remove figures that an earlier run left and this one does not have."""
     kept = set(keep)
-    for path in folder.glob("*.png"):
-        if path not in kept:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.suffix in {".png", ".svg"} and path not in kept:
             path.unlink()

@@ -75,11 +75,12 @@
   const dress = (table) => {
     const body = table.tBodies[0], head = table.tHead;
     if (!body || !head) return;
-    const original = [...body.rows], name = table.caption ? text(table.caption) : table.getAttribute("aria-label") ?? "table";
+    const original = [...body.rows], together = table.tBodies.length > 1 || table.querySelector("tbody [rowspan]");
+    const name = table.caption ? text(table.caption) : table.getAttribute("aria-label") ?? "table";
     const tools = document.createElement("div");
     tools.className = "tools";
     const rows = original.filter((row) => !row.classList.contains("domain"));
-    if (rows.length >= FEWEST_TO_FILTER) {
+    if (rows.length >= FEWEST_TO_FILTER && !together) {
       const box = document.createElement("input");
       box.type = "search";
       box.placeholder = "Filter rows";
@@ -118,7 +119,8 @@
     }
     (table.closest(".scroll") ?? table).before(tools);
 
-    if (rows.length < 2) return;
+    // rows that belong together stay together
+    if (rows.length < 2 || together) return;
     const last = head.rows[head.rows.length - 1], columns = [];
     // which column of the body each heading stands over
     const taken = [];
@@ -135,13 +137,15 @@
       const button = document.createElement("button");
       button.type = "button";
       button.append(...cell.childNodes);
+      button.title = "Sort";
       cell.append(button);
       button.addEventListener("click", () => {
         const next = { none: "ascending", ascending: "descending", descending: "none" }[cell.getAttribute("aria-sort") ?? "none"];
         for (const [other] of columns) other.removeAttribute("aria-sort");
         if (next !== "none") cell.setAttribute("aria-sort", next);
+        const told = new Map(rows.map((row) => [row, text(row.cells[column])]));
         const order = next === "none" ? original : [...rows].sort((a, b) => {
-          const x = text(a.cells[column]), y = text(b.cells[column]);
+          const x = told.get(a), y = told.get(b);
           const empty = (words) => !words || words === "–";
           return empty(x) || empty(y) || next === "ascending" ? compare(x, y) : compare(y, x);
         });
