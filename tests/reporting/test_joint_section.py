@@ -58,12 +58,14 @@ def test_section_prints_the_table(results: ReanalysisResults) -> None:
 def test_report_shows_section_and_figure(results: ReanalysisResults, tmp_path: Path) -> None:
     _, (picture,) = paint(joint_drawings(results))
     assert picture.section == "joint"
-    assert picture.wide.startswith(b"\x89PNG")
-    assert picture.narrow.startswith(b"\x89PNG")
+    assert picture.narrow is not None
+    for sheet in (picture.wide, picture.narrow):
+        assert sheet.suffix == "svg"
+        assert sheet.content.startswith(b"<svg")
     write_report(results, tmp_path)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert '<section id="joint">' in page
-    assert (tmp_path / "figures" / "shrinkage.png").exists()
+    assert (tmp_path / "figures" / "shrinkage.svg").exists()
     text = dict(limitations(results))["Many outcomes"]
     assert "joint model" in text
 

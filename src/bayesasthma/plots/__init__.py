@@ -10,7 +10,7 @@ from bayesasthma.plots.adverse import reaction_rates, risk_differences
 from bayesasthma.plots.arms_and_contrast import arms_and_contrast
 from bayesasthma.plots.comparison import p_against_probability
 from bayesasthma.plots.correlations import correlation_prior_posterior
-from bayesasthma.plots.effects import benefit_curves, standardised_forest
+from bayesasthma.plots.effects import benefit_curves, benefit_curves_of, standardised_forest
 from bayesasthma.plots.information import interval_width
 from bayesasthma.plots.mcmc import (
     chain_forest,
@@ -30,11 +30,12 @@ from bayesasthma.plots.specifications import (
     probability_by_correlation,
     specification_curve,
 )
-from bayesasthma.plots.trajectories import trajectories
+from bayesasthma.plots.trajectories import trajectories, trajectories_of
 
 __all__ = [
     "arms_and_contrast",
     "benefit_curves",
+    "benefit_curves_of",
     "chain_forest",
     "choice_shares",
     "convergence",
@@ -57,4 +58,5 @@ __all__ = [
     "survived_scepticism",
     "traces",
     "trajectories",
+    "trajectories_of",
 ]

@@ -21,6 +21,7 @@ from bayesasthma.plots.style import (
     arm_name,
     blank,
     reaction_label,
+    tip,
     visit_name,
 )
 from bayesasthma.study.study import Study
@@ -69,6 +70,9 @@ def reaction_rates(study: Study, adverse: pd.DataFrame, *, narrow: bool = False)
                               linewidth=1.2 if filled else 0.9)  # fmt: skip
                     axis.plot(place, mean, "o", color=colours[arm], markersize=4.2,
                               markerfacecolor=colours[arm] if filled else "white")  # fmt: skip
+                    told = " to ".join(f"{100 * end:.1f}" for end in (low, high))
+                    tip(axis, float(place), mean, f"{arm_name(study, arm)}, {model}: "
+                        f"{100 * mean:.1f} % ({told})")  # fmt: skip
             share = printed.get((reaction, visit, arm))
             if share is not None:
                 ends = [own.mean() - 0.16, own.mean() + 0.16]
@@ -116,6 +120,8 @@ def risk_differences(
             axis.plot([low, high], [height, height], color=ACCENT, linewidth=0.9 if k else 1.3)
             axis.plot(mean, height, "o", color=ACCENT, markersize=4.2,
                       markerfacecolor="white" if k else ACCENT)  # fmt: skip
+            tip(axis, mean, height, f"{reaction_label(cell[0])}, {visit_name(study, cell[1])}, "
+                f"{model}: {mean:.1f} ({low:.1f} to {high:.1f})")  # fmt: skip
         for y in range(1, len(cells)):
             if cells[y - 1][0] != cells[y][0]:
                 axis.axhline(y - 0.5, color="#DDDDDD", linewidth=0.8)

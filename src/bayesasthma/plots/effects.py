@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -21,6 +23,7 @@ from bayesasthma.plots.style import (
     outcome_name,
     panels,
     pretty_unit,
+    tip,
     visit_colours,
     visit_name,
     wrapped,
@@ -96,6 +99,11 @@ def standardised_forest(fit: Fit, arm: str | None = None, *, narrow: bool = Fals
                 centre[row, column], height, "o", color=colour, alpha=weight, markersize=4.5,
                 markerfacecolor="white" if unsigned else colour,
             )  # fmt: skip
+            tip(
+                axis, centre[row, column], height,
+                f"{outcome_name(study, outcome)}, {visit_name(study, visit)}: "
+                f"{centre[row, column]:.2f} ({low[row, column]:.2f} to {high[row, column]:.2f})",
+            )  # fmt: skip
             mark = float(limit[row, column])
             if np.isfinite(mark):
                 axis.plot([mark, mark], [height - spread / 2, height + spread / 2], color="#222222")
@@ -124,15 +132,26 @@ def standardised_forest(fit: Fit, arm: str | None = None, *, narrow: bool = Fals
     return figure
 
 
+def benefit_curves_of(fit: Fit, outcome: str, arm: str | None = None) -> Figure:
+    """The panel of one outcome, see :func:`benefit_curves`."""
+    return benefit_curves(fit, arm, [outcome], narrow=True)
+
+
 @mpl.rc_context(STYLE)
-def benefit_curves(fit: Fit, arm: str | None = None, *, narrow: bool = False) -> Figure:
+def benefit_curves(
+    fit: Fit,
+    arm: str | None = None,
+    outcomes: Sequence[str] | None = None,
+    *,
+    narrow: bool = False,
+) -> Figure:
     """P(benefit > x) against x in outcome units, one panel per outcome, one line per visit.
 
     Outcomes without a claimed direction show P(difference > x), in grey.
     """
     study, found = fit.study, headline(fit)
     arm = arm or study.treatments[0]
-    outcomes = [str(k) for k in found.draws["outcome"].to_numpy()]
+    outcomes = list(outcomes or map(str, found.draws["outcome"].to_numpy()))
     visits = [str(v) for v in found.draws["visit"].to_numpy()]
     oriented = found.oriented.sel(arm=arm)
     colours = visit_colours(visits)
@@ -182,7 +201,7 @@ def benefit_curves(fit: Fit, arm: str | None = None, *, narrow: bool = False) ->
         axis.set_ylabel("P(difference > x)" if unsigned else "P(benefit > x)")
     handles = [Line2D([], [], color=colours[v], label=visit_name(study, v))
                for v in visits]  # fmt: skip
-    if bool((found.sign == 0).any()):
+    if bool((found.sign.sel(outcome=outcomes) == 0).any()):
         handles.append(Line2D([], [], color=GREY, label="† no direction claimed"))
     figure.legend(handles=handles, loc="outside upper left", ncols=2 if narrow else len(handles))
     return figure

@@ -22,6 +22,9 @@ GREY, LIGHT_GREY, ACCENT = "#6B6B6B", "#D4D4D4", "#5E3C99"
 #: Marker of each model of the same quantity.
 MODEL_MARKERS = {"longitudinal": "o", "joint": "s", "independent": "D", "hierarchical": "o"}
 
+#: What the id of an artist begins with whose rest is shown when a pointer rests on it.
+TIP = "tip:"
+
 #: Widths in inches. A narrow figure shown 360 pixels wide has letters of nine to ten pixels.
 WIDE, NARROW = 9.6, 4.2
 
@@ -78,6 +81,12 @@ def panels(
     for spare in grid[count:]:
         spare.remove()
     return figure, list(grid[:count])
+
+
+def tip(axis: Axes, x: float, y: float, text: str) -> None:
+    """Tell a point's numbers to a pointer that rests on it; nothing is drawn."""
+    if np.isfinite(x) and np.isfinite(y):
+        axis.plot([x], [y], "8", markersize=10, markeredgewidth=0, alpha=0, gid=TIP + text)
 
 
 def arm_colours(study: Study) -> dict[str, str]:

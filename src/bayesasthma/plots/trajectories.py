@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayesasthma.inference.fitting import Fit
@@ -16,23 +19,36 @@ from bayesasthma.plots.style import (
     outcome_name,
     panels,
     pretty_unit,
+    tip,
+    visit_name,
     wrapped,
 )
 from bayesasthma.study.study import Study
 
 
+def trajectories_of(fit: Fit, outcome: str) -> Figure:
+    """The panel of one outcome, see :func:`trajectories`."""
+    return trajectories(fit, [outcome], narrow=True)
+
+
 @mpl.rc_context(STYLE)
-def trajectories(fit: Fit, *, narrow: bool = False) -> Figure:
+def trajectories(
+    fit: Fit, outcomes: Sequence[str] | None = None, *, narrow: bool = False
+) -> Figure:
     """One panel per outcome: printed mean ± SE beside posterior mean and 95 % CrI, by arm.
 
     Parameters
     ----------
     fit : Fit
         Of a table model.
+    outcomes : sequence of str, optional
+        All of the fit by default.
     narrow : bool
         Two columns for a phone instead of five.
     """
     study, mean = fit.study, fit.moments["mean"]
+    if outcomes is not None:
+        mean = mean.sel(outcome=list(outcomes))
     outcomes = [str(name) for name in mean["outcome"].to_numpy()]
     centre, lower, upper = mean_and_interval(mean)
     printed = study.table.sel(statistic="level", drop=True)
@@ -58,6 +74,7 @@ def trajectories(fit: Fit, *, narrow: bool = False) -> Figure:
             cell = printed.sel(here).sel(visit=visits)
             error = cell["sd"] / np.sqrt(cell["n"])
             shift = span * 0.018 * (index - (len(colours) - 1) / 2)
+            _tips(axis, weeks + shift, cell, middle, low, high, arm_name(study, arm), visits, study)
             axis.errorbar(
                 weeks + shift, cell["mean"], error, fmt="o", color=colour, markersize=3.6,
                 markerfacecolor="white", elinewidth=1.1, capsize=2,
@@ -72,6 +89,22 @@ def trajectories(fit: Fit, *, narrow: bool = False) -> Figure:
     columns = 1 if narrow else min(len(colours), 4)
     figure.legend(handles, labels, loc="outside upper left", ncols=columns)
     return figure
+
+
+def _tips(
+    axis: Axes, weeks: np.ndarray, cell: xr.Dataset, middle: np.ndarray, low: np.ndarray,
+    high: np.ndarray, arm: str, visits: list[str], study: Study,
+) -> None:  # fmt: skip
+    """Numbers to read at every printed mean: printed and posterior."""
+    mean, sd = cell["mean"].to_numpy(), cell["sd"].to_numpy()
+    for k, visit in enumerate(visits):
+        tip(
+            axis,
+            float(weeks[k]),
+            float(mean[k]),
+            f"{arm}, {visit_name(study, visit)}: printed {mean[k]:.4g} ± {sd[k]:.3g}; posterior "
+            f"mean {middle[k]:.4g} ({low[k]:.4g} to {high[k]:.4g})",
+        )
 
 
 def _printed(study: Study) -> xr.DataArray:

@@ -16,7 +16,7 @@ from bayesasthma.auditing import (
     AuditResult,
 )
 from bayesasthma.plots.style import reaction_label
-from bayesasthma.reporting.limitations import finding_text
+from bayesasthma.reporting.folded_findings import FoldedFinding, finding_text, fold
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.wording import p_value, plural
 from bayesasthma.study.study import Study
@@ -77,6 +77,8 @@ class AuditSection:
     groups : list of VerdictGroup
     findings : list of (str, str, list of str)
         Heading, sentence and findings, by weight.
+    folded : list of (str, str, list of FoldedFinding)
+        The same, what is said of several cells alike once.
     """
 
     lead: str
@@ -84,6 +86,7 @@ class AuditSection:
     counts: list[list[str]]
     groups: list[VerdictGroup]
     findings: list[tuple[str, str, list[str]]]
+    folded: list[tuple[str, str, list[FoldedFinding]]]
 
 
 def audit_section(results: ReanalysisResults) -> AuditSection | None:
@@ -98,6 +101,7 @@ def audit_section(results: ReanalysisResults) -> AuditSection | None:
         counts=counts,
         groups=_groups(results.study, audit.tests),
         findings=_findings(results.study, audit.findings),
+        folded=_folded(results.study, audit.findings),
     )
 
 
@@ -189,3 +193,11 @@ def _findings(study: Study, findings: pd.DataFrame) -> list[tuple[str, str, list
         if len(part):
             found.append((title, note, [finding_text(study, row) for _, row in part.iterrows()]))
     return found
+
+
+def _folded(study: Study, findings: pd.DataFrame) -> list[tuple[str, str, list[FoldedFinding]]]:
+    return [
+        (title, note, fold(study, part))
+        for weight, (title, note) in WEIGHTS.items()
+        if len(part := findings[findings["weight"] == weight])
+    ]

@@ -1,21 +1,69 @@
-"""A picture of the report: a figure as PNG bytes, for a page and for a phone, with its words."""
+"""A picture of the report: a figure as SVG or PNG, for a page and for a phone, with its words."""
 
 from __future__ import annotations
 
 import base64
+import html
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import matplotlib as mpl
+import numpy as np
+from markupsafe import Markup
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import Collection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from PIL import Image
 
 from bayesasthma.dispatch.side_by_side import nothing, side_by_side
+from bayesasthma.reporting.compact_svg import compact, letters
 
 WIDE_DPI, NARROW_DPI = 125, 180
+#: Colours of a PNG. Edges of letters and lines need some; more are not seen, and weigh.
+COLOURS = 64
+#: Bytes that an SVG may be expected to have; beyond, a PNG of the same figure is smaller.
+SVG_LIMIT = 66_000
+#: Bytes of an SVG, as `compact` leaves it: of a point, of a path or marker, of a piece of text.
+POINT, PATH, WORDS = 10, 42, 90
+NO_MARKER = {"None", "none", "", " ", None}
+SVG_SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "bayesasthma"}
 
 Draw = Callable[..., Figure]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A figure as it stands in a page or a file.
+
+    Attributes
+    ----------
+    content : bytes
+    suffix : str
+        ``svg`` or ``png``, whichever is smaller within a page.
+    size : (int, int)
+        Pixels across and down.
+    """
+
+    content: bytes
+    suffix: str
+    size: tuple[int, int]
+
+    def markup(self, alt: str, name: str) -> Markup:
+        """The element that shows it, of the class ``name``, which asks for nothing elsewhere."""
+        if self.suffix == "svg":
+            text = self.content.decode().replace('class="', f'class="{name} ', 1)
+            return Markup(text)  # noqa: S704
+        data = base64.b64encode(self.content).decode("ascii")
+        width, height = self.size
+        return Markup(  # noqa: S704
+            f'<img class="{name}" src="data:image/png;base64,{data}" alt="{html.escape(alt)}" '
+            f'width="{width}" height="{height}" decoding="async">'
+        )
 
 
 @dataclass(frozen=True)
@@ -30,30 +78,29 @@ class Picture:
         Where in the report it stands.
     alt, caption : str
         What a reader who cannot see it is told, and what stands below it.
-    wide, narrow : bytes
-        PNG for a page and for a phone; ``narrow`` is empty if one serves both.
-    size, narrow_size : (int, int)
-        Pixels across and down.
+    wide : Sheet
+        For a page.
+    narrow : Sheet or None
+        For a phone; None if one serves both.
     """
 
     name: str
     section: str
     alt: str
     caption: str
-    wide: bytes
-    size: tuple[int, int]
-    narrow: bytes = b""
-    narrow_size: tuple[int, int] = (0, 0)
+    wide: Sheet
+    narrow: Sheet | None = None
 
     @property
-    def wide_uri(self) -> str:
-        """The wide picture as a ``data:`` address."""
-        return _uri(self.wide)
-
-    @property
-    def narrow_uri(self) -> str:
-        """The narrow picture as a ``data:`` address."""
-        return _uri(self.narrow)
+    def markup(self) -> Markup:
+        """What shows it: one sheet, or two of which a page shows the one that suits its width."""
+        if self.narrow is None:
+            return self.wide.markup(self.alt, "for-both")
+        wide, narrow = (
+            sheet.markup(self.alt, name)
+            for sheet, name in ((self.wide, "for-page"), (self.narrow, "for-phone"))
+        )
+        return wide + narrow
 
 
 @dataclass(frozen=True)
@@ -77,18 +124,18 @@ class Drawing:
     wide: Callable[[], Figure]
     narrow: Callable[[], Figure] | None = None
 
-    def picture(self, drawn: list[tuple[bytes, tuple[int, int]]]) -> Picture:
-        """The picture, of PNGs and sizes in the order of `sheets`."""
-        (wide, size), (narrow, narrow_size) = (*drawn, (b"", (0, 0)))[:2]
-        return Picture(
-            self.name, self.section, self.alt, self.caption, wide, size, narrow, narrow_size
-        )
+    def picture(self, drawn: list[Sheet]) -> Picture:
+        """The picture, of sheets in the order of `sheets`."""
+        return Picture(self.name, self.section, self.alt, self.caption, *drawn)
 
-    def sheets(self) -> list[Callable[[], tuple[bytes, tuple[int, int]]]]:
-        """What is to be drawn: for a page, then for a phone if that is another figure."""
-        found = [lambda: encoded(self.wide(), WIDE_DPI)]
+    def sheets(self, first: int) -> list[Callable[[], Sheet]]:
+        """What is to be drawn: for a page, then for a phone if that is another figure.
+
+        ``first`` is the place of the first of them among all sheets of the page.
+        """
+        found = [lambda: _sheet(self.wide(), WIDE_DPI, letters(first), self.alt)]
         if (narrow := self.narrow) is not None:
-            found.append(lambda: encoded(narrow(), NARROW_DPI))
+            found.append(lambda: _sheet(narrow(), NARROW_DPI, letters(first + 1), self.alt))
         return found
 
 
@@ -116,7 +163,7 @@ def paint[T](
     pictures : list of Picture
         In the order of the drawings.
     """
-    sheets = [drawing.sheets() for drawing in drawings]
+    sheets = [drawing.sheets(2 * place) for place, drawing in enumerate(drawings)]
     value, drawn = side_by_side([sheet for own in sheets for sheet in own], here)
     left = iter(drawn)
     pictures = [
@@ -126,19 +173,50 @@ def paint[T](
     return value, pictures
 
 
-def encoded(figure: Figure, dpi: int) -> tuple[bytes, tuple[int, int]]:
-    """A figure as PNG, and its pixels across and down."""
-    stream = io.BytesIO()
+def _sheet(figure: Figure, dpi: int, prefix: str, alt: str) -> Sheet:
+    """The figure as SVG, or as PNG where that is smaller."""
+    FigureCanvasAgg(figure)
     if (engine := figure.get_layout_engine()) is not None:
         # saving would draw everything once for the layout alone, and throw the drawing away
         figure.dpi = dpi
         engine.execute(figure)
         figure.set_layout_engine("none")
-    # no software version in the file: the same results give the same bytes
-    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
-    width, height = figure.get_size_inches() * dpi
-    return stream.getvalue(), (int(width), int(height))
+    if svg_bytes(figure) <= SVG_LIMIT:
+        width, height = figure.get_size_inches() * 96
+        return Sheet(_svg(figure, prefix, alt).encode(), "svg", (int(width), int(height)))
+    return as_png(figure, dpi)
 
 
-def _uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def as_png(figure: Figure, dpi: int) -> Sheet:
+    """The figure as PNG of few colours."""
+    canvas = FigureCanvasAgg(figure)
+    figure.dpi = dpi
+    canvas.draw()
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    stream = io.BytesIO()
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(stream, "PNG", optimize=True)
+    return Sheet(stream.getvalue(), "png", image.size)
+
+
+def svg_bytes(figure: Figure) -> int:
+    """About how many bytes a figure has as SVG, from what is to be drawn."""
+    total = 0
+    for line in figure.findobj(Line2D):
+        if line.get_marker() not in NO_MARKER:
+            total += PATH * len(line.get_path().vertices)
+        if line.get_linestyle() not in NO_MARKER:
+            path = line.get_path().cleaned(line.get_transform(), simplify=True)
+            total += PATH + POINT * len(path.vertices)
+    for item in figure.findobj(Collection):
+        paths = item.get_paths()
+        total += sum(PATH + POINT * len(path.vertices) for path in paths)
+        total += PATH * len(item.get_offsets())
+    return total + WORDS * len(figure.findobj(Text))
+
+
+def _svg(figure: Figure, prefix: str, alt: str) -> str:
+    stream = io.StringIO()
+    with mpl.rc_context(SVG_SETTINGS):
+        # no date in the file: the same results give the same bytes
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    return compact(stream.getvalue(), prefix, alt)

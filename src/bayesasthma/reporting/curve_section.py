@@ -85,6 +85,22 @@ def curve_section(study: Study, curve: Sensitivity | str) -> CurveSection:
     )
 
 
+def range_row(
+    curve: Sensitivity | None, kind: str, outcome: str, arm: str, visit: str
+) -> pd.Series | None:
+    """The curve's range of one quantity, a row of ``sensitivity_ranges.csv``."""
+    if curve is None:
+        return None
+    table = curve.ranges
+    own = table[
+        (table["kind"] == kind)
+        & (table["outcome"] == outcome)
+        & (table["arm"] == arm)
+        & (table["visit"] == visit)
+    ]
+    return own.iloc[0] if len(own) else None
+
+
 def _summary(curve: Sensitivity) -> str:
     facts = curve.facts
     options = facts["options"]

@@ -12,6 +12,7 @@ from bayesasthma.reporting.captioned_figure import Drawing, draw, single
 from bayesasthma.reporting.comparison_figures import comparison_drawings
 from bayesasthma.reporting.event_tables import reactions_alone
 from bayesasthma.reporting.joint_section import joint_drawings
+from bayesasthma.reporting.outcome_pages import outcome_drawings
 from bayesasthma.reporting.prior_section import prior_drawings
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.tables import main_fit
@@ -24,7 +25,7 @@ def drawings(results: ReanalysisResults) -> list[Drawing]:
     found: list[Drawing] = []
     study, fit = results.study, main_fit(results)
     if fit is not None:
-        found.append(_trajectories(fit))
+        found += outcome_drawings(fit)
         for arm in study.treatments:
             found += _effects(results, fit, arm)
             found += comparison_drawings(results, arm)
@@ -45,32 +46,6 @@ def _sampled(fit: Fit) -> bool:
     return "sample_stats" in fit.data.children
 
 
-def _trajectories(fit: Fit) -> Drawing:
-    return draw(
-        "trajectories",
-        "trajectories",
-        "Mean of every outcome over the weeks, by arm: printed values and posterior.",
-        f"{_printed_marks(fit.study)} Lines and bands: posterior mean and 95 % credible interval "
-        f"of the population mean (model {fit.model}, prior {fit.prior}){_bands(fit.study)}",
-        plots.trajectories,
-        fit,
-    )
-
-
-def _printed_marks(study: Study) -> str:
-    """What the marks of the trajectories are."""
-    level = study.table["mean"].sel(statistic="level").notnull()
-    if not bool(level.any()):
-        return "No level is printed to be shown here: where a line lies is the prior's."
-    return "Circles and bars: printed mean ± standard error."
-
-
-def _bands(study: Study) -> str:
-    if not bool(study.table["mean"].sel(statistic="level").notnull().any()):
-        return "; what the table tells is how far it moves."
-    return ". A band is about twice as wide as a bar because it covers 95 % and a bar 68 %."
-
-
 def _effects(results: ReanalysisResults, fit: Fit, arm: str) -> list[Drawing]:
     study = results.study
     suffix = "" if len(study.treatments) == 1 else f"_{arm}"
@@ -79,12 +54,6 @@ def _effects(results: ReanalysisResults, fit: Fit, arm: str) -> list[Drawing]:
         " Grey: no direction is claimed as a benefit." if (study.outcomes["direction"] == 0).any()
         else ""
     )  # fmt: skip
-    mcid = (
-        ", at the dashed line P(benefit > MCID); a relative MCID is drawn at the control arm's "
-        "posterior mean at the last visit."
-        if study.outcomes["mcid"].notna().any()
-        else "."
-    )
     last = (
         " Outcomes that end earlier have fewer visits."
         if not _same_visits(study) and len(study.follow_up) > 1
@@ -99,16 +68,6 @@ def _effects(results: ReanalysisResults, fit: Fit, arm: str) -> list[Drawing]:
             "(printed, pooled over the arms). Outcomes differ in units and meaning; the scale only "
             f"makes them fit one axis.{last}{unsigned}",
             plots.standardised_forest,
-            fit,
-            arm,
-        ),
-        draw(
-            f"benefit_curves{suffix}",
-            "effects",
-            f"Probability that the benefit of {who} exceeds any given size.",
-            f"{who}: read off the probability of a benefit larger than any x you care for. The "
-            f"curve at 0 is P(benefit){mcid}{unsigned}",
-            plots.benefit_curves,
             fit,
             arm,
         ),

@@ -11,6 +11,7 @@ from bayesasthma.comparison.quotes import NONE_ESTABLISHED, NONE_GIVEN, no_mcid
 from bayesasthma.models.design import design
 from bayesasthma.plots.style import arm_name, outcome_name, reaction_label
 from bayesasthma.reporting.event_tables import reactions_alone
+from bayesasthma.reporting.folded_findings import FoldedFinding, fold
 from bayesasthma.reporting.known_correlations import correlation_limitation
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.tables import correlation_learning, headline_rows, main_fit
@@ -223,23 +224,15 @@ def _audit(study: Study, audit: Any | None) -> list[Limitation]:
     for kind, title in kinds.items():
         part = findings[(findings["kind"] == kind) & (findings["weight"] != "note")]
         if len(part):
-            found.append((title, " ".join(finding_text(study, row) for _, row in part.iterrows())))
+            found.append((title, " ".join(_folded(item) for item in fold(study, part))))
     return found
 
 
-def finding_text(study: Study, row: pd.Series) -> str:
-    """An audit finding with the outcome, arm and visit that it is about before it."""
-    names = [
-        str(labels["label"].get(row[column], row[column]))
-        for column, labels in (
-            ("outcome", study.outcomes),
-            ("arm", study.arms),
-            ("visit", study.visits),
-        )
-        if isinstance(row[column], str) and row[column]
-    ]
-    text = str(row["finding"])
-    return f"{', '.join(names)}: {text}" if names and row["outcome"] else text
+def _folded(finding: FoldedFinding) -> str:
+    if finding.count == 1:
+        return finding.cells[0].text
+    places = dict.fromkeys(cell.place for cell in finding.cells)
+    return f"{finding.text} So {plural(finding.count, 'cell')}: {'; '.join(places)}."
 
 
 def _readings(results: ReanalysisResults) -> Limitation | None:

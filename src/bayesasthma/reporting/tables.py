@@ -139,25 +139,19 @@ def _domains(
         other = beside.loc[[key]].iloc[0] if beside is not None and key in beside.index else None
         domain = str(results.study.outcomes["domain"][row["outcome"]])
         at = earlier_visit(results.study, str(row["visit"]), visit)
-        domains.setdefault(domain, []).append(_effect_row(results, row, other, at))
+        domains.setdefault(domain, []).append(effect_row(results, row, other, at))
     return list(domains.items())
 
 
-def _effect_row(
+def effect_row(
     results: ReanalysisResults, row: pd.Series, other: pd.Series | None, at: str
 ) -> EffectRow:
+    """One row of ``effects.csv`` as printed, with the test of the same numbers beside it."""
     study, outcome = results.study, str(row["outcome"])
     unit = str(study.outcomes["unit"][outcome])
     unsigned = not np.isfinite(row["p_benefit"])
     higher = f"P(higher) {chance(row['p_positive'], row['ess_bulk'])}"
     benefit = higher if unsigned else format_probability(row["p_benefit"], row["p_benefit_mcse"])
-    if unsigned:
-        beyond = ""
-    elif np.isfinite(row["p_benefit_gt_mcid"]):
-        beyond = chance(row["p_benefit_gt_mcid"], row["ess_bulk"])
-        beyond += f" (> {mcid_text(row['mcid'], row['mcid_kind'], unit)})"
-    else:
-        beyond = no_mcid(str(study.outcomes["mcid_source"][outcome]))
     t_test = printed = recomputed = ""
     if other is not None:
         places = decimals(float(row["sd"]))
@@ -170,7 +164,7 @@ def _effect_row(
         unit=pretty_unit(unit),
         effect=estimate(row),
         benefit=benefit,
-        beyond_mcid=beyond,
+        beyond_mcid=beyond_mcid(study, row),
         p_printed=printed,
         t_test=t_test,
         p_recomputed=recomputed,
@@ -178,6 +172,20 @@ def _effect_row(
         unsigned=unsigned,
         at=at,
     )
+
+
+def beyond_mcid(study: Study, row: pd.Series) -> str:
+    """P(benefit > MCID) with the MCID, that there is none, or nothing where no benefit is claimed.
+
+    ``row`` is one of ``effects.csv``.
+    """
+    outcome = str(row["outcome"])
+    if not np.isfinite(row["p_benefit"]):
+        return ""
+    if np.isfinite(row["p_benefit_gt_mcid"]):
+        limit = mcid_text(row["mcid"], row["mcid_kind"], str(study.outcomes["unit"][outcome]))
+        return f"{chance(row['p_benefit_gt_mcid'], row['ess_bulk'])} (> {limit})"
+    return no_mcid(str(study.outcomes["mcid_source"][outcome]))
 
 
 def correlation_rows(fit: Fit, arm: str) -> list[list[str]]:

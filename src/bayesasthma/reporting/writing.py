@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from bayesasthma._files.output import write_bytes
 from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.plots.style import arm_name
+from bayesasthma.reporting.answer import answer
 from bayesasthma.reporting.audit_section import audit_section
 from bayesasthma.reporting.brief import findings, gate_sentence, introduction
 from bayesasthma.reporting.captioned_figure import paint
@@ -37,9 +38,11 @@ from bayesasthma.reporting.methods import (
     fit_descriptions,
     what_is_computed,
 )
+from bayesasthma.reporting.outcome_pages import outcome_pages
 from bayesasthma.reporting.printed_section import printed_section
 from bayesasthma.reporting.prior_section import prior_section
 from bayesasthma.reporting.results import ReanalysisResults
+from bayesasthma.reporting.summary_of_findings import summary_of_findings
 from bayesasthma.reporting.tables import (
     correlation_learning,
     correlation_rows,
@@ -49,12 +52,11 @@ from bayesasthma.reporting.tables import (
 )
 from bayesasthma.reporting.trust import trust
 from bayesasthma.results.adverse_table import FUTURE_PATIENTS
-from bayesasthma.specification_curve import load_sensitivity
+from bayesasthma.specification_curve import Sensitivity, load_sensitivity
 
 SECTIONS = (
     "sensitivity",
     "effects",
-    "trajectories",
     "comparison",
     "arms_and_contrast",
     "scepticism",
@@ -73,12 +75,14 @@ def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     """Write the report's files; see `bayesasthma.reporting.write_report`."""
     sensitivity = load_sensitivity(results.study, folder)
     curve = curve_section(results.study, sensitivity)
+    whole = None if isinstance(sensitivity, str) else sensitivity
     proof = trust(study=results.study)
     drawings = [
         *results_drawings(results), *curve.drawings, *(proof.drawings if proof is not None else [])
     ]  # fmt: skip
-    content, pictures = paint(drawings, lambda: context(results))
-    sections = {name: [p for p in pictures if p.section == name] for name in SECTIONS}
+    content, pictures = paint(drawings, lambda: context(results, whole))
+    names = dict.fromkeys([*SECTIONS, *(page.id for page in content["outcomes"])])
+    sections = {name: [p for p in pictures if p.section == name] for name in names}
     content |= {"sensitivity": curve, "trust": proof, "figures": sections}
     content["explorer"] = explorer_section(results, sensitivity)
     content["checklists"] = checklists(results, sensitivity)
@@ -90,7 +94,9 @@ def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     lists = plain.get_template("checklists.md.j2").render(content)
     try:
         written = [
-            _replace(folder / "figures" / f"{picture.name}.png", picture.wide)
+            _replace(
+                folder / "figures" / f"{picture.name}.{picture.wide.suffix}", picture.wide.content
+            )
             for picture in pictures
             if picture.section != "trust"  # of the package, not of this study
         ]
@@ -104,8 +110,8 @@ def write(results: ReanalysisResults, folder: Path) -> list[Path]:
     return written
 
 
-def context(results: ReanalysisResults) -> dict[str, Any]:
-    """What the templates print of the results, but for figures."""
+def context(results: ReanalysisResults, curve: Sensitivity | None) -> dict[str, Any]:
+    """What the templates print of the results and their specification curve, but for figures."""
     study, fit = results.study, main_fit(results)
     correlations = (
         [(arm_name(study, arm), correlation_rows(fit, arm)) for arm in study.treatments]
@@ -117,6 +123,10 @@ def context(results: ReanalysisResults) -> dict[str, Any]:
         "results": results,
         "fit": fit,
         "introduction": introduction(study),
+        "answer": answer(results, curve),
+        "headline": summary_of_findings(results, curve),
+        "outcomes": outcome_pages(results, curve),
+        "explorer": None,
         "gate": gate_sentence(results),
         "findings": findings(results),
         "effects": effect_tables(results),
@@ -165,6 +175,7 @@ def page_environment() -> jinja2.Environment:
     )
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
     environment.filters["code"] = _code
+    environment.filters["keep"] = _keep
     return environment
 
 
@@ -177,6 +188,13 @@ def _code(text: str) -> Markup:
     )
 
 
+def _keep(text: str) -> str:
+    """Text whose brackets and signs are not torn apart at the end of a line."""
+    gap = "\N{NO-BREAK SPACE}"
+    text = re.sub(r"\([^)]*\)", lambda found: found[0].replace(" ", gap), text)
+    return re.sub(r"([<>]) ", rf"\1{gap}", text)
+
+
 def _replace(path: Path, content: bytes) -> Path:
     write_bytes([content], path)
     return path
@@ -185,6 +203,6 @@ def _replace(path: Path, content: bytes) -> Path:
 def _remove_others(folder: Path, keep: Iterable[Path]) -> None:
     """Remove figures that an earlier run left and this one does not have."""
     kept = set(keep)
-    for path in folder.glob("*.png"):
-        if path not in kept:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.suffix in {".png", ".svg"} and path not in kept:
             path.unlink()

@@ -19,7 +19,7 @@ from bayesasthma.models.design import Design, design
 from bayesasthma.models.moments import effect_priors
 from bayesasthma.plots import quantity_diagnostics as plots
 from bayesasthma.plots.style import outcome_name, pretty_unit
-from bayesasthma.reporting.captioned_figure import Picture, encoded
+from bayesasthma.reporting.captioned_figure import Picture, as_png
 from bayesasthma.reporting.diagnostic_report.checks import inside, leave_one_out, predictions
 from bayesasthma.reporting.diagnostic_report.event_nodes import event_nodes, event_priors
 from bayesasthma.reporting.diagnostic_report.gate_items import gate_items
@@ -213,8 +213,7 @@ def page_content(fit: AnyFit, power: pd.DataFrame | None = None) -> dict[str, An
 
 def _picture(name: str, figure: Callable[[], Any]) -> Picture:
     caption = CAPTIONS[name]
-    png, size = encoded(figure(), DPI)
-    return Picture(caption.title, name, caption.alt, caption.text, png, size)
+    return Picture(caption.title, name, caption.alt, caption.text, as_png(figure(), DPI))
 
 
 def _model(fit: AnyFit) -> dict[str, Any]:
