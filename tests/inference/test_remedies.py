@@ -74,6 +74,37 @@ def test_what_diverges_to_the_end_says_so(monkeypatch: pytest.MonkeyPatch) -> No
     assert tree.attrs[AGAIN].endswith("2 diverged; again at acceptance 0.998: 1 diverged")
 
 
+def test_what_has_not_converged_is_sampled_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[SamplerOptions] = []
+
+    def sampler(_compiled: Any, options: SamplerOptions, _patients: float) -> xr.DataTree:
+        asked.append(options)
+        rng, size = np.random.default_rng(1), (options.chains, options.draws)
+        apart = 0.2 * np.arange(options.chains)[:, None] * (len(asked) < 2)
+        draws = rng.standard_normal(size) + apart
+        stats = xr.Dataset(
+            {
+                "diverging": (("chain", "draw"), np.zeros(size, dtype=bool)),
+                "maxdepth_reached": (("chain", "draw"), np.zeros(size, dtype=bool)),
+                "energy": (("chain", "draw"), rng.standard_normal(size)),
+            }
+        )
+        posterior = xr.Dataset({"x": (("chain", "draw"), draws)})
+        return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
+
+    monkeypatch.setattr(remedies, "sample", sampler)
+    default = SamplerOptions()
+    tree = sample_closely("compiled", default, longer=True)
+    assert [own.draws for own in asked] == [default.draws, 2 * default.draws]
+    assert tree["posterior"].sizes["draw"] == 2 * default.draws
+    assert tree.attrs[AGAIN].startswith("R-hat 1.0")
+    assert "again with 3000 draws a chain" in tree.attrs[AGAIN]
+    for options, longer in ((default, False), (replace(default, draws=1000), True)):
+        asked.clear()
+        assert AGAIN not in sample_closely("compiled", options, longer=longer).attrs
+        assert len(asked) == 1
+
+
 def test_steps_that_are_small_already_are_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     sampler = Pretend(3)
     monkeypatch.setattr(remedies, "sample", sampler)

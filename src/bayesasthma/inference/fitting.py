@@ -168,7 +168,7 @@ def fit_table(
             lambda: (
                 sample_apart(layout, spec, options, most)
                 if apart
-                else sample_closely(ready.model, options, most)
+                else sample_closely(ready.model, options, most, longer=True)
             ),
         )
         progress(f"{label}: predictive draws and log-likelihood")

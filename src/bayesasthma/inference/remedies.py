@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayesasthma.inference.diagnostics import R_HAT_MAX, check
 from bayesasthma.inference.sampling import SamplerOptions, sample
 
 #: What fails its gate is sampled again, once or twice: with this many times the draws, if it has
@@ -32,29 +33,39 @@ def repeated(options: SamplerOptions, *, diverged: bool, short: bool) -> Sampler
     )
 
 
-def sample_closely(compiled: Any, options: SamplerOptions, patients: float = 0) -> xr.DataTree:
+def sample_closely(
+    compiled: Any, options: SamplerOptions, patients: float = 0, *, longer: bool = False
+) -> xr.DataTree:
     """Sample, and again in smaller steps if draws diverged: the remedy that the gate asks for.
 
     Parameters
     ----------
     compiled, options, patients
         As :func:`bayesasthma.inference.sampling.sample` takes them.
+    longer : bool
+        Whether what has not converged is sampled again with more draws. Fewer draws than the
+        default are asked for to have a look, and stay as few.
 
     Returns
     -------
     DataTree
-        Of the last time; as many draws as asked for, whether or not they pass the gate. The
-        attribute `AGAIN` says what was done; there is none if no draw diverged at first.
+        Of the last time, whether or not it passes the gate. The attribute `AGAIN` says what was
+        done; there is none if nothing was amiss at first.
     """
+    judged = longer and options.draws >= SamplerOptions.draws and options.chains > 1
     note = ""
     tree = sample(compiled, options, patients)
     for _ in range(REPEATS):
         diverged = int(np.sum(tree["sample_stats"]["diverging"]))
-        again = repeated(options, diverged=True, short=False)
-        if not diverged or again.target_accept == options.target_accept:
+        r_hat = check("", tree).r_hat if judged and not diverged else 0.0
+        again = repeated(options, diverged=diverged > 0, short=r_hat > R_HAT_MAX)
+        if again == replace(options, max_depth=again.max_depth):
             break
+        if diverged:
+            note += f"{diverged} diverged; again at acceptance {again.target_accept:g}: "
+        else:
+            note += f"R-hat {r_hat:.3f}; again with {again.draws} draws a chain: "
         options = again
-        note += f"{diverged} diverged; again at acceptance {options.target_accept:g}: "
         tree = sample(compiled, options, patients)
     if note:
         left = int(np.sum(tree["sample_stats"]["diverging"]))
