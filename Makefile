@@ -27,8 +27,13 @@ reanalysis: $(VENV)/.installed ## audit, fit, diagnose, compare, report: renews 
 	$(BIN)/bayesasthma reanalyse $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.developed ## run the tests, on all cores
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+test: $(VENV)/.developed ## run the tests, on all cores, but for those in a browser
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+	  --ignore=tests/browser $(ARGS)
+
+.PHONY: browser-test
+browser-test: $(VENV)/.developed ## test the report in Chromium, which has to be installed
+	$(BIN)/python -m pytest tests/browser $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.developed ## check style, format and types

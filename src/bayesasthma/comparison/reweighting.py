@@ -232,13 +232,28 @@ def answer(
     seen = np.stack([*events, x < low, x > high], axis=1).astype(float)
     chance = [float(p) for p in weight @ seen]
     worth = [float(n) for n in subject.efficiency * effective_draws(weight, seen)]
-    none = [float("nan")] * (4 - len(events))
+    p_benefit, *others = chance[: len(events)]
+    n_benefit, *sizes = worth[: len(events)]
+    none = [float("nan")] * 3
+    p_beyond, p_against, p_within = others or none
+    n_beyond, n_against, n_within = sizes or none
     return Answer(
-        mean, sd, low, high, *chance[: len(events)], *none, *worth[: len(events)], *none,
+        mean=mean,
+        sd=sd,
+        low=low,
+        high=high,
+        p_benefit=p_benefit,
+        p_beyond=p_beyond,
+        p_against=p_against,
+        p_within=p_within,
+        ess_benefit=n_benefit,
+        ess_beyond=n_beyond,
+        ess_against=n_against,
+        ess_within=n_within,
         ess=min([*worth, subject.efficiency * float(effective_draws(weight, x))]),
         pareto_k=k,
         draws=subject.draws,
-    )  # fmt: skip
+    )
 
 
 def limit_draws(

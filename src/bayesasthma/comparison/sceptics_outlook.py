@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from bayesasthma.comparison.reverse_bayes import EffectDraws, FloatArray
+from bayesasthma.comparison.importance import FloatArray
+from bayesasthma.comparison.reverse_bayes import EffectDraws
 
 #: Prior SDs looked at, from a 300th of the fitted one to twice it.
 GRID = np.geomspace(1 / 300, 2.0, 50)

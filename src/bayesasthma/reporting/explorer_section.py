@@ -127,7 +127,6 @@ def _entry_data(study: Study, entry: Entry, place: int, texts: _Texts) -> dict[s
         "id": entry.id,
         "label": entry.label,
         "subject": place,
-        "priorUnit": entry.prior_unit,
         "priorOf": entry.words[0].prior_of,
         "prior": entry.words[0].fitted,
         "start": [entry.headline.arm, entry.headline.visit, entry.headline.estimand],

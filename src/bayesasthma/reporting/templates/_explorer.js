@@ -90,7 +90,7 @@
     at("preset").value = state.preset;
     at("location").value = S.general(location);
     at("scale").value = S.general(scale);
-    at("unit").textContent = `Normal, in ${state.entry.priorUnit}. A prior of ${state.entry.priorOf}.`;
+    at("unit").textContent = `Normal: a prior of ${state.entry.priorOf}.`;
     at("mcid").hidden = q.mcid === null;
     const value = state.threshold === "mcid" ? (q.mcidColumn ? null : q.mcid) : state.threshold;
     at("threshold").value = value === null ? "" : S.general(value);
@@ -224,8 +224,12 @@
     const label = q.unit ? `${q.estimandLabel[0].toUpperCase()}${q.estimandLabel.slice(1)}, ${q.unit}${arrow}` : `${q.estimandLabel}${arrow}`;
     parts.push(draw("text", { x: (left + right) / 2, y: bottom + 48, "text-anchor": "middle" }, label));
     at("plot").replaceChildren(...parts);
-    document.querySelector(".x-key-prior").hidden = !prior;
-    document.querySelector(".x-key-posterior").hidden = !posterior;
+    const whose = state.prior ? "your prior" : "the report’s prior", key = (name) => document.querySelector(`.x-key-${name}`);
+    key("prior").hidden = !prior;
+    key("prior").textContent = whose;
+    key("posterior").hidden = !posterior;
+    key("posterior").textContent = `posterior under ${whose}`;
+    key("report").hidden = !state.prior;
     const shown = found || base, [mean, from, to] = S.printed(q, shown);
     at("plot").setAttribute("aria-label", `Density of the ${q.estimandLabel} at ${q.visitLabel} under ${found ? "your prior" : "the report’s prior"}: ` +
       `mean ${mean}${q.unit ? ` ${q.unit}` : ""}, interval ${from} to ${to}.`);
