@@ -146,7 +146,8 @@ def _rule_probability(row: pd.Series, fit: AdverseFit, rule: Rule) -> tuple[floa
 def _gain(row: pd.Series, fit: AdverseFit) -> xr.DataArray:
     """Draws of the benefit as a difference in risk."""
     sign = -1 if row["direction"] == "lower" else 1
-    rate = fit.data["posterior"]["rate"].sel(reaction=row["reaction"], visit=row["visit"])
+    held = fit.data["posterior"].to_dataset()["rate"]
+    rate = held.sel(reaction=row["reaction"], visit=row["visit"])
     found: xr.DataArray = sign * (rate.sel(arm=row["arm"]) - rate.sel(arm=fit.study.control))
     return found
 

@@ -91,7 +91,7 @@ def read_fit(path: Path, study: Study) -> Fit | AdverseFit:
         )
     if isinstance(record.get("spec"), str):
         return _events(path, data, record, study)
-    posterior = data["posterior"].to_dataset() if "posterior" in data.children else {}
+    posterior = data["posterior"].to_dataset() if "posterior" in data.children else xr.Dataset()
     if "mean" not in posterior or not isinstance(record.get("spec"), dict):
         raise UsageError(
             f"{path}: holds refits of single outcomes under other priors, no whole fit"

@@ -26,6 +26,11 @@ WIDTH, ROW, COLUMNS = 8.4, 1.55, 3
 PARETO_K_MAX = 0.7
 
 
+def _draws(tree: xr.DataTree, group: str) -> xr.DataArray:
+    """The quantities (chain, draw, quantity) of a group."""
+    return tree[group].to_dataset()["value"]
+
+
 def _grid(tree: xr.DataTree) -> dict[str, Any]:
     from arviz_base.labels import NoVarLabeller
 
@@ -61,7 +66,7 @@ def _arrange(figure: Figure, top: float = 0.35) -> Figure:
 
 def ranks(tree: xr.DataTree) -> Figure:
     """Ranks of each chain's draws less the expected, with a simultaneous band."""
-    figure = rank_panels(tree["posterior"]["value"], WIDTH, COLUMNS, 1.3)
+    figure = rank_panels(_draws(tree, "posterior"), WIDTH, COLUMNS, 1.3)
     for axis in figure.axes:
         axis.set_title(wrapped(axis.get_title("left"), 34), fontsize=7.5, loc="left")
     return figure
@@ -134,8 +139,8 @@ def prior_and_posterior(tree: xr.DataTree) -> Figure:
 
 def _look_at_both(axis: Any, tree: xr.DataTree, panel: int) -> None:
     """Show the posterior and as much of the prior as leaves it visible."""
-    own = tree["posterior"]["value"].isel(quantity=panel).to_numpy()
-    prior = tree["prior"]["value"].isel(quantity=panel).to_numpy()
+    own = _draws(tree, "posterior").isel(quantity=panel).to_numpy()
+    prior = _draws(tree, "prior").isel(quantity=panel).to_numpy()
     middle, reach = np.median(own), 12 * np.std(own)
     low, high = np.quantile(prior, [0.005, 0.995])
     low = min(max(low, middle - reach), own.min())
@@ -169,7 +174,7 @@ def divergent_pairs(tree: xr.DataTree) -> Figure:
     """Pairs of the first quantities, divergent transitions marked."""
     import arviz as az
 
-    names = [str(name) for name in tree["posterior"]["quantity"].to_numpy()[:4]]
+    names = [str(name) for name in _draws(tree, "posterior")["quantity"].to_numpy()[:4]]
     with private_pyplot():
         plot = az.plot_pair(
             tree,
@@ -189,7 +194,7 @@ def predictive(tree: xr.DataTree) -> Figure:
     """
     import arviz as az
 
-    kinds = list(tree["observed_data"].data_vars)
+    kinds = list(tree["observed_data"].to_dataset().data_vars)
     with private_pyplot():
         plot = az.plot_ppc_interval(
             tree,

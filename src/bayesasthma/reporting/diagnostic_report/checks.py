@@ -96,7 +96,7 @@ def inside(tree: xr.DataTree) -> list[tuple[str, int, int]]:
     found = []
     for name, draws in tree["posterior_predictive"].to_dataset().items():
         low, high = np.quantile(draws.to_numpy(), INTERVAL, axis=(0, 1))
-        seen = tree["observed_data"][str(name)].to_numpy()
+        seen = tree["observed_data"].to_dataset()[str(name)].to_numpy()
         found.append((str(name), int(((seen >= low) & (seen <= high)).sum()), len(seen)))
     return found
 

@@ -180,7 +180,7 @@ def page_content(fit: AnyFit, power: pd.DataFrame | None = None) -> dict[str, An
             (name, partial(figure, tree))
             for name, figure in plots.SAMPLER.items()
             if (several or name != "ranks")
-            and (name != "energy" or "energy" in tree["sample_stats"])
+            and (name != "energy" or "energy" in tree["sample_stats"].to_dataset())
         ]
         if fit.gate.divergences:
             drawn.append(("divergences", partial(plots.divergent_pairs, tree)))

@@ -116,9 +116,10 @@ def _worst(own: pd.DataFrame) -> int:
 
 def draws_of(data: xr.DataTree, group: str, block: str, position: int) -> np.ndarray | None:
     """Draws (chain, draw) of one scalar in a group; None where the group has none."""
-    if group not in data.children or block not in data[group]:
+    held = data[group].to_dataset() if group in data.children else xr.Dataset()
+    if block not in held:
         return None
-    found = _flat(data[group][block])[:, :, position]
+    found = _flat(held[block])[:, :, position]
     return found if np.isfinite(found).all() else None
 
 
@@ -165,9 +166,9 @@ def headline_quantities(fit: Fit | AdverseFit) -> list[Quantity]:
     for arm in study.treatments:
         tree = headline_tree(fit, arm)
         who = f", {arm_name(study, arm)}" if len(study.treatments) > 1 else ""
-        for name in map(str, tree["posterior"]["outcome"].to_numpy()):
+        for name in map(str, tree["posterior"].to_dataset()["outcome"].to_numpy()):
             own, prior = (
-                tree[group]["headline"].sel(outcome=name).transpose(*SAMPLE).to_numpy()
+                tree[group].to_dataset()["headline"].sel(outcome=name).transpose(*SAMPLE).to_numpy()
                 if group in tree.children
                 else None
                 for group in ("posterior", "prior")
@@ -197,9 +198,10 @@ def _risk_differences(fit: AdverseFit) -> list[Quantity]:
 def _risk_difference(
     fit: AdverseFit, group: str, reaction: str, visit: str, arm: str
 ) -> np.ndarray | None:
-    if group not in fit.data.children or "rate" not in fit.data[group]:
+    held = fit.data[group].to_dataset() if group in fit.data.children else xr.Dataset()
+    if "rate" not in held:
         return None
-    rate = fit.data[group]["rate"].sel(reaction=reaction, visit=visit)
+    rate = held["rate"].sel(reaction=reaction, visit=visit)
     gain = rate.sel(arm=arm) - rate.sel(arm=fit.counts.arms[0])
     values = gain.transpose(*SAMPLE).to_numpy()
     return values if np.isfinite(values).all() else None
