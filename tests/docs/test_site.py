@@ -63,7 +63,7 @@ def hooks() -> ModuleType:
 def test_every_page_is_there(site: Path) -> None:
     for page in (ROOT / "docs").glob("*.md"):
         assert (site / f"{page.stem}.html").is_file()
-    for page in ("index", "calibration/README", "reports/liu2025/summary", "CHANGELOG"):
+    for page in ("index", "calibration/index", "reports/liu2025/summary", "CHANGELOG"):
         assert (site / f"{page}.html").is_file()
     assert (site / "calibration" / "figures" / "reliability.png").is_file()
 
