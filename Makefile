@@ -46,6 +46,11 @@ format: $(VENV)/.developed ## fix what ruff can fix, and format
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
+# The theme speaks of its own future at each build, which is no news of these pages.
+.PHONY: docs
+docs: $(VENV)/.developed ## build the documentation as a site into build/site; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/.developed ## run every script of benchmarks/
 	@set -e; for script in benchmarks/[a-z]*.py; do \

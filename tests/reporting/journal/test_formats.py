@@ -170,9 +170,9 @@ def test_latex_holds_the_texts_and_no_other_command(table: JournalTable) -> None
         if not line.strip():
             continue
         assert line.endswith((" \\\\", " \\\\*"))
-        line = line.rpartition(" \\\\")[0]
-        heading = re.fullmatch(r"\\multicolumn\{\d+\}\{l\}\{\\textbf\{(.*)\}\}", line)
-        cells = [heading[1]] if heading else re.split(r"(?<!\\) & ", line)
+        own = line.rpartition(" \\\\")[0]
+        heading = re.fullmatch(r"\\multicolumn\{\d+\}\{l\}\{\\textbf\{(.*)\}\}", own)
+        cells = [heading[1]] if heading else re.split(r"(?<!\\) & ", own)
         cells[0] = re.sub(r"^(\{\})?(\\hspace\*\{[^}]*\})?", "", cells[0])
         found.append([read_latex(cell).strip() for cell in cells])
     assert found == [[cell.translate(SAME).strip() for cell in line] for line in lines(table)]

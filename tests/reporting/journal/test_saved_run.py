@@ -48,7 +48,7 @@ def test_tables_come_back(results: ReanalysisResults, folder: Path) -> None:
 
 
 def test_no_run(results: ReanalysisResults, tmp_path: Path) -> None:
-    with pytest.raises(BayesAsthmaError, match="no finished run in .*bayesasthma reanalyse"):
+    with pytest.raises(BayesAsthmaError, match=r"no finished run in .*bayesasthma reanalyse"):
         load_run(results.study, tmp_path)
 
 
