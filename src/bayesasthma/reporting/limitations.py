@@ -229,10 +229,12 @@ def _audit(study: Study, audit: Any | None) -> list[Limitation]:
 
 
 def _folded(finding: FoldedFinding) -> str:
-    if finding.count == 1:
-        return finding.cells[0].text
-    places = dict.fromkeys(cell.place for cell in finding.cells)
-    return f"{finding.text} So {plural(finding.count, 'cell')}: {'; '.join(places)}."
+    """The first of the findings in full, and where else the same is found."""
+    first, *others = finding.cells
+    if not others:
+        return first.text
+    places = "; ".join(dict.fromkeys(cell.place for cell in others))
+    return f"{first.text} The same is found in {plural(len(others), 'more cell')}: {places}."
 
 
 def _readings(results: ReanalysisResults) -> Limitation | None:
