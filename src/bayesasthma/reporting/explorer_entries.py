@@ -167,10 +167,10 @@ def _outcome_presets(study: Study, subject: Subject, signed: int) -> list[Preset
         (own,) = effect_priors(layout, TableSpec("longitudinal", prior_set(name)))
         if not signed and name in ("enthusiastic", "pessimistic"):
             continue  # without a direction they are the sceptical one
-        prior = own.times(subject.prior_sign * subject.sd_unit)
+        scaled = own.times(subject.prior_sign * subject.sd_unit)
         found.append(
             Preset("Prior sets of this package", name,
-                   rounded(NormalPrior(prior.location, prior.scale)))
+                   rounded(NormalPrior(scaled.location, scaled.scale)))
         )  # fmt: skip
     if (evidence := outcome_evidence(study, subject.name)) is not None:
         location = subject.prior_sign * evidence[0] if signed else evidence[0]
