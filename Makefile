@@ -30,6 +30,10 @@ reanalysis: $(VENV)/.installed ## audit, fit, diagnose, compare, report: renews 
 test: $(VENV)/.developed ## run the tests, on all cores
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(VENV)/.developed ## read and audit thousands of bundles with something wrong in them
+	$(BIN)/python -m tests.mutated_bundles $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/.developed ## check style, format and types
 	$(BIN)/ruff check
