@@ -35,6 +35,10 @@ test: $(VENV)/.developed ## run the tests, on all cores, but for those in a brow
 browser-test: $(VENV)/.developed ## test the report in Chromium, which has to be installed
 	$(BIN)/python -m pytest tests/browser $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(VENV)/.developed ## read and audit thousands of bundles with something wrong in them
+	$(BIN)/python -m tests.mutated_bundles $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/.developed ## check style, format and types
 	$(BIN)/ruff check

@@ -1,0 +1,74 @@
+"""A run's folder: writable or refused, one run at a time, swept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from bayesasthma._files.run_folder import check_writable, run_folder, sweep
+from bayesasthma.errors import BayesAsthmaError
+
+
+def dead_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_folders_that_stay_empty_are_removed(tmp_path: Path) -> None:
+    with run_folder(tmp_path / "a" / "b", print) as folder:
+        assert folder.is_dir()
+    assert list(tmp_path.iterdir()) == []
+    with run_folder(tmp_path / "a" / "b", print) as folder:
+        (folder / "x").write_text("")
+    assert (tmp_path / "a" / "b" / "x").is_file()
+
+
+def test_unfinished_files_of_dead_processes_are_removed(tmp_path: Path) -> None:
+    dead, own = dead_process(), os.getpid()
+    (tmp_path / "posterior").mkdir()
+    for name in (f".effects.csv.{dead}.part", f"posterior/.fit.nc.{dead}.part",
+                 f".effects.csv.{own}.part", ".mine.part", "a.1.part"):  # fmt: skip
+        (tmp_path / name).write_text("")
+    old = tmp_path / f".old.csv.{own}.part"
+    old.write_text("")
+    os.utime(old, (0, 0))
+    assert len(sweep(tmp_path)) == 3
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {f".effects.csv.{own}.part", ".mine.part", "a.1.part"}
+
+
+def test_a_second_run_waits_and_says_so(tmp_path: Path) -> None:
+    said, order = [], []
+
+    def second() -> None:
+        with run_folder(tmp_path / "out", said.append):
+            order.append("second")
+
+    with run_folder(tmp_path / "out", said.append):
+        thread = threading.Thread(target=second)
+        thread.start()
+        while not said:
+            time.sleep(0.01)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+    assert said == [f"another run is writing to {tmp_path / 'out'}: waiting until it has ended"]
+
+
+def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BayesAsthmaError, match="is a file, not a folder"):
+        check_writable(tmp_path / "file" / "below")
+    with pytest.raises(BayesAsthmaError, match="no text in UTF-8"):
+        check_writable(Path(os.fsdecode(b"\xff")))
+    # root may write everywhere
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(BayesAsthmaError, match="no permission to write"):
+        check_writable(tmp_path / "new")
