@@ -316,10 +316,9 @@ def _without_medians(
 
     Without any mean and without ``events`` there is nothing to model, which is noted.
     """
-    medians = medians.assign(
-        label=medians["outcome"].map(outcomes["label"]).astype("str"),
-        unit=medians["outcome"].map(outcomes["unit"]).astype("str"),
-    )
+    for name in ("label", "unit"):  # which an unusable outcomes.csv leaves unknown
+        known = outcomes[name].to_dict() if name in outcomes else {}
+        medians[name] = pd.Series([known.get(o, "") for o in medians["outcome"]], dtype="str")
     printed = (table["mean"].count(("arm", "visit", "statistic")) > 0).to_series()
     alone = [name for name in dict.fromkeys(medians["outcome"]) if not printed[name]]
     if not alone:
