@@ -193,8 +193,8 @@ def _read(path: Path, collector: Collector, checksums: dict[str, str]) -> Study 
         return None
     if (sheet := sheets["outcomes.csv"]) is not None and not outcomes.empty:
         _require_data(table, sheet, sheets["summaries.csv"])
-    events = sheets["adverse.csv"] is not None
-    outcomes, table, medians = _without_medians(outcomes, table, medians, events, collector)
+    counted = sheets["adverse.csv"] is not None
+    outcomes, table, medians = _without_medians(outcomes, table, medians, counted, collector)
     geometric = summaries.loc[summaries["statistic"] == GEOMETRIC, "outcome"]
     if len(geometric):
         outcomes = on_log_scale(outcomes, list(geometric.unique()))
