@@ -116,7 +116,7 @@ def _ratio(study: Study, row: dict[Any, Any], subject: Rates) -> Iterator[Findin
     first, second = subject.time
     corners = [
         wald_rate_ratio(subject.events, times, row["ci_prob"])
-        for times in product((float(first.low), float(first.high)), (second.low, second.high))
+        for times in product(*([float(t.low), float(t.high)] for t in (first, second)))
     ]
     printed = rounded(row["ratio"], row["ratio_step"])
     ratios = [c.ratio for c in corners]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy import special
@@ -58,7 +60,7 @@ def printed_differences(study: Study, effects: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _ours(row: dict[str, object], effects: pd.DataFrame) -> dict[str, object]:
+def _ours(row: dict[Any, Any], effects: pd.DataFrame) -> dict[str, Any]:
     numbers = ("mean", "sd", "ci_low", "ci_high")
     wanted = UNADJUSTED.get(str(row["adjusted_for"]), "adjusted_difference")
     same = effects

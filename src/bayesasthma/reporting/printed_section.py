@@ -71,7 +71,7 @@ def _differences(study: Study, effects: pd.DataFrame) -> list[list[str]]:
         adjusted = str(row["adjusted_for"])
         name, unit = outcome_name(study, outcome), str(study.outcomes["unit"][outcome])
         how = ADJUSTED.get(adjusted, f"for {adjusted}")
-        theirs = interval(*ends, places) + level
+        theirs = interval(ends[0], ends[1], ends[2], places) + level
         rows.append([name, pretty_unit(unit), contrast, how, theirs, *cells])
     return rows
 
@@ -93,7 +93,7 @@ def median_text(by_arm: pd.DataFrame, arm: str) -> str:
     """``41.8 (IQR 23.4 to 68.0)`` with the decimals that are printed; a dash where none is."""
     if arm not in by_arm.index:
         return "–"
-    row = by_arm.loc[arm]
+    row = by_arm.loc[arm].to_dict()
 
     def shown(name: str) -> str:
         step = float(row[f"{name}_step"])

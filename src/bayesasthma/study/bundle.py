@@ -193,8 +193,8 @@ def _read(path: Path, collector: Collector, checksums: dict[str, str]) -> Study 
         return None
     if (sheet := sheets["outcomes.csv"]) is not None and not outcomes.empty:
         _require_data(table, sheet, sheets["summaries.csv"])
-    events = sheets["adverse.csv"] is not None
-    outcomes, table, medians = _without_medians(outcomes, table, medians, events, collector)
+    counted = sheets["adverse.csv"] is not None
+    outcomes, table, medians = _without_medians(outcomes, table, medians, counted, collector)
     geometric = summaries.loc[summaries["statistic"] == GEOMETRIC, "outcome"]
     if len(geometric):
         outcomes = on_log_scale(outcomes, list(geometric.unique()))
@@ -316,10 +316,9 @@ def _without_medians(
 
     Without any mean and without ``events`` there is nothing to model, which is noted.
     """
-    medians = medians.assign(
-        label=medians["outcome"].map(outcomes["label"]).astype("str"),
-        unit=medians["outcome"].map(outcomes["unit"]).astype("str"),
-    )
+    for name in ("label", "unit"):  # which an unusable outcomes.csv leaves unknown
+        known = outcomes[name].to_dict() if name in outcomes else {}
+        medians[name] = pd.Series([known.get(o, "") for o in medians["outcome"]], dtype="str")
     printed = (table["mean"].count(("arm", "visit", "statistic")) > 0).to_series()
     alone = [name for name in dict.fromkeys(medians["outcome"]) if not printed[name]]
     if not alone:
