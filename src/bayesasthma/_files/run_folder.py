@@ -7,14 +7,17 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from bayesasthma._files.output import PARTIAL
 from bayesasthma.errors import BayesAsthmaError
 
 try:
-    import fcntl
+    import fcntl as _fcntl
 except ModuleNotFoundError:  # Windows has no such locks: two runs are not kept apart there
-    fcntl = None  # type: ignore[assignment]
+    fcntl: Any = None
+else:
+    fcntl = _fcntl
 
 #: Folders below a run's, in which files are written.
 BELOW = ("", "posterior", "posterior/sensitivity", "figures", "unrounded", "diagnostics")

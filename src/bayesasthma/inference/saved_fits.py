@@ -6,7 +6,7 @@ What does not bear its checksum is not opened at all, so that no damaged file re
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ def read_whole(path: Path) -> xr.DataTree:
         raise BrokenSealError(f"it is no saved fit ({type(error).__name__})") from error
 
 
-def _difference(attributes: dict[str, Any], record: dict[str, Any]) -> str:
+def _difference(attributes: Mapping[Any, Any], record: dict[str, Any]) -> str:
     """What a whole saved fit was made of, where that is not what is asked for."""
     try:
         saved = json.loads(attributes.get("record", "{}"))

@@ -238,7 +238,7 @@ def _arms(top: _Table) -> pd.DataFrame:
         if arm.values.get("role") not in ROLES:
             arm.bad("role", "control or treatment")
         if np.isnan(_patients(arm)):
-            arm.bad("n", f"a whole number from 2 to {MOST_COUNTED:g}")
+            arm.bad("n", f"a whole number of at least 2, up to {MOST_COUNTED:g}")
     controls = sum(arm.values.get("role") == "control" for arm in tables)
     if tables and controls != 1:
         found = f"{controls} with the role control"

@@ -178,5 +178,5 @@ def why_not_a_number(text: str, decimal: str | None = None) -> str:
     if text.strip().lower() in {"na", "n/a", "nan", "nr", "-", "–"}:
         return "a number, or a blank where nothing is printed"
     if text.strip().lower().lstrip("+-") in {"inf", "infinity"} or _NUMBER.fullmatch(text.strip()):
-        return f"a number from {SMALLEST:g} to {LARGEST:g} in size, or 0"
+        return f"a finite number, from {SMALLEST:g} to {LARGEST:g} in size, or 0"
     return "a number"

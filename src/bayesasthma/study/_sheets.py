@@ -146,7 +146,7 @@ class Row:
         if parsed is None:
             self.bad(column, why_not_a_number(text, self.decimal))
             return None
-        if whole:
+        if whole and parsed.value > MOST_COUNTED:
             high = min(high, MOST_COUNTED)
         if whole and parsed.value != math.floor(parsed.value):
             self.bad(column, _range(low, high, above, "a whole number"))
