@@ -95,6 +95,11 @@ def test_code_gives_what_the_page_shows(page: str) -> None:
     assert result.failed == 0, "".join(shown)
 
 
+def words_of(path: Path) -> str:
+    """Text of a file with ordinary blanks."""
+    return path.read_text("utf-8").replace("\N{NO-BREAK SPACE}", " ")
+
+
 def evidence() -> list[tuple[str, str, str]]:
     return [
         (page.name, match["file"], match["words"])
@@ -111,7 +116,7 @@ def test_every_figure_stands_where_the_page_says() -> None:
     missing = [
         f"{page}: {words!r} is not in {file}"
         for page, file, words in found
-        if words not in (ROOT / file).read_text("utf-8")
+        if words not in words_of(ROOT / file)
     ]
     assert not missing, "\n".join(missing)
 
