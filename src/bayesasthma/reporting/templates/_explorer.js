@@ -189,7 +189,7 @@
     let low = Math.min(base.mean - reach, ...sides), high = Math.max(base.mean + reach, ...sides);
     const pad = 0.06 * (high - low);
     low -= pad; high += pad;
-    const left = 8, right = 632, top = 12, bottom = 212, x = (v) => left + (right - left) * (v - low) / (high - low);
+    const left = 8, right = 632, top = 12, bottom = 204, x = (v) => left + (right - left) * (v - low) / (high - low);
     const grid = Array.from({ length: POINTS }, (_, i) => low + (high - low) * i / (POINTS - 1));
     const curve = (own) => S.density(own.weight, own.x, own.sd, own.ess, low, high, POINTS);
     const reference = curve(base), posterior = found ? curve(found) : null;
@@ -218,11 +218,11 @@
     parts.push(draw("line", { class: "x-axis", x1: left, x2: right, y1: bottom, y2: bottom }));
     for (const tick of ticks(low, high)) {
       parts.push(draw("line", { class: "x-axis", x1: x(tick), x2: x(tick), y1: bottom, y2: bottom + 5 }));
-      parts.push(draw("text", { x: x(tick), y: bottom + 22, "text-anchor": "middle" }, minus(S.general(tick))));
+      parts.push(draw("text", { x: x(tick), y: bottom + 27, "text-anchor": "middle" }, minus(S.general(tick))));
     }
     const arrow = q.sign > 0 ? " · benefit →" : q.sign < 0 ? " · ← benefit" : "";
     const label = q.unit ? `${q.estimandLabel[0].toUpperCase()}${q.estimandLabel.slice(1)}, ${q.unit}${arrow}` : `${q.estimandLabel}${arrow}`;
-    parts.push(draw("text", { x: (left + right) / 2, y: bottom + 48, "text-anchor": "middle" }, label));
+    parts.push(draw("text", { x: (left + right) / 2, y: bottom + 57, "text-anchor": "middle" }, label));
     at("plot").replaceChildren(...parts);
     const whose = state.prior ? "your prior" : "the report’s prior", key = (name) => document.querySelector(`.x-key-${name}`);
     key("prior").hidden = !prior;
