@@ -43,9 +43,11 @@ def test_main_job_leaves_every_file(reanalysis: tuple[Path, str]) -> None:
     assert facts["gate"] == "fail"
     expected = {
         "effects.csv", "adverse.csv", "comparison.csv", "diagnostics.csv", "audit.csv",
-        "report.html", "summary.md", "run.json", "joint.csv",
+        "report.html", "summary.md", "run.json", "joint.csv", "checklists.md",
     }  # fmt: skip
     assert expected <= {path.name for path in out.iterdir()}
+    fits = set(pd.read_csv(out / "diagnostics.csv")["fit"])
+    assert {path.stem for path in (out / "diagnostics").glob("*.html")} == fits
     assert not list(out.rglob("*.part"))
     effects = pd.read_csv(out / "effects.csv")
     assert set(effects["model"]) == {"independent", "longitudinal", "joint"}

@@ -131,9 +131,9 @@ def test_figures_show_the_worst_of_different_blocks(fit: Fit) -> None:
     table = scalar_table(fit.data["posterior"].to_dataset())
     chosen = quantities(fit.data, table, headline_quantities(fit))
     others = [item for item in chosen if item.why != "headline effect"]
-    assert len(chosen) == 6
+    assert len(chosen) == 4
     blocks = [item.label.partition("[")[0] for item in others]
-    assert len(set(blocks)) == len(blocks) == 3
+    assert len(set(blocks)) == len(blocks) == 2
     worst = table.loc[table["r_hat"].idxmax(), "label"]
     assert others[0].label == worst
     assert others[0].prior is not None
@@ -268,3 +268,15 @@ def test_hostile_text_is_inert(bare_results: ReanalysisResults) -> None:
     page = diagnostic_page(bare_results.table_fits[1])
     assert "<script" not in page
     assert "&lt;script&gt;bad" in page
+
+
+@pytest.mark.parametrize(("chains", "draws"), [(2, 60), (1, 40)])
+def test_short_fits_have_a_page_too(sampled: Fit, chains: int, draws: int) -> None:
+    short = {"chain": slice(chains), "draw": slice(draws)}
+    groups = {
+        name: group.to_dataset().isel(short, missing_dims="ignore")
+        for name, group in sampled.data.children.items()
+    }
+    page = diagnostic_page(replace(sampled, data=xr.DataTree.from_dict(groups)))
+    assert "The gate is not passed" in page
+    assert ('id="figure-ranks"' in page) == (chains > 1)

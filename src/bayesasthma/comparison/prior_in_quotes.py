@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -117,6 +118,7 @@ def standard_error(fit: Fit, outcome: str, arm: str, visit: str) -> tuple[float,
     r^2) / n_g)``, with ``r = 0`` where nothing is adjusted for.
     """
     study, moments = fit.study, fit.moments
+    sizes: Any = study.arms["n"]
     sample = ["chain", "draw"]
     rho = 0.0
     if "correlation" in moments and study.baseline_visit is not None:
@@ -127,7 +129,7 @@ def standard_error(fit: Fit, outcome: str, arm: str, visit: str) -> tuple[float,
         sd = float(moments["sd"].sel(outcome=outcome, arm=name, visit=visit).mean(sample))
         cells = study.table["n"].sel(outcome=outcome, arm=name, visit=visit).to_numpy()
         known = cells[np.isfinite(cells)]
-        n = float(known[0]) if len(known) else float(study.arms.loc[name, "n"])
+        n = float(known[0]) if len(known) else float(sizes[name])
         variance += sd**2 * (1 - rho**2) / n
         patients += n
     return float(np.sqrt(variance)), patients

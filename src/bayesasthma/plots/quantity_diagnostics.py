@@ -20,7 +20,7 @@ from bayesasthma.inference.diagnostics import BFMI_MIN, ESS_MIN
 from bayesasthma.plots.mcmc import CHAIN_COLOURS, figure_of, private_pyplot, rank_panels
 from bayesasthma.plots.style import ACCENT, GREY, wrapped
 
-WIDTH, ROW, COLUMNS = 8.4, 1.55, 3
+WIDTH, ROW, COLUMNS = 8.8, 1.6, 4
 #: Pareto k above which a leave-one-out estimate by importance sampling is not to be relied on
 #: (Vehtari et al. 2024, J Mach Learn Res 25:72).
 PARETO_K_MAX = 0.7
@@ -49,9 +49,9 @@ def _arrange(figure: Figure, top: float = 0.35) -> Figure:
     for axis in figure.axes:
         if title := axis.get_title() or axis.get_title("left"):
             axis.set_title("")
-            axis.set_title(wrapped(title, 34), fontsize=7.5, loc="left")
+            axis.set_title(wrapped(title, 28), fontsize=7, loc="left")
         axis.set_ylabel("")
-        axis.xaxis.set_major_locator(MaxNLocator(4))
+        axis.xaxis.set_major_locator(MaxNLocator(3))
         axis.yaxis.set_major_locator(MaxNLocator(3))
     figure.subplots_adjust(
         left=0.5 / width,
@@ -68,7 +68,7 @@ def ranks(tree: xr.DataTree) -> Figure:
     """Ranks of each chain's draws less the expected, with a simultaneous band."""
     figure = rank_panels(_draws(tree, "posterior"), WIDTH, COLUMNS, 1.3)
     for axis in figure.axes:
-        axis.set_title(wrapped(axis.get_title("left"), 34), fontsize=7.5, loc="left")
+        axis.set_title(wrapped(axis.get_title("left"), 28), fontsize=7, loc="left")
     return figure
 
 

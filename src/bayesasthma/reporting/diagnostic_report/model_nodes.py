@@ -216,7 +216,8 @@ def _correlations(spec: TableSpec) -> list[Node]:
 
 def _moments(known: list[str]) -> list[Node]:
     log_sd = "log_sd" if "log_sd" in known else "log_sd_visit"
-    parents = [n for n in ("baseline_level", "visit_step", "imbalance", "effect") if n in known]
+    means = ("baseline_level", "visit_step", "imbalance", "effect")
+    parents = [str(name) for name in means if name in known]
     carried = "imbalance" in known
     if carried:
         parents += [n for n in ("correlation",) if n in known] + ["sd"]

@@ -19,7 +19,7 @@ from bayesasthma.plots.style import arm_name, reaction_label, visit_name
 SAMPLE = ("chain", "draw")
 COLUMNS = ["block", "label", "position", "r_hat", "ess_bulk", "ess_tail"]
 #: How many headline effects and how many other scalars the figures show.
-HEADLINES, OTHERS = 3, 3
+HEADLINES, OTHERS = 2, 2
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,7 @@ def quantities(
     -------
     list of Quantity
         At most `HEADLINES` effects with the fewest effective draws, then the parameter with the
-        largest R-hat, the one with the smallest tail and the one with the smallest bulk ESS, of
-        different blocks.
+        largest R-hat and the one with the smallest bulk ESS, of different blocks.
     """
     size = [_least_ess(item.draws) for item in leading]
     chosen = [leading[i] for i in np.argsort(size, kind="stable")[:HEADLINES]]
@@ -141,7 +140,6 @@ def quantities(
     for column, worst, why in (
         ("r_hat", -1, "largest R-hat"),
         ("ess_bulk", 1, "smallest bulk ESS"),
-        ("ess_tail", 1, "smallest tail ESS"),
     ):
         left = scalars[~scalars["block"].isin(taken)]
         if left.empty or len(taken) == OTHERS:
