@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -40,8 +41,10 @@ def test_the_answer_is_three_sentences(results: ReanalysisResults) -> None:
     assert "minimal clinically important" in size
     assert "fewer adverse reactions" in size
     assert "not allocated at random" in doubts
-    changed = int(results.audit.tests["significance_changes"].sum())
-    assert f"{changed} printed conclusions would change" in doubts
+    assert "would change" not in doubts  # none of these three outcomes'
+    tests = results.audit.tests.assign(significance_changes=True)
+    changed = replace(results, audit=replace(results.audit, tests=tests))
+    assert f"{len(tests)} printed conclusions would change" in answer(changed, None)[-1]
     assert all(text.endswith(".") for text in sentences)
 
 
@@ -52,7 +55,7 @@ def test_the_answer_counts_harm_too(results: ReanalysisResults) -> None:
         effects.loc[mine & (effects["outcome"] == outcome), "p_benefit"] = p
     text = answer(replace(results, effects=effects), None)[0]
     assert "above 0.95 for 1 of 2 outcomes with a better direction and below 0.05 for 1" in text
-    assert "from 0.01 (ACT) to 0.97 (FeNO)" in text
+    assert re.search(r"from 0\.01\d* \(ACT\) to 0\.97\d* \(FeNO\)", text)
 
 
 def test_a_failed_gate_stands_in_the_answer(results: ReanalysisResults) -> None:

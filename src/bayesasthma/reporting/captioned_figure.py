@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import Collection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.path import Path
 from matplotlib.text import Text
 from PIL import Image
 
@@ -183,7 +184,7 @@ def _sheet(figure: Figure, dpi: int, prefix: str, alt: str) -> Sheet:
         figure.set_layout_engine("none")
     if svg_bytes(figure) <= SVG_LIMIT:
         width, height = figure.get_size_inches() * 96
-        return Sheet(_svg(figure, prefix, alt).encode(), "svg", (int(width), int(height)))
+        return Sheet(_svg(figure, prefix, alt).encode(), "svg", (round(width), round(height)))
     return as_png(figure, dpi)
 
 
@@ -203,15 +204,18 @@ def svg_bytes(figure: Figure) -> int:
     total = 0
     for line in figure.findobj(Line2D):
         if line.get_marker() not in NO_MARKER:
-            total += PATH * len(line.get_path().vertices)
+            total += PATH * _points(line.get_path())
         if line.get_linestyle() not in NO_MARKER:
             path = line.get_path().cleaned(line.get_transform(), simplify=True)
-            total += PATH + POINT * len(path.vertices)
+            total += PATH + POINT * _points(path)
     for item in figure.findobj(Collection):
-        paths = item.get_paths()
-        total += sum(PATH + POINT * len(path.vertices) for path in paths)
-        total += PATH * len(item.get_offsets())
+        total += sum(PATH + POINT * _points(path) for path in item.get_paths())
+        total += PATH * np.asarray(item.get_offsets()).shape[0]
     return total + WORDS * len(figure.findobj(Text))
+
+
+def _points(path: Path) -> int:
+    return int(np.asarray(path.vertices).shape[0])
 
 
 def _svg(figure: Figure, prefix: str, alt: str) -> str:

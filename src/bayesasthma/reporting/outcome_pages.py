@@ -10,6 +10,7 @@ import pandas as pd
 from bayesasthma import plots
 from bayesasthma.comparison.posterior_beside_p import headline_table
 from bayesasthma.inference.fitting import Fit
+from bayesasthma.plots.headline import headline
 from bayesasthma.plots.specifications import CHOICE_NAMES
 from bayesasthma.plots.style import arm_name, outcome_name, pretty_unit, visit_name
 from bayesasthma.reporting.captioned_figure import Drawing, single
@@ -179,6 +180,7 @@ def outcome_drawings(fit: Fit) -> list[Drawing]:
     """The figures of every outcome: its course by arm, and the chance of a benefit of any size."""
     study = fit.study
     level = study.table["mean"].sel(statistic="level").notnull()
+    effects = headline(fit).draws.isel(chain=0, draw=0)
     found = []
     for outcome in map(str, fit.moments["mean"]["outcome"].to_numpy()):
         name = outcome_name(study, outcome)
@@ -215,5 +217,6 @@ def outcome_drawings(fit: Fit) -> list[Drawing]:
                 arm,
             )
             for arm in study.treatments
+            if bool(effects.sel(outcome=outcome, arm=arm).notnull().any())
         ]
     return found

@@ -189,9 +189,9 @@ def _code(text: str) -> Markup:
 
 
 def _keep(text: str) -> str:
-    """Text whose brackets and signs are not torn apart at the end of a line."""
+    """Text whose signs and short brackets are not torn apart at the end of a line."""
     gap = "\N{NO-BREAK SPACE}"
-    text = re.sub(r"\([^)]*\)", lambda found: found[0].replace(" ", gap), text)
+    text = re.sub(r"\([^)]{1,30}\)", lambda found: found[0].replace(" ", gap), text)
     return re.sub(r"([<>]) ", rf"\1{gap}", text)
 
 
