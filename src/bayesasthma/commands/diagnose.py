@@ -68,6 +68,7 @@ def diagnose(
     console = Console(quiet, as_json)
     bundle = load(study)
     folder = results_folder(out, bundle)
+    fits: list[Fit | AdverseFit]
     if fit in MODELS:
         found = run(
             bundle,
@@ -79,7 +80,7 @@ def diagnose(
             folder=folder / "posterior",
             progress=console.progress,
         )
-        fits = found if isinstance(found, list) else [found]
+        fits = [*found] if isinstance(found, list) else [found]
     else:
         if (prior, correlation, baseline) != (None, None, None):
             raise UsageError(

@@ -11,6 +11,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from bayesasthma.calibration.cases import PAPER
+from bayesasthma.inference.adverse_fits import AdverseFit
+from bayesasthma.inference.fitting import Fit
 from bayesasthma.priors.named_sets import prior_set
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.shipped_proof import proof_folder
@@ -135,7 +137,8 @@ def _answer(item: dict[str, Any], known: dict[str, bool], words: dict[str, str])
 
 
 def _facts(results: ReanalysisResults, curve: Sensitivity | str) -> dict[str, bool]:
-    study, fits = results.study, [*results.table_fits, *results.adverse_fits]
+    study = results.study
+    fits: list[Fit | AdverseFit] = [*results.table_fits, *results.adverse_fits]
     return {
         "table": bool(results.table_fits),
         "sampled": any(fit.gate.sampled for fit in fits),

@@ -291,7 +291,7 @@ def write(results: ReanalysisResults, folder: Path, watch: Stopwatch) -> None:
     from bayesasthma.reporting import write_report
     from bayesasthma.reporting.diagnostic_report.page import write_diagnostics
 
-    fits = [*results.table_fits, *results.adverse_fits]
+    fits: list[Fit | AdverseFit] = [*results.table_fits, *results.adverse_fits]
     watch.time("diagnostics", lambda: write_diagnostics(fits, folder))
     watch.time("report", lambda: write_report(results, folder))
     _write_run(results, folder, watch)
