@@ -56,8 +56,8 @@ def test_a_percentage_of_other_patients_is_named(tmp_path: Path) -> None:
 
 def test_medians_are_kept_out(tmp_path: Path) -> None:
     study = Paper({"control": 30, "drug": 30}, False)
-    study.add("summaries", "score", "control", "end", "level", "", "10.0", "2.0")
-    study.add("summaries", "score", "drug", "end", "level", "", "30.0", "2.0")
+    study.add("summaries", "score", "control", "end", "level", "", "10.0", "2.0", "")
+    study.add("summaries", "score", "drug", "end", "level", "", "30.0", "2.0", "")
     study.add("tests", "T", "between", "score", "", "end", "", "0.9")
     folder = tmp_path / "x"
     study.study(folder)
@@ -121,7 +121,7 @@ def test_last_digits_and_repeated_cells(tmp_path: Path) -> None:
     made = Paper({f"arm{i}": 20 for i in range(6)}, True)
     for arm in made.arms:
         for visit in ("start", "end"):
-            made.add("summaries", "score", arm, visit, "level", "", "105", "115")
+            made.add("summaries", "score", arm, visit, "level", "", "105", "115", "")
     folder = tmp_path / "x"
     made.study(folder)
     rows = (folder / "summaries.csv").read_text().splitlines()

@@ -127,8 +127,10 @@ def test_a_bundle_that_may_not_be_read(small: Path) -> None:
         shutil.copytree(small / "small", outside)
         outside.chmod(0o700)
         code = (
-            f"import os; os.setuid(65534)\n"
-            f"from bayesasthma.commands.cli import main\nmain(['audit', {str(outside)!r}])"
+            "import os\nimport bayesasthma as ba\nfrom bayesasthma.commands.cli import main\n"
+            # all that is imported on the way, while this user may still read it
+            "from bayesasthma.commands import studies, console\nba.audit(ba.load_study())\n"
+            f"os.setuid(65534)\nmain(['audit', {str(outside)!r}])"
         )
         result = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd="/"

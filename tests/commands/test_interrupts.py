@@ -59,7 +59,7 @@ def test_a_killed_run_leaves_nothing_that_the_next_one_does_not_remove(tmp_path:
     assert second.stderr is not None
     assert "another run is writing to out" in second.stderr.readline()
     process.kill()
-    process.wait()
+    process.communicate()
     second.communicate(timeout=300)
     assert second.returncode in {0, 1}
     assert sorted(path.name for path in (tmp_path / "out").rglob("*") if path.is_file()) == [

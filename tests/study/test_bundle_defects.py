@@ -218,7 +218,7 @@ DEFECTS: list[tuple[str, str, str, int | None, str, str]] = [
     ("tests.csv", "0.75", "small", 2, "p", "from 0 to 1"),
     ("baseline.csv", "age,,drug,44.1", "age,,placebo,44.1", 3, "variable", "row 2 has it too"),
     ("baseline.csv", "age,,drug,44.1", "age,,drugg,44.1", 3, "arm", "'drug'"),
-    ("baseline.csv", "44.1,9.3", ",9.3", 3, "", "a mean, a count or a percentage"),
+    ("baseline.csv", "44.1,9.3", ",9.3", 3, "", "a mean, a median, a count or a percentage"),
     ("baseline.csv", "44.1,9.3,,", ",9.3,5,", 3, "mean", "this SD"),
     ("baseline.csv", "44.1,9.3", "44.1,-1", 3, "sd", "at least 0"),
     ("baseline.csv", "2,10.0", "21,10.0", 4, "count", "0 to 20"),

@@ -106,7 +106,6 @@ def test_mean_and_spread_in_one_cell(
         ("16.8 (SE 0.9)", "value_is=sd", "value_is", "se, as the cell itself says"),
         ("16.8 (90% CI 15.1 to 18.5)", "ci_prob=0.95", "ci_prob", "0.9, as the cell"),
         ("16.8 (15.1 to 18.5)", "ci_prob=95", "ci_prob", "0.90, or 90%"),
-        ("16.8 (IQR 15.1 to 18.5)", "", "value", "none follows from a median"),
         ("10 (55.6%)", "", "value", "a count is no mean"),
         ("16.8 (4.3)", "value_is=stdev", "value_is", "one of sd, se, ci, cv"),
         ("16.8 (4.3)", "value_is=cv", "value", "no CV"),

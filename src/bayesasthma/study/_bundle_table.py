@@ -104,7 +104,6 @@ def summary_table(
             where | {"statistic": statistic or "level"} | _as_printed(row, printed, size)
         )
     _check_geometric(lines)
-    _check_sizes(table, lines)
     pins = _pins(table, lines, baseline_visit)
     return table, frame(records, SUMMARIES), pins, frame(middles, MEDIANS)
 
@@ -135,22 +134,6 @@ def _as_printed(row: Row, printed: PrintedRow, size: float) -> dict[str, Any]:
         | {"ci_step": step_of(printed.ci_low), "ci_prob": printed.ci_prob, "n": size}
         | {"line": row.line, "note": row.text("note"), "source": row.text("source")}
     )
-
-
-def _check_sizes(table: xr.Dataset, lines: dict[tuple[str, str, str, str], Row]) -> None:
-    """More patients than visits: SDs and correlations of the visits have no distribution else."""
-    first: dict[tuple[str, str], Row] = {}
-    for (outcome, arm, *_), row in lines.items():
-        first.setdefault((outcome, arm), row)
-    for (outcome, arm), row in first.items():
-        n = table["n"].sel(outcome=outcome, arm=arm).to_numpy()  # (visit, statistic)
-        seen = int(np.isfinite(n).any(axis=1).sum())
-        if seen and np.nanmin(n) - 1 < seen:
-            row.bad(
-                "n",
-                f"at least {seen + 1} patients at each of the {seen} visits of {outcome} in {arm}, "
-                f"not {np.nanmin(n):g} (or fewer visits of it in the bundle)",
-            )
 
 
 def _check_geometric(lines: dict[tuple[str, str, str, str], Row]) -> None:
