@@ -119,8 +119,7 @@ def test_figures_are_files_too_and_old_ones_go(folder: Path, page: Page) -> None
         "standardised_effects", "p_against_probability",
         "arms_and_contrast", "survived_scepticism",
         "correlations", "reaction_rates", "risk_differences", "predictive_table",
-        "predictive_counts", "convergence", "energy", "ranks", "traces", "ess_evolution",
-        "chain_forest", "prior_posterior", "prior_densities",
+        "predictive_counts", "convergence", "energy", "ranks", "prior_densities",
     } == names  # fmt: skip
     assert not list(folder.rglob("*.part"))
 

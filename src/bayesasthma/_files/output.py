@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 PARTIAL = re.compile(r"\..+\.(?P<process>[0-9]+)\.part(?:\.npz)?")
 #: What makes a spreadsheet take a cell for a formula (OWASP, "CSV injection").
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
-#: A text that begins so and is harmless all the same, and that people want to read as it is.
-PLAIN_NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?%?|[+\-–]")
+#: A text that begins so and is harmless all the same, and that people want to read as it is: a
+#: number, or a sign alone.
+PLAIN_NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?%?|[=+\-–]")
 
 
 def csv_text(frame: pd.DataFrame) -> str:

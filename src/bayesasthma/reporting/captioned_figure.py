@@ -192,8 +192,9 @@ def as_png(figure: Figure, dpi: int) -> Sheet:
     """The figure as PNG of few colours."""
     canvas = FigureCanvasAgg(figure)
     figure.dpi = dpi
-    canvas.draw()
-    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
+    image = Image.fromarray(np.asarray(pixels)).convert("RGB")
     stream = io.BytesIO()
     image.quantize(COLOURS, dither=Image.Dither.NONE).save(stream, "PNG", optimize=True)
     return Sheet(stream.getvalue(), "png", image.size)

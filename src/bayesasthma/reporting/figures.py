@@ -176,6 +176,7 @@ def _predictive(results: ReanalysisResults, fit: Fit) -> list[Drawing]:
 
 
 def _sampler(fit: Fit) -> list[Drawing]:
+    """What tells at a glance; the rest is in the fit's own diagnostic report."""
     what = "headline effect of every outcome at its last visit"
     chains = fit.data["posterior"].sizes["chain"]
     found = [
@@ -202,34 +203,6 @@ def _sampler(fit: Fit) -> list[Drawing]:
                 "a chain that leaves the band disagrees with the others.",
                 plots.rank_plots,
             fit,
-            )
-        )  # fmt: skip
-    found += [
-        single(
-            "traces", "sampler", f"Traces of the {what}.",
-            f"Draws of the {what} in order, in outcome units; one colour per chain.",
-            plots.traces,
-            fit,
-        ),
-        single(
-            "ess_evolution", "sampler", f"Effective sample size of the {what} as draws accumulate.",
-            f"Effective sample size of the {what} as draws accumulate: it should grow steadily.",
-            plots.ess_evolution,
-            fit,
-        ),
-        single(
-            "chain_forest", "sampler", f"Intervals of the {what}, chain by chain.",
-            f"The {what}, chain by chain: 50 and 95 % intervals, which should coincide.",
-            plots.chain_forest,
-            fit,
-        ),
-    ]  # fmt: skip
-    if "prior" in fit.data.children:
-        found.append(
-            single(
-                "prior_posterior", "sampler", f"Prior and posterior of the {what}.",
-                f"Prior and posterior density of the {what}, in outcome units.",
-                plots.prior_posterior, fit,
             )
         )  # fmt: skip
     return found
