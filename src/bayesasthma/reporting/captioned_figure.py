@@ -186,8 +186,9 @@ def _sheet(figure: Figure, dpi: int, prefix: str, alt: str) -> Sheet:
         width, height = figure.get_size_inches() * 96
         return Sheet(_svg(figure, prefix, alt).encode(), "svg", (round(width), round(height)))
     figure.dpi = dpi
-    canvas.draw()
-    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    image = Image.fromarray(pixels).convert("RGB")
     stream = io.BytesIO()
     image.quantize(COLOURS, dither=Image.Dither.NONE).save(stream, "PNG", optimize=True)
     return Sheet(stream.getvalue(), "png", image.size)

@@ -96,7 +96,7 @@ def outcome_pages(results: ReanalysisResults, curve: Sensitivity | None) -> list
             under = own[own["arm"] == arm]
             if under.empty:
                 continue
-            last = under.loc[under["week"].idxmax()]
+            last = under.iloc[int(under["week"].to_numpy().argmax())]
             lines.append(effect_line(study, last))
             limits += limits_of_trust(results, curve, outcome, arm, str(last["visit"]))
             choices += _choices(results.study, curve, outcome, arm, str(last["visit"]))
@@ -119,7 +119,7 @@ def outcome_pages(results: ReanalysisResults, curve: Sensitivity | None) -> list
 def _about(results: ReanalysisResults, outcome: str) -> str:
     meta = results.study.outcomes.loc[outcome]
     direction = {1: "Higher is better.", -1: "Lower is better."}.get(
-        int(meta["direction"]), "Neither direction is a benefit as such."
+        int(results.study.outcomes["direction"][outcome]), "Neither direction is a benefit as such."
     )
     source = str(meta["mcid_source"] or "")
     source = f" MCID: {source.rstrip('.')}." if source and source != "nan" else ""
