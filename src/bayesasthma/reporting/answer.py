@@ -165,7 +165,7 @@ def _lowest(study: Study, curve: Sensitivity | None) -> str:
     table = table[at_last_visit(table, study)]
     if not len(table) or not np.isfinite(table["p_low"]).any():
         return ""
-    row = table.iloc[int(table["p_low"].argmin())]
+    row = table.iloc[int(np.nanargmin(table["p_low"].to_numpy(dtype=float)))]
     options = curve.facts["options"]
     low = chance(row["p_low"], float(options["chains"] * options["draws"]))
     return (
