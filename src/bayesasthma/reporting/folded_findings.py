@@ -50,7 +50,13 @@ class FoldedFinding:
 
 def finding_text(study: Study, row: pd.Series) -> str:
     """An audit finding with the outcome, arm and visit that it is about before it."""
-    names = [
+    where, text = _where(study, row), str(row["finding"])
+    return f"{where}: {text}" if where and row["outcome"] else text
+
+
+def _where(study: Study, row: pd.Series) -> str:
+    """Labels of the outcome, arm and visit of a finding, of those that it has."""
+    names = (
         str(labels["label"].get(row[column], row[column]))
         for column, labels in (
             ("outcome", study.outcomes),
@@ -58,9 +64,8 @@ def finding_text(study: Study, row: pd.Series) -> str:
             ("visit", study.visits),
         )
         if isinstance(row[column], str) and row[column]
-    ]
-    text = str(row["finding"])
-    return f"{', '.join(names)}: {text}" if names and row["outcome"] else text
+    )
+    return ", ".join(names)
 
 
 def fold(study: Study, findings: pd.DataFrame) -> list[FoldedFinding]:
@@ -128,19 +133,9 @@ def _shared(words: list[list[str]]) -> int:
 
 
 def _cell(study: Study, row: pd.Series) -> PrintedCell:
-    names = [
-        str(labels["label"].get(row[column], row[column]))
-        for column, labels in (
-            ("outcome", study.outcomes),
-            ("arm", study.arms),
-            ("visit", study.visits),
-        )
-        if isinstance(row[column], str) and row[column]
-    ]
     table = str(row["table"]) if isinstance(row["table"], str) and row["table"] else ""
-    where = ", ".join(names)
     return PrintedCell(
-        ": ".join(part for part in (table, where) if part),
+        ": ".join(part for part in (table, _where(study, row)) if part),
         _text(row["printed"]),
         _text(row["expected"]),
         finding_text(study, row),
