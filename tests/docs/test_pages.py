@@ -57,7 +57,7 @@ def test_there_are_commands_to_try() -> None:
 
 @pytest.mark.parametrize(("page", "line"), commands())
 def test_every_command_is_one_that_there_is(page: str, line: str) -> None:
-    words = shlex.split(line)
+    words = shlex.split(line, comments=True)
     assert words[0] == "bayesasthma", page
     parse(words[1:])
 
@@ -80,7 +80,7 @@ def test_commands_without_a_fit_run_as_they_stand(
             shutil.copy(path, run)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as caught:
-        main(shlex.split(line)[1:])
+        main(shlex.split(line, comments=True)[1:])
     assert not caught.value.code, page
 
 
