@@ -9,7 +9,7 @@ import pytest
 
 import bayesasthma as ba
 from bayesasthma.plots.style import STYLE, blank
-from bayesasthma.reporting.writing import _environment, inert_markdown
+from bayesasthma.reporting.writing import inert_markdown, page_environment
 
 HOSTILE = r"$\frac{x}{$"
 
@@ -46,6 +46,6 @@ def test_the_summary_has_no_html_of_a_label() -> None:
     assert inert_markdown("<script>x</script> <0.01 < 3") == "&lt;script>x&lt;/script> <0.01 < 3"
     assert inert_markdown("![a](http://x)") == "![a]\\(http://x)"
     assert inert_markdown(3) == 3
-    plain = _environment().overlay(autoescape=False)  # as for every file but HTML
+    plain = page_environment().overlay(autoescape=False)  # as for every file but HTML
     plain.finalize = inert_markdown
     assert plain.from_string("{{ x }}").render(x="<b>") == "&lt;b>"

@@ -40,6 +40,7 @@ class Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.addresses: list[str] = []
+        self.links: list[str] = []
         self.ids: list[str] = []
         self.tags: list[str] = []
         self.open: list[str] = []
@@ -50,7 +51,7 @@ class Page(HTMLParser):
         self.tags.append(tag)
         for name, value in attrs:
             if name in {"src", "href", "srcset"}:
-                self.addresses.append(value or "")
+                (self.links if tag == "a" else self.addresses).append(value or "")
             if name == "id":
                 self.ids.append(value or "")
         if tag not in self.VOID:
@@ -83,9 +84,12 @@ def page(folder: Path) -> Page:
 def test_page_asks_nobody_for_anything(folder: Path, page: Page) -> None:
     text = (folder / "report.html").read_text(encoding="utf-8")
     assert page.open == []
-    assert len(page.addresses) > 20
     for address in page.addresses:
         assert address.startswith("data:image/png;base64,") or address[1:] in page.ids
+    assert len(page.links) > 20
+    for link in page.links:  # within the page, or to a file of the run's folder
+        beside = re.fullmatch(r"[a-z_]+\.(?:csv|json|md)|diagnostics/[\w-]+\.html", link)
+        assert link[1:] in page.ids if link.startswith("#") else beside, link
     assert not {"link", "iframe", "object", "embed", "form", "base"} & set(page.tags)
     assert "@import" not in text
     assert set(re.findall(r"url\((.)", text)) <= {"#"}
@@ -97,7 +101,7 @@ def test_page_asks_nobody_for_anything(folder: Path, page: Page) -> None:
 def test_page_has_landmarks_and_a_way_to_the_content(page: Page) -> None:
     assert page.tags.count("main") == page.tags.count("nav") == page.tags.count("h1") == 1
     assert {"header", "footer"} <= set(page.tags)
-    assert "#main" in page.addresses
+    assert "#main" in page.links
     assert {"main", "answer", "findings", "limits", "outcomes", "diagnostics"} <= set(page.ids)
     order = [page.ids.index(name) for name in ("answer", "findings", "limits", "effects")]
     assert order == sorted(order)
@@ -256,11 +260,10 @@ def test_interrupted_write_leaves_the_old_report(
     light = replace(results, table_fits=[], adverse_fits=[], adverse=results.adverse.iloc[:0])
     (tmp_path / "report.html").write_text("the old one")
 
-    def full(path: Path, content: bytes) -> int:
-        path.touch()
+    def full(path: Path, _target: Path) -> Path:
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(BayesAsthmaError, match="No space left"):
         write_report(light, tmp_path)
     assert (tmp_path / "report.html").read_text() == "the old one"

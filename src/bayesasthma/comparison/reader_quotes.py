@@ -18,6 +18,7 @@ from bayesasthma.comparison.quotes import (
 from bayesasthma.comparison.reweighting import CI_PROB, Answer, Quantity, Subject
 from bayesasthma.inference.event_groups import counted_once
 from bayesasthma.results.effect_table import DESCRIPTIONS
+from bayesasthma.results.printed_digits import interval_mcse, rounded, supported_decimals
 from bayesasthma.results.summaries import format_probability
 
 if TYPE_CHECKING:
@@ -86,8 +87,7 @@ def statement(
     reweighted : bool
         Whether the draws are those of the fitted prior.
     """
-    places = decimals(found.sd) if quantity.places is None else quantity.places
-    mean, low, high = (f"{value:.{places}f}" for value in (found.mean, found.low, found.high))
+    mean, low, high = printed(quantity, found)
     unit = f" {quantity.unit}" if quantity.unit else ""
     parts = [f"{words.head} {mean}{unit} ({100 * CI_PROB:g} % CrI {low} to {high})"]
     first = probability(found.p_benefit, found.ess_benefit)
@@ -121,6 +121,15 @@ def statement(
     if quantity.gate != "pass":
         text += FAILS
     return f"{text} {words.curve}"
+
+
+def printed(quantity: Quantity, found: Answer) -> list[str]:
+    """Mean and ends of the interval, with the digits that SD and Monte Carlo error support."""
+    places = quantity.places
+    if places is None:
+        error = interval_mcse(found.sd, found.ess_ends, CI_PROB)
+        places = supported_decimals(error, decimals(found.sd))
+    return [rounded(value, places) for value in (found.mean, found.low, found.high)]
 
 
 def probability(p: float, ess: float) -> str:

@@ -133,6 +133,8 @@ class Answer:
         Effective draws of these probabilities.
     ess : float
         The fewest effective draws behind any number here.
+    ess_ends : float
+        The fewest behind the mean and the interval's ends.
     pareto_k : float
         Minus infinity where nothing was reweighted.
     draws : int
@@ -151,6 +153,7 @@ class Answer:
     ess_against: float
     ess_within: float
     ess: float
+    ess_ends: float
     pareto_k: float
     draws: int
 
@@ -237,6 +240,7 @@ def answer(
     none = [float("nan")] * 3
     p_beyond, p_against, p_within = others or none
     n_beyond, n_against, n_within = sizes or none
+    of_mean = subject.efficiency * float(effective_draws(weight, x))
     return Answer(
         mean=mean,
         sd=sd,
@@ -250,7 +254,8 @@ def answer(
         ess_beyond=n_beyond,
         ess_against=n_against,
         ess_within=n_within,
-        ess=min([*worth, subject.efficiency * float(effective_draws(weight, x))]),
+        ess=min([*worth, of_mean]),
+        ess_ends=min([*worth[-2:], of_mean]),
         pareto_k=k,
         draws=subject.draws,
     )

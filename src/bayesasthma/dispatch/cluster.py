@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import queue
 import threading
@@ -14,7 +15,7 @@ from bayesasthma.dispatch.tasks import POLL_SECONDS, Event, Task, TaskFunction, 
 from bayesasthma.errors import BayesAsthmaError, UsageError
 
 #: Seconds to wait for a scheduler, and then for a worker of it.
-TIMEOUT = 10.0
+TIMEOUT = 8.0
 
 
 def check_scheduler(address: str) -> None:
@@ -26,11 +27,25 @@ def check_scheduler(address: str) -> None:
         If it is no address, or nobody answers there.
     """
     distributed = _distributed()
+
+    async def asked() -> None:
+        # distributed's own time limit ends with the connection: who then says nothing is waited for
+        client = distributed.Client(
+            address, timeout=TIMEOUT, set_as_default=False, asynchronous=True
+        )
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                await client
+        finally:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await client.close(1)
+
     try:
-        client = distributed.Client(address, timeout=TIMEOUT, set_as_default=False)
+        asyncio.run(asked())
     except (OSError, ValueError, TimeoutError, TypeError) as error:
-        raise UsageError(f"no Dask scheduler answers at {address}: {error}") from error
-    client.close()
+        reason = str(error) or f"nothing within {TIMEOUT:g} s"
+        raise UsageError(f"no Dask scheduler answers at {address}: {reason}") from error
 
 
 def _distributed() -> Any:

@@ -30,6 +30,7 @@ from bayesasthma.reporting.explorer_entries import (
 from bayesasthma.reporting.methods import bundle_argument
 from bayesasthma.reporting.packed_draws import encoded
 from bayesasthma.results.effect_table import DESCRIPTIONS
+from bayesasthma.results.printed_digits import MOST, interval_mcse
 
 if TYPE_CHECKING:
     from bayesasthma.reporting.results import ReanalysisResults
@@ -84,6 +85,9 @@ def page_data(study: Study, entries: Sequence[Entry]) -> dict[str, Any]:
         "ci": CI_PROB,
         "kMax": K_MAX,
         "essMin": ESS_MIN,
+        # of an end of the interval of draws with SD 1, times the root of their effective number
+        "endError": interval_mcse(1.0, 1.0, CI_PROB),
+        "mostDecimals": MOST,
         "fails": FAILS,
         "subjects": [_subject_data(subject) for subject in subjects],
         "entries": [

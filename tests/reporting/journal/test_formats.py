@@ -120,7 +120,8 @@ def test_html_holds_the_texts_and_nothing_else(table: JournalTable) -> None:
     # a heading over others stands in a row of its own, and those without one reach into it
     headed = body[-len(tail) - 2 if any(c.above for c in table.columns) else -len(tail) - 1 :]
     assert headed[len(headed) - len(tail) :] == tail
-    assert set(headings) <= {cell for row in headed[: len(headed) - len(tail)] for cell in row}
+    above = headed[: len(headed) - len(tail)]
+    assert set(headings) <= {cell.strip() for row in above for cell in row}
 
 
 #: Commands that a table may hold; `\\text...` and accents stand for characters.

@@ -128,7 +128,7 @@
   const minus = (text) => text.replace(/(^|\s|\()-/g, "$1−");
 
   function results(q, found) {
-    const [mean, low, high] = S.printed(q, found), unit = q.unit ? ` ${q.unit}` : "";
+    const [mean, low, high] = S.printed(q, found, data), unit = q.unit ? ` ${q.unit}` : "";
     at("effect-name").textContent = `${q.estimandLabel}, ${q.visitLabel}`;
     const interval = document.createElement("small");
     interval.textContent = minus(` (${S.general(100 * data.ci)} % CrI ${low} to ${high})`);
@@ -230,7 +230,7 @@
     key("posterior").hidden = !posterior;
     key("posterior").textContent = `posterior under ${whose}`;
     key("report").hidden = !state.prior;
-    const shown = found || base, [mean, from, to] = S.printed(q, shown);
+    const shown = found || base, [mean, from, to] = S.printed(q, shown, data);
     at("plot").setAttribute("aria-label", `Density of the ${q.estimandLabel} at ${q.visitLabel} under ${found ? "your prior" : "the report’s prior"}: ` +
       `mean ${mean}${q.unit ? ` ${q.unit}` : ""}, interval ${from} to ${to}.`);
   }

@@ -152,8 +152,9 @@ const explorerStatistics = (() => {
     const worth = [...sets, x.map((value) => +(value < low)), x.map((value) => +(value > high)), x]
       .map((own) => subject.efficiency * effective(weight, own));
     const most = Math.min(1 - 1 / Math.log10(subject.draws), settings.kMax), ess = Math.min(...worth);
+    const essEnds = Math.min(...worth.slice(-3));
     return {
-      weight, x, mean, sd, low, high, chances, worth, ess, k,
+      weight, x, mean, sd, low, high, chances, worth, ess, essEnds, k,
       reliable: k <= most && ess >= settings.essMin, most,
     };
   }
@@ -203,13 +204,27 @@ const explorerStatistics = (() => {
     return `${general(threshold === "mcid" ? quantity.mcid : threshold)} ${quantity.unit}`.trim();
   }
 
-  function printed(quantity, found) {
-    const places = quantity.places === null ? decimals(found.sd) : quantity.places;
-    return [found.mean, found.low, found.high].map((value) => value.toFixed(places));
+  // Decimals whose last one is worth at least two thirds of a Monte Carlo error: results/printed_digits.py.
+  function supportedDecimals(error, most, settings) {
+    if (!(error > 0) || !Number.isFinite(error)) return Math.min(most, settings.mostDecimals);
+    return Math.min(most, Math.floor(-Math.log10(2 * error / Math.sqrt(10)) + 1e-12));
+  }
+
+  function rounded(value, places) {
+    const unit = 10 ** -Math.min(places, 0);
+    const text = (Math.round(value / unit) * unit).toFixed(0), fine = value.toFixed(Math.max(places, 0));
+    const shown = places < 0 ? text : fine;
+    return Number(shown) === 0 ? shown.replace("-", "") : shown;
+  }
+
+  function printed(quantity, found, settings) {
+    const error = found.sd * settings.endError / Math.sqrt(found.essEnds);
+    const places = quantity.places === null ? supportedDecimals(error, decimals(found.sd), settings) : quantity.places;
+    return [found.mean, found.low, found.high].map((value) => rounded(value, places));
   }
 
   function statement(quantity, found, prior, threshold, settings) {
-    const words = quantity.words, [mean, low, high] = printed(quantity, found);
+    const words = quantity.words, [mean, low, high] = printed(quantity, found, settings);
     const unit = quantity.unit ? ` ${quantity.unit}` : "";
     const parts = [`${words.head} ${mean}${unit} (${general(100 * settings.ci)} % CrI ${low} to ${high})`];
     const chance = (i) => probability(found.chances[i], found.worth[i]);
