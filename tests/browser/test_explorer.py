@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -117,7 +118,7 @@ def test_choices_move_the_posterior_and_are_kept_in_the_address(page: Page) -> N
     expect(page.locator("#x-effect")).not_to_have_text(before or "")
     assert page.locator("#x-plot .x-posterior").get_attribute("d") != curve
     assert page.locator("#x-preset").input_value() == "own"
-    page.wait_for_function("location.hash.includes('normal%28-1%2C2.5%29')")
+    expect(page).to_have_url(re.compile(re.escape("normal%28-1%2C2.5%29")))
     said = page.locator("#x-quote").text_content()
     link = page.url
     page.goto("about:blank")

@@ -107,7 +107,7 @@ def test_page_has_landmarks_and_a_way_to_the_content(page: Page) -> None:
     assert order == sorted(order)
     # every entry of the navigation leads somewhere, and every section has one
     assert {f"#{name}" for name in ("outcome-act", "adverse", "audit", "reproduce")} <= set(
-        page.addresses
+        page.links
     )
 
 

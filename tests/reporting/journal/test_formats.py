@@ -112,8 +112,8 @@ def test_html_holds_the_texts_and_nothing_else(table: JournalTable) -> None:
     assert set(page.tags) <= TAGS
     assert not {name for name in page.attributes if name.startswith("on")}
     assert not {"src", "href", "srcset", "action"} & page.attributes
-    body = [[cell.strip(" \n") for cell in row] for row in page.rows]
-    expected = [[cell.strip(" \n") for cell in line] for line in lines(table)]
+    body = [[cell.strip() for cell in row] for row in page.rows]
+    expected = [[cell.strip() for cell in line] for line in lines(table)]
     notes = [[plain(text).strip()] for text in (*table.notes, *table.remarks)]
     tail = [*expected, *notes]
     headings = [plain(column.heading).strip() for column in (table.stub, *table.columns)]
