@@ -44,6 +44,21 @@ def test_unfinished_files_of_dead_processes_are_removed(tmp_path: Path) -> None:
     assert left == {f".effects.csv.{own}.part", ".mine.part", "a.1.part"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel of Linux")
+def test_a_process_that_has_ended_but_was_not_asked_how_is_dead(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    assert ended.stdout is not None
+    assert ended.stdout.read() == b""  # it has closed its output, and is about to end
+    half = tmp_path / f".a.csv.{ended.pid}.part"
+    half.touch()
+    for _ in range(200):
+        if sweep(tmp_path):
+            break
+        time.sleep(0.05)
+    assert not half.exists()
+    ended.communicate()
+
+
 def test_a_second_run_waits_and_says_so(tmp_path: Path) -> None:
     said, order = [], []
 

@@ -131,4 +131,8 @@ def _alive(process: int) -> bool:
         return False
     except OSError:
         return True  # another user's
+    # one that has ended keeps its number until its parent has asked how
+    with contextlib.suppress(OSError, IndexError):
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+        return state.rpartition(")")[2].split()[0] not in {"Z", "X"}
     return True
