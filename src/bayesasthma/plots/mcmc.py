@@ -196,15 +196,20 @@ def ess_evolution(fit: Fit, arm: str | None = None) -> Figure:
 
 def energy(fit: Fit) -> Figure:
     """Marginal energy against energy transitions, and E-BFMI by chain with the gate's minimum."""
+    stats = of_all_outcomes(fit.data["sample_stats"].to_dataset())
+    return energy_panels(xr.DataTree.from_dict({"sample_stats": stats}), (WIDTH, 2.6))
+
+
+def energy_panels(tree: xr.DataTree, size: tuple[float, float]) -> Figure:
+    """The same of statistics (chain, draw) of one sampler, so many inches wide and high."""
     import arviz as az
 
-    stats = of_all_outcomes(fit.data["sample_stats"].to_dataset())
     with private_pyplot():
         plot = az.plot_energy(
-            xr.DataTree.from_dict({"sample_stats": stats}),
+            tree,
             backend="matplotlib",
             threshold=BFMI_MIN,
-            figure_kwargs={"figsize": (WIDTH, 2.6), "layout": "constrained"},
+            figure_kwargs={"figsize": size, "layout": "constrained"},
         )
         figure = figure_of(plot)
         for axis in figure.axes:

@@ -16,8 +16,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from bayesasthma.inference.diagnostics import BFMI_MIN, ESS_MIN
-from bayesasthma.plots.mcmc import CHAIN_COLOURS, figure_of, private_pyplot, rank_panels
+from bayesasthma.inference.diagnostics import ESS_MIN
+from bayesasthma.plots.mcmc import (
+    CHAIN_COLOURS,
+    energy_panels,
+    figure_of,
+    private_pyplot,
+    rank_panels,
+)
 from bayesasthma.plots.style import ACCENT, GREY, wrapped
 
 WIDTH, ROW, COLUMNS = 8.8, 1.6, 4
@@ -151,23 +157,7 @@ def _look_at_both(axis: Any, tree: xr.DataTree, panel: int) -> None:
 
 def energy(tree: xr.DataTree) -> Figure:
     """Marginal energy against energy transitions, and E-BFMI by chain with the gate's minimum."""
-    import arviz as az
-
-    with private_pyplot():
-        plot = az.plot_energy(
-            tree,
-            backend="matplotlib",
-            threshold=BFMI_MIN,
-            figure_kwargs={"figsize": (WIDTH, 2.1), "layout": "constrained"},
-        )
-        figure = figure_of(plot)
-        for axis in figure.axes:
-            if axis.get_ylabel() == "Chain":
-                axis.yaxis.set_major_locator(MaxNLocator(integer=True))
-                axis.set_title("E-BFMI")
-            else:
-                axis.set_xlabel("energy, centred")
-        return figure
+    return energy_panels(tree, (WIDTH, 2.1))
 
 
 def divergent_pairs(tree: xr.DataTree) -> Figure:
