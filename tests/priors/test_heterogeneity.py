@@ -13,7 +13,6 @@ from bayesasthma.priors.heterogeneity import (
     FAMILIES,
     LOG_ODDS_RATIO,
     SMD,
-    HeterogeneityPrior,
     heterogeneity_prior,
     heterogeneity_registry,
 )
