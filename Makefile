@@ -7,6 +7,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # all of them takes longer than the download.
 INSTALL := $(PIP) install --quiet --no-compile
 
+# Where the environment forbids it, every process compiles every module that it imports, ten seconds
+# of each test that starts the command.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Passed on to the command behind a target: make test ARGS="-k likelihood"
 ARGS ?=
 
@@ -26,10 +30,17 @@ setup: $(VENV)/.developed ## set up .venv with all that tests and checks need
 reanalysis: $(VENV)/.installed ## audit, fit, diagnose, compare, report: renews reports/liu2025
 	$(BIN)/bayesasthma reanalyse $(ARGS)
 
+# A file's tests stay together, for they share fits; the files that take longest come first.
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+  --no-loadscope-reorder --ignore=tests/browser
+
 .PHONY: test
-test: $(VENV)/.developed ## run the tests, on all cores, but for those in a browser
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
-	  --ignore=tests/browser $(ARGS)
+test: $(VENV)/.developed ## run the tests, on all cores, but for the slow ones and those in a browser
+	$(PYTEST) -m "not slow" $(ARGS)
+
+.PHONY: slow-test
+slow-test: $(VENV)/.developed ## run the tests marked slow: refits, every kernel against its graph
+	$(PYTEST) -m slow $(ARGS)
 
 .PHONY: browser-test
 browser-test: $(VENV)/.developed ## test the report in Chromium, which has to be installed

@@ -19,8 +19,8 @@ from bayesasthma.models.kernels.model import KernelModel
 #: Otherwise PyTensor computes with constants that have few digits, such as the normalising constant
 #: of a Beta(1, 4), in single precision; that adds a constant of 1e-8 to the log-density.
 IN_DOUBLE = pytensor.config.change_flags(cast_policy="numpy+floatX")
-#: Built in seconds, where compiling takes a minute.
-PLAIN = Mode(linker="py", optimizer=None)
+#: Built in seconds, where compiling takes a minute; what stands twice in a graph is computed once.
+PLAIN = Mode(linker="py", optimizer="merge")
 
 
 def density(model: pm.Model) -> Any:
@@ -108,7 +108,7 @@ def split(model: KernelModel, x: np.ndarray) -> list[np.ndarray]:
     return [part.reshape(own.shape) for own, part in zip(model.free, parts, strict=True)]
 
 
-def assert_same_model(model: pm.Model, kernel: KernelModel, points: int = 100) -> None:
+def assert_same_model(model: pm.Model, kernel: KernelModel, points: int = 40) -> None:
     """Names, values, gradients, named parameters and starting points agree.
 
     The model's data are changed.

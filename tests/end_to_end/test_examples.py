@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +21,11 @@ from bayesasthma.study.bundle import load_study
 
 FEW = SamplerOptions(draws=100, tune=150, chains=2, seed=3)
 NAMES = [make().name for make in EXAMPLES]
+#: Fitted in seconds; the others belong to the slow tests.
+QUICK = ("events-alone", "one-visit")
+RUNS = [
+    pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow, id=name) for name in NAMES
+]
 #: Words that belong to another study than these.
 FOREIGN = ("asthma", "no established mcid", "cohort", "omalizumab", "immunotherapy")
 
@@ -39,25 +47,28 @@ def test_every_example_is_labelled_as_simulated() -> None:
         assert f"| `{name}` |" in (HOME / "README.md").read_text(encoding="utf-8")
 
 
+Run = Callable[[str], tuple[Path, ReanalysisResults]]
+
+
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, ReanalysisResults]]:
-    """The main job on each example; without the model whose graph is compiled for each shape."""
-    found = {}
-    with pytest.MonkeyPatch.context() as patch:
-        models = {k: v for k, v in main_job.TABLE_DEFAULTS.items() if k != "independent"}
-        patch.setattr(main_job, "TABLE_DEFAULTS", {**models, "independent": None})
-        patch.setattr(main_job, "prints_levels", lambda study: False)
-        for name in NAMES:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The main job on an example; without the model whose graph is compiled for each shape."""
+
+    @cache
+    def run_of(name: str) -> tuple[Path, ReanalysisResults]:
+        with pytest.MonkeyPatch.context() as patch:
+            models = {k: v for k, v in main_job.TABLE_DEFAULTS.items() if k != "independent"}
+            patch.setattr(main_job, "TABLE_DEFAULTS", {**models, "independent": None})
+            patch.setattr(main_job, "prints_levels", lambda study: False)
             out = tmp_path_factory.mktemp(name)
-            found[name] = out, main_job.reanalyse(load_study(HOME / name), out, options=FEW)
-    return found
+            return out, main_job.reanalyse(load_study(HOME / name), out, options=FEW)
+
+    return run_of
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_main_job_quotes_and_words(
-    name: str, runs: dict[str, tuple[Path, ReanalysisResults]]
-) -> None:
-    out, results = runs[name]
+@pytest.mark.parametrize("name", RUNS)
+def test_the_main_job_quotes_and_words(name: str, run: Run) -> None:
+    out, results = run(name)
     study = results.study
     assert len(results.effects) or study.outcomes.empty
     assert len(results.adverse) or study.adverse.empty
@@ -83,11 +94,21 @@ def test_the_main_job_quotes_and_words(
         assert not {"significant", "proves"} & set(statement.lower().split())
 
 
-def test_truth_is_within_reach(runs: dict[str, tuple[Path, ReanalysisResults]]) -> None:
-    """Few draws say little, but the posterior has to be about the truth: within four SDs."""
+def truths() -> list[dict[str, str]]:
     with (HOME / "truth.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            results = runs[row["example"]][1]
+        return list(csv.DictReader(file))
+
+
+def test_every_example_has_a_truth() -> None:
+    assert {row["example"] for row in truths()} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_truth_is_within_reach(name: str, run: Run) -> None:
+    """Few draws say little, but the posterior has to be about the truth: within four SDs."""
+    results = run(name)[1]
+    for row in truths():
+        if row["example"] == name:
             event = row["estimand"] == "risk_difference"
             table = results.adverse if event else results.effects
             found = table[
@@ -103,8 +124,18 @@ def test_truth_is_within_reach(runs: dict[str, tuple[Path, ReanalysisResults]]) 
             assert np.all(distance < 4), row
 
 
-def test_one_visit_has_one_reading(runs: dict[str, tuple[Path, ReanalysisResults]]) -> None:
-    for name in ("events-alone", "one-visit", "six-arms"):
-        assert set(runs[name][1].adverse["reading"]) == {"per_visit"}
-        assert "Both readings" not in (runs[name][0] / "report.html").read_text(encoding="utf-8")
-    assert set(runs["responders"][1].adverse["reading"]) == {"per_visit", "cumulative"}
+def some(*names: str) -> list[Any]:
+    """Of the runs."""
+    return [RUNS[NAMES.index(name)] for name in names]
+
+
+@pytest.mark.parametrize("name", some("events-alone", "one-visit", "six-arms"))
+def test_one_visit_has_one_reading(name: str, run: Run) -> None:
+    out, results = run(name)
+    assert set(results.adverse["reading"]) == {"per_visit"}
+    assert "Both readings" not in (out / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", some("responders"))
+def test_several_visits_have_two_readings(name: str, run: Run) -> None:
+    assert set(run(name)[1].adverse["reading"]) == {"per_visit", "cumulative"}

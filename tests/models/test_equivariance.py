@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from pytensor.compile.mode import Mode
 from tests.equivariance import (
     Point,
@@ -25,9 +26,9 @@ from tests.equivariance import (
     with_outcomes,
 )
 
-from bayesasthma.inference.graphs import model_module
+from bayesasthma.inference.graphs import graph_key, model_module
 from bayesasthma.inference.sampling import draw_prior
-from bayesasthma.models.design import design
+from bayesasthma.models.design import Design, design
 from bayesasthma.models.free_parameters import PATH_SCALE
 from bayesasthma.models.specification import TableSpec, table_spec
 from bayesasthma.priors.named_sets import prior_set
@@ -80,44 +81,78 @@ def shifted_arm(study: Study, arm: int) -> Study:
     return replace(study, table=table, arms=arms)
 
 
-def density(study: Study, spec: TableSpec) -> Callable[[Point], float]:
-    """Log-density of constrained parameters and the table."""
-    from pymc.model.transform.conditioning import remove_value_transforms
+class Densities:
+    """Log-densities of studies; studies and prior sets that share a graph swap their data in it."""
 
-    plain = remove_value_transforms(model_module(spec.model).build(design(study), spec))
-    function = plain.compile_logp(mode=MODE)
-    names = [variable.name for variable in plain.free_RVs]
-    return lambda point: float(
-        function({plain.rvs_to_values[plain[name]].name: point[name] for name in names})
-    )
+    def __init__(self) -> None:
+        self._graphs: dict[tuple[str, bool], tuple[Any, Any]] = {}
+        self._points: dict[tuple[str, bool], list[Point]] = {}
+
+    def __call__(self, study: Study, spec: TableSpec) -> Callable[[Point], float]:
+        """Log-density of constrained parameters and the table."""
+        layout = design(study)
+        model, function = self._graph(layout, spec)
+        values = model_module(spec.model).data(layout, spec)
+        names = [variable.name for variable in model.free_RVs]
+
+        def evaluate(point: Point) -> float:
+            for name in values.keys() & model.named_vars.keys():
+                model[name].set_value(values[name])
+            return float(
+                function({model.rvs_to_values[model[name]].name: point[name] for name in names})
+            )
+
+        return evaluate
+
+    def _graph(self, layout: Design, spec: TableSpec) -> tuple[Any, Any]:
+        from pymc.model.transform.conditioning import remove_value_transforms
+
+        key = graph_key(layout, spec), spec.rounding
+        if key not in self._graphs:
+            plain = remove_value_transforms(model_module(spec.model).build(layout, spec))
+            self._graphs[key] = plain, plain.compile_logp(mode=MODE)
+        return self._graphs[key]
+
+    def points(self, study: Study, spec: TableSpec) -> list[Point]:
+        """Parameters near the table, of the shapes that the specification has."""
+        proper = table_spec(
+            spec.model, "weak", spec.correlation, spec.variance, spec.rounding, spec.baseline
+        )
+        layout = design(study)
+        key = graph_key(layout, proper), spec.rounding
+        if key not in self._points:
+            model = model_module(spec.model).build(layout, proper)
+            self._points[key] = near_the_table(draw_prior(model, POINTS, 7))
+        found = [dict(point) for point in self._points[key]]
+        for point in found:
+            if spec.prior.flat and "log_sd" not in point:
+                point["log_sd"] = point.pop("log_sd_visit")
+        return found
+
+    def constant(
+        self, study: Study, other: Study, spec: TableSpec, said: Callable[[Point], Point]
+    ) -> np.ndarray:
+        """Density of the study less that of the other, at each point."""
+        first, second = self(study, spec), self(other, spec)
+        found = [first(point) - second(said(point)) for point in self.points(study, spec)]
+        assert np.isfinite(found).all()
+        return np.asarray(found)
 
 
-def points(study: Study, spec: TableSpec) -> list[Point]:
-    """Parameters near the table, of the shapes that the specification has."""
-    proper = table_spec(
-        spec.model, "weak", spec.correlation, spec.variance, spec.rounding, spec.baseline
-    )
-    draws = draw_prior(model_module(spec.model).build(design(study), proper), POINTS, 7)
+@pytest.fixture(scope="module")
+def densities() -> Densities:
+    return Densities()
+
+
+def near_the_table(draws: xr.Dataset) -> list[Point]:
     found = []
     for i in range(POINTS):
         point = {str(k): v.isel(chain=0, draw=i).to_numpy() for k, v in draws.items()}
         point["baseline_level"] = 0.1 * point["baseline_level"] / PATH_SCALE
         if "visit_step" in point:
             point["visit_step"] = 0.3 * point["visit_step"] / PATH_SCALE
-        if spec.prior.flat and "log_sd" not in point:
-            point["log_sd"] = point.pop("log_sd_visit")
         found.append(point)
     return found
-
-
-def constant(
-    study: Study, other: Study, spec: TableSpec, said: Callable[[Point], Point]
-) -> np.ndarray:
-    """Density of the study less that of the other, at each point."""
-    first, second = density(study, spec), density(other, spec)
-    found = [first(point) - second(said(point)) for point in points(study, spec)]
-    assert np.isfinite(found).all()
-    return np.asarray(found)
 
 
 def chosen(model: str, choices: dict[str, Any]) -> TableSpec:
@@ -126,10 +161,10 @@ def chosen(model: str, choices: dict[str, Any]) -> TableSpec:
 
 @pytest.mark.parametrize(("model", "choices"), SPECIFICATIONS, ids=NAMES)
 def test_exchanging_the_arms_turns_the_contrasts(
-    model: str, choices: dict[str, Any], liu: Study
+    model: str, choices: dict[str, Any], liu: Study, densities: Densities
 ) -> None:
     order = [1, 0]
-    found = constant(
+    found = densities.constant(
         liu, with_arms(liu, order), chosen(model, choices), lambda p: dealt_arms(p, order, 2)
     )
     np.testing.assert_allclose(found, 0, atol=1e-8)
@@ -137,12 +172,12 @@ def test_exchanging_the_arms_turns_the_contrasts(
 
 @pytest.mark.parametrize(("model", "choices"), SPECIFICATIONS, ids=NAMES)
 def test_the_arms_of_a_larger_trial_are_exchangeable_with_the_control(
-    model: str, choices: dict[str, Any], three: Study
+    model: str, choices: dict[str, Any], three: Study, densities: Densities
 ) -> None:
     """Also the order of the treated arms, and two copies of an arm: they are permutations."""
     spec = chosen(model, choices)
     for order in ([0, 2, 1], [2, 0, 1]):
-        found = constant(
+        found = densities.constant(
             three,
             with_arms(three, order),
             spec,
@@ -152,24 +187,26 @@ def test_the_arms_of_a_larger_trial_are_exchangeable_with_the_control(
 
 
 @pytest.mark.parametrize("prior", [*SYMMETRIC, "enthusiastic", "pessimistic", "external"])
-def test_another_unit_or_a_turned_scale_says_the_same(prior: str, liu: Study) -> None:
+def test_another_unit_or_a_turned_scale_says_the_same(
+    prior: str, liu: Study, densities: Densities
+) -> None:
     spec = table_spec("longitudinal", prior)
-    found = constant(liu, in_unit(liu, 2.54), spec, dict)
+    found = densities.constant(liu, in_unit(liu, 2.54), spec, dict)
     np.testing.assert_allclose(found, 0, atol=1e-8)
     if prior != "external":  # the evidence is of the scale as printed
-        found = constant(liu, in_unit(liu, -2.54), spec, turned)
+        found = densities.constant(liu, in_unit(liu, -2.54), spec, turned)
         np.testing.assert_allclose(found, 0, atol=1e-8)
 
 
 @pytest.mark.parametrize(("model", "choices"), SPECIFICATIONS, ids=NAMES)
 def test_a_shift_of_all_arms_moves_their_path_alone(
-    model: str, choices: dict[str, Any], liu: Study
+    model: str, choices: dict[str, Any], liu: Study, densities: Densities
 ) -> None:
     amount = 3.0
     later = shifted(liu, liu.follow_up, amount)
     spec = chosen(model, choices)
-    first, second = density(liu, spec), density(later, spec)
-    for point in points(liu, spec):
+    first, second = densities(liu, spec), densities(later, spec)
+    for point in densities.points(liu, spec):
         moved = dict(point)
         moved["visit_step"] = point["visit_step"] + np.array([amount, 0, 0])
         step = point["visit_step"][:, 0]
@@ -177,7 +214,7 @@ def test_a_shift_of_all_arms_moves_their_path_alone(
         assert first(point) - second(moved) == pytest.approx(0.5 * path, abs=1e-8)
 
 
-def test_the_order_of_outcomes_says_nothing(liu: Study) -> None:
+def test_the_order_of_outcomes_says_nothing(liu: Study, densities: Densities) -> None:
     spec = table_spec("longitudinal")
     other = with_outcomes(liu, OUTCOMES[::-1])
 
@@ -188,7 +225,7 @@ def test_the_order_of_outcomes_says_nothing(liu: Study) -> None:
             found[name] = by_outcome[::-1].reshape(point[name].shape)
         return found
 
-    np.testing.assert_allclose(constant(liu, other, spec, said), 0, atol=1e-8)
+    np.testing.assert_allclose(densities.constant(liu, other, spec, said), 0, atol=1e-8)
 
 
 @pytest.mark.parametrize("prior", ["weak", "sceptical", "empirical"])
