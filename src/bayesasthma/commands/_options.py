@@ -84,8 +84,17 @@ def results_folder(out: Path | None, study: Study) -> Path:
     BayesAsthmaError
         If it cannot be written.
     """
-    folder = out if out is not None else Path("reports") / study.name
+    return held_folder(out if out is not None else Path("reports") / study.name)
 
+
+def held_folder(folder: Path) -> Path:
+    """A folder that can be written, and that no other run writes to until the command ends.
+
+    Raises
+    ------
+    BayesAsthmaError
+        If it cannot be written.
+    """
     # said even with --quiet, which would otherwise stand still without a word
     return _held.enter_context(run_folder(folder, Console(quiet=False, as_json=False).progress))
 
