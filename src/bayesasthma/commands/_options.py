@@ -30,7 +30,12 @@ StudyArg = Annotated[str, typer.Argument(help="A bundle's folder, or the name of
 JsonOption = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print no progress.")]
 SeedOption = Annotated[
-    int, typer.Option(help="Seed: the same seed gives the same numbers.", min=0, max=LARGEST_SEED)
+    int,
+    typer.Option(
+        help="Seed: the same one gives the same numbers on the same processor.",
+        min=0,
+        max=LARGEST_SEED,
+    ),
 ]
 WorkersOption = Annotated[
     int | None, typer.Option(help="Processes; one per core by default.", min=1)

@@ -22,7 +22,7 @@ from bayesasthma.validation.items import Check, Finding
 
 KEYS = ["outcome", "arm", "visit", "estimand"]
 EVENT_KEYS = ["reaction", "visit", "arm", "reading", "model", "estimand"]
-JOINT_KEYS = ["arm", "visit", "estimand", "subject", "m"]
+JOINT_KEYS = ["outcomes", "arm", "visit", "estimand", "subject", "m"]
 #: Estimands of events that have a mean: ratios may not.
 EVENT_ESTIMANDS = ("rate", "risk_difference", "any_in_20")
 TAIL = 0.025
@@ -82,7 +82,9 @@ def _both(own: pd.DataFrame, committed: pd.DataFrame, keys: list[str]) -> pd.Dat
     own, committed = (
         table.assign(**{key: table[key].astype(str) for key in keys}) for table in (own, committed)
     )
-    both = own.merge(committed, on=keys, how="outer", suffixes=("", "_c"), indicator=True)
+    both = own.merge(
+        committed, on=keys, how="outer", suffixes=("", "_c"), indicator=True, validate="1:1"
+    )
     lost = both[both["_merge"] != "both"]
     if len(lost):
         name = " ".join(str(lost.iloc[0][key]) for key in keys)
