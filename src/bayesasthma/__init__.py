@@ -57,6 +57,7 @@ _EXPORTS = {
     "diagnose": "reporting.diagnostic_report.page",
     "report": "reporting.reanalysis",
     "reanalyse": "reporting.reanalysis",
+    "validate": "validation.run",
 }
 
 __all__ = [*_EXPORTS, "__version__"]  # noqa: PLE0604
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     from bayesasthma.study.bundle import bundled_studies as bundled_studies
     from bayesasthma.study.bundle import load_study as load_study
     from bayesasthma.study.study import Study as Study
+    from bayesasthma.validation.run import validate as validate
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.bundles import one_visit
-from tests.made_up_designs import made_up
 
 import bayesasthma as ba
 from bayesasthma.inference.apart import one_outcome, sample_apart, separable
@@ -18,6 +17,7 @@ from bayesasthma.models.design import Design, design
 from bayesasthma.models.kernels.model import KernelModel
 from bayesasthma.models.specification import table_spec
 from bayesasthma.plots.mcmc import of_all_outcomes
+from bayesasthma.validation.made_up_designs import made_up
 
 SHORT = SamplerOptions(draws=20, tune=30, chains=2, cores=1)
 EYE = np.eye(3)

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from tests.equivariance import in_unit, shifted, with_arms, with_copy, with_outcomes
 from tests.monte_carlo import ERRORS, mean, probability, seeded
 
 from bayesasthma.inference.assembly import natural_moments
@@ -30,6 +29,13 @@ from bayesasthma.results.estimands import adjusted_difference, difference
 from bayesasthma.study.bundle import load_study
 from bayesasthma.study.readings import Reading, read_as
 from bayesasthma.study.study import Study
+from bayesasthma.validation.said_otherwise import (
+    in_unit,
+    shifted,
+    with_arms,
+    with_copy,
+    with_outcomes,
+)
 
 pytestmark = pytest.mark.slow
 

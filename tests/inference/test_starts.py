@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.made_up_designs import made_up
 
 from bayesasthma.inference.routes import table_kernel
 from bayesasthma.inference.sampling import SamplerOptions, sample
@@ -15,6 +14,7 @@ from bayesasthma.models.design import Design
 from bayesasthma.models.kernels.longitudinal_model import kernel_model
 from bayesasthma.models.moments import moments
 from bayesasthma.models.specification import table_spec
+from bayesasthma.validation.made_up_designs import made_up
 
 SHIFT = np.array([-30.0, 20.0, 55.0])
 

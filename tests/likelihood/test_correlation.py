@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
-from tests.population import correlation_of, dense, lower_of, partial_z
 
 from bayesasthma.likelihood.correlation import (
     STRUCTURES,
@@ -23,6 +22,7 @@ from bayesasthma.likelihood.correlation import (
     unpack_lower,
     z_from_cholesky,
 )
+from bayesasthma.validation.population import correlation_of, dense, lower_of, partial_z
 
 WEEKS = np.array([0.0, 12.0, 24.0, 48.0])
 sizes = st.integers(1, 6)

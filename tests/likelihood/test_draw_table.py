@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 from tests.monte_carlo import ERRORS, SMALL_P, Estimate, seeded
-from tests.population import Population
 
 from bayesasthma.likelihood.tables import draw_table
+from bayesasthma.validation.population import Population
 
 DRAWS = 40_000
 UNEQUAL = np.array([20.0, 16.0, 11.0])

@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
-from tests.population import (
+
+from bayesasthma.likelihood.correlation import pairs
+from bayesasthma.likelihood.tables import fisher_scale, log_constant, patient_logp, table_logp
+from bayesasthma.validation.population import (
     Population,
     correlation_of,
     integrated,
@@ -19,9 +22,6 @@ from tests.population import (
     partial_z,
     table_of,
 )
-
-from bayesasthma.likelihood.correlation import pairs
-from bayesasthma.likelihood.tables import fisher_scale, log_constant, patient_logp, table_logp
 
 seeds = st.integers(0, 2**32 - 1)
 patients = st.integers(8, 60)

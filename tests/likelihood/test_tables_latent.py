@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 from tests.monte_carlo import Estimate, seeded
-from tests.population import (
+
+from bayesasthma.likelihood.correlation import pairs
+from bayesasthma.likelihood.tables import fisher_scale
+from bayesasthma.validation.population import (
     Population,
     integrated,
     log_normal_means,
@@ -16,9 +19,6 @@ from tests.population import (
     partial_z,
     table_of,
 )
-
-from bayesasthma.likelihood.correlation import pairs
-from bayesasthma.likelihood.tables import fisher_scale
 
 
 def directions(

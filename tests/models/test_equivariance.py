@@ -15,16 +15,6 @@ import numpy as np
 import pytest
 import xarray as xr
 from pytensor.compile.mode import Mode
-from tests.equivariance import (
-    Point,
-    dealt_arms,
-    in_unit,
-    shifted,
-    turned,
-    with_arms,
-    with_copy,
-    with_outcomes,
-)
 
 from bayesasthma.inference.graphs import graph_key, model_module
 from bayesasthma.inference.sampling import draw_prior
@@ -34,6 +24,16 @@ from bayesasthma.models.specification import TableSpec, table_spec
 from bayesasthma.priors.named_sets import prior_set
 from bayesasthma.study.bundle import load_study
 from bayesasthma.study.study import Study
+from bayesasthma.validation.said_otherwise import (
+    Point,
+    dealt_arms,
+    in_unit,
+    shifted,
+    turned,
+    with_arms,
+    with_copy,
+    with_outcomes,
+)
 
 MODE = Mode(linker="py", optimizer=None)
 POINTS = 5

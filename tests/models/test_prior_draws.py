@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from tests.made_up_designs import made_up
 from tests.models.kernels.test_joint import CASES as JOINT
 from tests.models.kernels.test_longitudinal import CASES as LONGITUDINAL
 from tests.models.test_patients import adjusted
@@ -19,6 +18,7 @@ from bayesasthma.inference.sampling import draw_prior
 from bayesasthma.models.design import Design, design
 from bayesasthma.models.prior_draws import prior_draws
 from bayesasthma.models.specification import table_spec
+from bayesasthma.validation.made_up_designs import made_up
 
 DRAWS = 2000
 #: Chance of a false alarm of one comparison of two variables.

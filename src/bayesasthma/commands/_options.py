@@ -30,7 +30,12 @@ StudyArg = Annotated[str, typer.Argument(help="A bundle's folder, or the name of
 JsonOption = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print no progress.")]
 SeedOption = Annotated[
-    int, typer.Option(help="Seed: the same seed gives the same numbers.", min=0, max=LARGEST_SEED)
+    int,
+    typer.Option(
+        help="Seed: the same one gives the same numbers on the same processor.",
+        min=0,
+        max=LARGEST_SEED,
+    ),
 ]
 WorkersOption = Annotated[
     int | None, typer.Option(help="Processes; one per core by default.", min=1)
@@ -84,8 +89,17 @@ def results_folder(out: Path | None, study: Study) -> Path:
     BayesAsthmaError
         If it cannot be written.
     """
-    folder = out if out is not None else Path("reports") / study.name
+    return held_folder(out if out is not None else Path("reports") / study.name)
 
+
+def held_folder(folder: Path) -> Path:
+    """A folder that can be written, and that no other run writes to until the command ends.
+
+    Raises
+    ------
+    BayesAsthmaError
+        If it cannot be written.
+    """
     # said even with --quiet, which would otherwise stand still without a word
     return _held.enter_context(run_folder(folder, Console(quiet=False, as_json=False).progress))
 

@@ -50,6 +50,7 @@ from bayesasthma.commands.quote import quote
 from bayesasthma.commands.sensitivity import sensitivity
 from bayesasthma.commands.studies import app as study_app
 from bayesasthma.commands.tables import tables
+from bayesasthma.commands.validate import validate
 from bayesasthma.errors import BayesAsthmaError, GateError, StudyError, UsageError
 
 BAD_INPUT, INTERRUPTED, NOBODY_READS = 2, 130, 141
@@ -284,6 +285,7 @@ def report(
 
 
 app.command()(tables)
+app.command()(validate)
 
 
 def _version(show: bool) -> None:

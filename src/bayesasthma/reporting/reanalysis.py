@@ -287,6 +287,7 @@ def write(results: ReanalysisResults, folder: Path, watch: Stopwatch) -> None:
         write_csv(beside, folder / "printed_differences.csv")
     if results.audit is not None:
         write_csv(results.audit.tests, folder / "audit.csv")
+        write_csv(results.audit.findings, folder / "findings.csv")
     results.run["timings"] = {k: round(v, 2) for k, v in watch.seconds.items()}
     from bayesasthma.reporting import write_report
     from bayesasthma.reporting.diagnostic_report.page import write_diagnostics

@@ -15,7 +15,6 @@ from tests.against_graphs import (
     assert_same_start,
     assert_same_variables,
 )
-from tests.made_up_designs import made_up
 
 import bayesasthma as ba
 from bayesasthma.errors import UsageError
@@ -25,6 +24,7 @@ from bayesasthma.models.design import Design, design
 from bayesasthma.models.independent_data import data
 from bayesasthma.models.kernels.independent import kernel_model
 from bayesasthma.models.specification import TableSpec, table_spec
+from bayesasthma.validation.made_up_designs import made_up
 
 #: Flat, normal, and mixtures.
 PRIORS = ("reference", "weak", "empirical", "external")

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.against_graphs import assert_same_model, points_about_the_start
-from tests.made_up_designs import made_up
 
 import bayesasthma as ba
 from bayesasthma.errors import UsageError
@@ -18,6 +17,7 @@ from bayesasthma.models.design import Design, design
 from bayesasthma.models.joint_data import data
 from bayesasthma.models.kernels.joint_model import covers, kernel_model, uncovered
 from bayesasthma.models.specification import TableSpec, table_spec
+from bayesasthma.validation.made_up_designs import made_up
 
 OUTCOMES, CHANGES = 6, np.array([[1.0, 0, 0], [-1, 1, 0], [0, 0, 1]])
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.against_graphs import assert_same_model, points_about_the_start
-from tests.made_up_designs import made_up
 from tests.models.test_patients import adjusted
 
 import bayesasthma as ba
@@ -16,6 +15,7 @@ from bayesasthma.models.design import Design, design
 from bayesasthma.models.kernels.longitudinal_model import covers, kernel_model
 from bayesasthma.models.longitudinal_data import data
 from bayesasthma.models.specification import TableSpec, table_spec
+from bayesasthma.validation.made_up_designs import made_up
 
 CHANGES = np.array([[1.0, 0, 0], [-1, 1, 0], [0, 0, 1]])
 

@@ -84,18 +84,18 @@ def with_outcomes(study: Study, names: Sequence[str]) -> Study:
 def dealt_arms(point: Point, order: Sequence[int], outcomes: int) -> Point:
     """Parameters of `with_arms`: contrasts with the arm that is the control now."""
     found = dict(point)
-    order = np.asarray(order)
+    place = np.asarray(order)
     for name, axis in (("effect", 1), ("imbalance", 1), ("fewer", 0)):
         if name in point:
             treated = np.moveaxis(point[name], axis, 0)
-            whole = np.concatenate([np.zeros_like(treated[:1]), treated])[order]
+            whole = np.concatenate([np.zeros_like(treated[:1]), treated])[place]
             found[name] = np.moveaxis(whole[1:] - whole[:1], 0, axis)
     if "log_sd" in point and point["log_sd"].ndim == 3:
-        found["log_sd"] = point["log_sd"][:, order]
+        found["log_sd"] = point["log_sd"][:, place]
     for name in ("epsilon_0", "rounding_0"):
         if name in point:
-            by_arm = point[name].reshape(outcomes, len(order), *point[name].shape[1:])
-            found[name] = by_arm[:, order].reshape(point[name].shape)
+            by_arm = point[name].reshape(outcomes, len(place), *point[name].shape[1:])
+            found[name] = by_arm[:, place].reshape(point[name].shape)
     return found
 
 

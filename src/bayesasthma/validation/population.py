@@ -38,21 +38,26 @@ class Population:
 
     @property
     def rows(self) -> int:
+        """Number of rows."""
         return len(self.mu)
 
     @property
     def z(self) -> np.ndarray:
+        """Partial correlations on Fisher's z scale, shape (pair,)."""
         return partial_z(self.R)
 
     @property
     def covariance(self) -> np.ndarray:
+        """Of one patient, shape (row, row)."""
         return self.R * np.outer(self.sigma, self.sigma)
 
     @property
     def balanced(self) -> bool:
+        """Whether all rows have the same number of patients."""
         return bool(np.all(self.n == self.n[0]))
 
     def but(self, **changes: np.ndarray) -> Population:
+        """The same population but for some of its moments."""
         return replace(self, **changes)
 
     def log_density(
@@ -71,7 +76,7 @@ class Population:
         lead = np.broadcast_shapes(
             *(np.shape(array)[:-1] for array in (mean, sd, epsilon, pinned_z))
         )
-        return table_logp(
+        rows: np.ndarray = table_logp(
             np.broadcast_to(mean, (*lead, self.rows)),
             np.broadcast_to(sd, (*lead, self.rows)),
             np.broadcast_to(self.mu, (*lead, self.rows)),
@@ -84,7 +89,9 @@ class Population:
             pinned,
             pinned_z,
             balanced=self.balanced,
-        ).sum(axis=-1)
+        )
+        total: np.ndarray = rows.sum(axis=-1)
+        return total
 
 
 def dense(lower: list[list[np.ndarray]]) -> np.ndarray:
@@ -113,7 +120,8 @@ def partial_z(R: np.ndarray) -> np.ndarray:
 def correlation_of(z: np.ndarray, rows: int) -> np.ndarray:
     """Correlation matrix, shape (..., row, row), from partial correlations (..., pair)."""
     factor = dense(cholesky_from_z(unpack_lower(z, rows)))
-    return factor @ np.swapaxes(factor, -1, -2)
+    matrix: np.ndarray = factor @ np.swapaxes(factor, -1, -2)
+    return matrix
 
 
 def table_of(population: Population, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
