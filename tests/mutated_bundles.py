@@ -58,7 +58,7 @@ def mutate(folder: Path, rng: random.Random) -> str:
         path = rng.choice(sorted(folder.iterdir()))
         change = rng.choice(CHANGES)
         raw = path.read_bytes()
-        with contextlib.suppress(FileNotFoundError, IndexError, ValueError):
+        with contextlib.suppress(FileNotFoundError, IndexError, ValueError, shutil.SameFileError):
             done.append(f"{change.__name__} {path.name}: {change(path, rng)}"[:200])
             continue
         path.write_bytes(raw)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesasthma.auditing.candidates import (
+    NON_NEGATIVE,
     Candidate,
     contrast_within_anova,
     difference_of_changes,
@@ -17,13 +18,13 @@ from bayesasthma.auditing.candidates import (
     welch,
 )
 from bayesasthma.auditing.count_candidates import COUNT_TESTS, count_test, count_tests
+from bayesasthma.auditing.missing_patients import fewest_missing
 from bayesasthma.auditing.printed_tests import PrintedTest
 from bayesasthma.auditing.subjects import Change, Counts, Groups, Interaction, Summary
 from bayesasthma.auditing.verdicts import meets
-from bayesasthma.frequentist import Range, Rounded, student_p_range
+from bayesasthma.frequentist import Rounded
 
 STANDARD_ERRORS = "the printed SDs are standard errors"
-NON_NEGATIVE = Range(np.asarray(0.0), np.asarray(1.0))
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ class Alternative:
 
 
 def alternatives(test: PrintedTest, change: Interaction | None = None) -> list[Alternative]:
-    """Explanations to try for one printed p-value, apart from those that need other rows.
+    """Explanations to try for one printed p-value.
+
+    Those that need other rows, and missing patients, are looked for where a p is not reproduced.
 
     Parameters
     ----------
@@ -100,32 +103,7 @@ def _means(first: Summary, second: Summary) -> list[Alternative]:
         ),
         "the arms' SDs are swapped": student(*swapped),
     }
-    exact = [Alternative(name, candidate) for name, candidate in found.items()]
-    return exact + _fewer_patients(first, second)
-
-
-def _fewer_patients(first: Summary, second: Summary) -> list[Alternative]:
-    """Up to half of the patients of each arm missing, the same number in both."""
-    most = int(min(first.n, second.n)) // 2
-    if most < 1:
-        return []
-    n = [cell.n - np.arange(1, most + 1) for cell in (first, second)]
-    stretched = student_many(first, second, n[0], n[1])
-    return [
-        Alternative(f"{k} patients fewer in each arm", candidate, True)
-        for k, candidate in enumerate(stretched, start=1)
-    ]
-
-
-def student_many(
-    first: Summary, second: Summary, n1: np.ndarray, n2: np.ndarray
-) -> list[Candidate]:
-    """Student's t test of the same summaries at several numbers of patients."""
-    reach = student_p_range(first.mean, first.sd, n1, second.mean, second.sd, n2)
-    return [
-        Candidate("Student's t test", float("nan"), float(low), float(high))
-        for low, high in zip(reach.low, reach.high, strict=True)
-    ]
+    return [Alternative(name, candidate) for name, candidate in found.items()]
 
 
 def _scaled(cell: Summary, factor: float) -> Summary:
@@ -190,19 +168,11 @@ def _changes(subject: Change) -> list[Alternative]:
         )
         name = f"Bonferroni over the {pairs} pairs of visits"
         found.append(Alternative(name, adjusted, True))
-    most = int(min(subject.before.n, subject.after.n)) // 2
-    for k in range(1, most + 1):
-        fewer = replace(
-            subject,
-            before=replace(subject.before, n=subject.before.n - k),
-            after=replace(subject.after, n=subject.after.n - k),
-        )
-        found.append(Alternative(f"{k} patients fewer", paired(fewer, rho), True))
     return found
 
 
 def fitting(test: PrintedTest, tried: list[Alternative]) -> list[Alternative]:
-    """Keep the alternatives that can print this p, and of the missing patients the fewest."""
+    """Keep the alternatives that can print this p; the fewest missing patients come last."""
     hits = [a for a in tried if meets(a.candidate, test.printed)]
-    fewer = [a for a in hits if "fewer" in a.name]
-    return [a for a in hits if a not in fewer] + fewer[:1]
+    fewest = fewest_missing(test.subject, test.printed)
+    return hits if fewest is None else [*hits, Alternative(*fewest, True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from bayesasthma.frequentist import (
 )
 
 ANY_CORRELATION = Range(np.asarray(-1.0), np.asarray(1.0))
+NON_NEGATIVE = Range(np.asarray(0.0), np.asarray(1.0))
 
 
 @dataclass(frozen=True)
@@ -218,20 +220,42 @@ def time_effect(subject: Change, lowest: float, *, sphericity: bool = True) -> C
     series = subject.series
     if len(series) < 3 or len({cell.n for cell in series}) > 1:
         return None
-    n = series[0].n
     bound = max(lowest, -1 / (len(series) - 1))
-    reach = repeated_measures_p_range(
-        _stack([c.mean for c in series]),
-        n,
-        [_stack([c.sd for c in series])],
-        [n],
-        (bound, 1.0),
-        sphericity,
-    )
+    means, sds = _key([c.mean for c in series]), _key([c.sd for c in series])
+    reach = _all_visits(means, sds, series[0].n, bound, sphericity)
     name = "repeated-measures analysis of variance over all visits"
     if not sphericity:
         name += ", Greenhouse–Geisser"
     return _candidate(name, np.nan, reach, free=True)
+
+
+type Key = tuple[tuple[float, float, float], ...]
+
+
+def _key(numbers: list[Rounded]) -> Key:
+    return tuple((float(x.value), float(x.step), x.floor) for x in numbers)
+
+
+def _unkeyed(key: Key) -> Rounded:
+    value, step, _ = np.array(key).T
+    return Rounded(value, step, key[0][2])
+
+
+# All p-values of an arm within a table are of the same visits: with 200 of them each takes long.
+@lru_cache(maxsize=256)
+def _all_visits(means: Key, sds: Key, n: float, bound: float, sphericity: bool) -> Range:
+    spread = [_unkeyed(sds)]
+    return repeated_measures_p_range(_unkeyed(means), n, spread, [n], (bound, 1.0), sphericity)
+
+
+@lru_cache(maxsize=256)
+def _errors(sds: Key) -> tuple[float, float]:
+    """Least within-patient error at a correlation of 1, greatest at 0."""
+    spread = _unkeyed(sds)
+    return (
+        float(within_subject_error_range(spread, 1.0).low),
+        float(within_subject_error_range(spread, 0.0).high),
+    )
 
 
 def contrast_within_anova(subject: Change) -> Candidate | None:
@@ -242,12 +266,8 @@ def contrast_within_anova(subject: Change) -> Candidate | None:
     series = subject.series
     if len(series) < 3 or len({cell.n for cell in series}) > 1:
         return None
-    n, sds = series[0].n, _stack([c.sd for c in series])
+    n, error = series[0].n, _errors(_key([c.sd for c in series]))
     least, most = difference_range(subject.before.mean, subject.after.mean)
-    error = (
-        float(within_subject_error_range(sds, 1.0).low),
-        float(within_subject_error_range(sds, 0.0).high),
-    )
     df = (n - 1) * (len(series) - 1)
     smallest = least * np.sqrt(n / (2 * error[1])) if error[1] > 0 else np.inf
     largest = most * np.sqrt(n / (2 * error[0])) if error[0] > 0 else np.inf

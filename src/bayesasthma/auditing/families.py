@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesasthma.auditing.alternatives import NON_NEGATIVE
-from bayesasthma.auditing.candidates import Candidate, paired
+from bayesasthma.auditing.candidates import NON_NEGATIVE, Candidate, paired
 from bayesasthma.auditing.printed_tests import PrintedTest
 from bayesasthma.auditing.subjects import Change
-from bayesasthma.auditing.verdicts import meets, prints
+from bayesasthma.auditing.verdicts import meets
 from bayesasthma.frequentist import Range, benjamini_hochberg
+
+#: Tests with which one may have been exchanged that are named, at most.
+MOST_EXCHANGES = 20
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,18 @@ def families(
     return [Family(name, members) for members, name in unique.items()]
 
 
-def _plausible(test: PrintedTest) -> list[Candidate]:
+def plausible(test: PrintedTest) -> list[Candidate]:
     """Candidates, with non-negative correlations where the paper prints none."""
+    if not test.candidates:
+        return []
     if isinstance(test.subject, Change) and test.candidates[0].free_correlation:
         return [paired(test.subject, NON_NEGATIVE)]
     return test.candidates
 
 
-def adjusted_range(tests: list[PrintedTest], members: tuple[int, ...]) -> dict[int, Range]:
+def adjusted_range(
+    printed: list[Range], candidates: list[list[Candidate]], members: tuple[int, ...]
+) -> dict[int, Range]:
     """Range of each member's q, were the printed p-values adjusted within this family.
 
     q is non-decreasing in every p of the family, so bounds on p bound q. If the family is the
@@ -98,8 +104,10 @@ def adjusted_range(tests: list[PrintedTest], members: tuple[int, ...]) -> dict[i
 
     Parameters
     ----------
-    tests : list of PrintedTest
-        All printed tests.
+    printed : list of Range
+        What every test of the paper prints.
+    candidates : list of list of Candidate
+        The `plausible` ones of every test.
     members : tuple of int
         The family; members that cannot be recomputed are left out.
 
@@ -108,16 +116,41 @@ def adjusted_range(tests: list[PrintedTest], members: tuple[int, ...]) -> dict[i
     dict
         Range of q by position.
     """
-    known = [i for i in members if tests[i].candidates]
-    low = np.array([min(c.low for c in _plausible(tests[i])) for i in known])
-    high = np.array([max(c.high for c in _plausible(tests[i])) for i in known])
-    printed_high = np.array([float(tests[i].printed.high) for i in known])
+    known = [i for i in members if candidates[i]]
+    low = np.array([min(c.low for c in candidates[i]) for i in known])
+    high = np.array([max(c.high for c in candidates[i]) for i in known])
+    printed_high = np.array([float(printed[i].high) for i in known])
     cut = np.maximum(np.minimum(high, printed_high), low)
-    every = np.tile(cut, (len(known), 1))
-    np.fill_diagonal(every, high)
-    q_low = benjamini_hochberg(low)
-    q_high = np.diagonal(benjamini_hochberg(every))
+    q_low, q_high = benjamini_hochberg(low), raised_one_by_one(cut, high)
     return {i: Range(q_low[j], q_high[j]) for j, i in enumerate(known)}
+
+
+def raised_one_by_one(p: np.ndarray, raised: np.ndarray) -> np.ndarray:
+    """Benjamini–Hochberg adjusted value of each p-value of a family, were it alone raised.
+
+    Parameters
+    ----------
+    p : ndarray, shape (test,)
+        p-values of the family.
+    raised : ndarray, shape (test,)
+        What each is raised to, at least itself.
+
+    Returns
+    -------
+    ndarray, shape (test,)
+
+    Notes
+    -----
+    Among ``m`` sorted p-values, one raised to ``x`` has as rank the number ``r`` of those that were
+    ``≤ x`` before, itself among them, and those above keep theirs. Its adjusted value is the least
+    of ``x m/r`` and of ``p m/rank`` of those above.
+    """
+    size = len(p)
+    ranked = np.sort(p)
+    rank = np.searchsorted(ranked, raised, side="right")
+    scaled = np.append(ranked * size / np.arange(1, size + 1), np.inf)
+    above = np.minimum.accumulate(scaled[::-1])[::-1][rank]
+    return np.asarray(np.minimum(np.minimum(raised * size / rank, above), 1.0))
 
 
 def family_fits(
@@ -134,12 +167,15 @@ def family_fits(
         Names with counts, by position of the test.
     """
     found: dict[int, list[str]] = {}
+    printed = [test.printed for test in tests]
+    candidates = [plausible(test) for test in tests]
+    plainly = [any(meets(c, p) for c in own) for own, p in zip(candidates, printed, strict=True)]
     for family in families(tests, baseline, labels):
-        q = adjusted_range(tests, family.members)
+        q = adjusted_range(printed, candidates, family.members)
         if len(q) < 2:
             continue
-        fits = [i for i, r in q.items() if bool(r.meets(tests[i].printed))]
-        plain = sum(any(meets(c, tests[i].printed) for c in _plausible(tests[i])) for i in q)
+        fits = [i for i, r in q.items() if bool(r.meets(printed[i]))]
+        plain = sum(plainly[i] for i in q)
         if 2 * len(fits) <= len(q) or len(fits) <= plain:
             continue
         name = f"Benjamini–Hochberg over {family.name} (fits {len(fits)} of {len(q)}, "
@@ -166,19 +202,45 @@ def exchanged(
     Returns
     -------
     dict
-        Names by position of the test. Only pairs of one table are looked at.
+        Names by position of the test, `MOST_EXCHANGES` at most and the number of the others. Only
+        pairs of one table are looked at.
     """
     found: dict[int, list[str]] = {}
+    tables: dict[str, list[int]] = {}
     for i in wrong:
-        for j in wrong:
-            if i == j or tests[i].table != tests[j].table or tests[i].text == tests[j].text:
-                continue
-            if _fits(tests[i], tests[j]) and _fits(tests[j], tests[i]):
-                found.setdefault(i, []).append(f"p exchanged with that of {tests[j].label(labels)}")
+        tables.setdefault(tests[i].table, []).append(i)
+    for members in tables.values():
+        for i, others in _both_fit([tests[i] for i in members]).items():
+            names = [f"p exchanged with that of {tests[members[j]].label(labels)}" for j in others]
+            found[members[i]] = names[:MOST_EXCHANGES]
+            if (more := len(names) - MOST_EXCHANGES) > 0:
+                found[members[i]].append(f"p exchanged with that of {more} others")
     return found
 
 
-def _fits(subject: PrintedTest, printed: PrintedTest) -> bool:
-    return any(
-        prints(c.p, printed.printed) or meets(c, printed.printed) for c in _plausible(subject)
-    )
+def _both_fit(tests: list[PrintedTest]) -> dict[int, np.ndarray]:
+    """Positions of the tests with which each could change places, where there are any."""
+    low = np.array([float(test.printed.low) for test in tests])
+    high = np.array([float(test.printed.high) for test in tests])
+    owners, ends = [], []
+    for i, test in enumerate(tests):
+        for own in plausible(test):
+            owners.append(i)
+            # by its p or by any p that it can reach
+            ends.append((own.low, own.high, own.p))
+    least, most, exact = np.array(ends).reshape(-1, 3).T
+    texts = np.array([test.text for test in tests])
+    owner = np.array(owners, dtype=int)
+    found = {}
+    for i in range(len(tests)):
+        of_others = (least <= high[i]) & (low[i] <= most) | (low[i] <= exact) & (exact <= high[i])
+        fits = np.zeros(len(tests), dtype=bool)
+        fits[owner[of_others]] = True
+        takes = np.zeros(len(tests), dtype=bool)
+        for own in np.flatnonzero(owner == i):
+            takes |= (least[own] <= high) & (low <= most[own])
+            takes |= (low <= exact[own]) & (exact[own] <= high)
+        both = fits & takes & (texts != texts[i])
+        if both.any():
+            found[i] = np.flatnonzero(both)
+    return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayesasthma.auditing.labels import holds_no_moments, labels
+from bayesasthma.auditing.labels import holds_no_moments, labels, text_of
 from bayesasthma.auditing.printed_intervals import PrintedInterval, printed_intervals
 from bayesasthma.frequentist import Range, Rounded, rounded, rounded_sd
 
@@ -142,6 +142,12 @@ class Cells:
         self._arm_n = study.arms["n"].astype(float).to_dict()
         self._correlations = study.correlations
         self._intervals = printed_intervals(study)
+        self._notes: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        if "note" in study.summaries:
+            rows = study.summaries[["outcome", "visit", "arm", "note"]]
+            for outcome, visit, arm, note in rows.itertuples(index=False):
+                if words := text_of(note):
+                    self._notes.setdefault((outcome, visit), []).append((arm, words))
         columns = [c for c in ("label", "unit", "note") if c in study.outcomes]
         #: Outcomes whose rows are medians or the like: no check of means and SDs is made of them.
         self.without_moments = {
@@ -155,6 +161,9 @@ class Cells:
         self.arms = [str(a) for a in study.arms.index]
         self.baseline = study.baseline_visit
         self.names = labels(study)
+        # a cell is asked for again and again: by its own p-values and by those of other visits
+        self._found: dict[tuple[str, str, str, str], Summary | None] = {}
+        self._series: dict[tuple[str, str], tuple[Summary, ...]] = {}
 
     def name(self, *ids: str) -> str:
         """Labels of ids, separated by commas."""
@@ -162,6 +171,12 @@ class Cells:
 
     def get(self, outcome: str, arm: str, visit: str, statistic: str = "level") -> Summary | None:
         """One cell, or None where the table lacks it or a part of it, or holds medians."""
+        key = (outcome, arm, visit, statistic)
+        if key not in self._found:
+            self._found[key] = self._read(*key)
+        return self._found[key]
+
+    def _read(self, outcome: str, arm: str, visit: str, statistic: str) -> Summary | None:
         if outcome in self.without_moments:
             return None
         try:
@@ -198,6 +213,10 @@ class Cells:
         """The interval that is printed with a cell, if one is."""
         return self._intervals.get((outcome, arm, visit, statistic))
 
+    def notes(self, outcome: str, arms: list[str], visit: str) -> list[str]:
+        """Notes beside the printed cells of the given arms."""
+        return [note for arm, note in self._notes.get((outcome, visit), ()) if arm in arms]
+
     def change(self, outcome: str, arm: str, visit: str) -> Change | None:
         """Follow an outcome from baseline to `visit` in one arm; None if a cell is missing."""
         if self.baseline is None or visit == self.baseline:
@@ -205,14 +224,19 @@ class Cells:
         before, after = self.get(outcome, arm, self.baseline), self.get(outcome, arm, visit)
         if before is None or after is None:
             return None
-        series = [self.get(outcome, arm, v) for v in self.visits]
         return Change(
             before,
             after,
             self._correlation(outcome, arm, self.baseline, visit),
             self.get(outcome, arm, visit, "change"),
-            tuple(cell for cell in series if cell is not None),
+            self._every_visit(outcome, arm),
         )
+
+    def _every_visit(self, outcome: str, arm: str) -> tuple[Summary, ...]:
+        if (outcome, arm) not in self._series:
+            series = [self.get(outcome, arm, visit) for visit in self.visits]
+            self._series[outcome, arm] = tuple(cell for cell in series if cell is not None)
+        return self._series[outcome, arm]
 
     def _correlation(self, outcome: str, arm: str, first: str, second: str) -> Range | None:
         frame = self._correlations

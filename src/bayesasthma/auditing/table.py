@@ -11,6 +11,7 @@ from bayesasthma.auditing.alternatives import Alternative
 from bayesasthma.auditing.candidates import Candidate
 from bayesasthma.auditing.explanations import explain
 from bayesasthma.auditing.inspect_sr import P_VALUES
+from bayesasthma.auditing.missing_patients import MOST_MISSING, could_be_missing
 from bayesasthma.auditing.printed_tests import PrintedTest
 from bayesasthma.auditing.sentences import changed, sentence
 from bayesasthma.auditing.subjects import Cells, Change
@@ -91,7 +92,7 @@ def audit_table(
         names = explained.get(i, [])
         reason = sentence(test, verdict, candidate, rho, reasons[i])
         if i in explained:
-            reason += " " + (f"Would fit: {'; '.join(names)}." if names else NO_EXPLANATION)
+            reason += " " + (f"Would fit: {'; '.join(names)}." if names else _none(test))
         if changes:
             reason += " " + changed(test)
         rows.append(
@@ -122,6 +123,12 @@ def audit_table(
         p = frame["p_recomputed"].astype(float)
         frame[column] = p.groupby(frame["kind"]).transform(lambda x, f=adjust: f(x.to_numpy()))
     return frame
+
+
+def _none(test: PrintedTest) -> str:
+    if could_be_missing(test.subject) <= MOST_MISSING:
+        return NO_EXPLANATION
+    return f"{NO_EXPLANATION[:-1]}; more than {MOST_MISSING:,} missing patients were not tried."
 
 
 def _orientation(test: PrintedTest, verdict: str) -> float:

@@ -173,14 +173,9 @@ def _of_rates(study: Study, event: str, visit: str, arms: list[str]) -> Tested:
     return Tested("adverse", subject, doubts=doubts)
 
 
-def _noted(study: Study, outcome: str, arms: list[str], visit: str) -> list[str]:
+def _noted(cells: Cells, outcome: str, arms: list[str], visit: str) -> list[str]:
     """A note beside a mean may say that it is of other patients than the row's number."""
-    frame = study.summaries
-    if frame.empty:
-        return []
-    rows = frame[(frame["outcome"] == outcome) & (frame["visit"] == visit)]
-    notes = rows.loc[rows["arm"].isin(arms), "note"]
-    if any(_OTHER_PATIENTS.search(text_of(note)) for note in notes):
+    if any(_OTHER_PATIENTS.search(note) for note in cells.notes(outcome, arms, visit)):
         return ["by the note of a row its numbers may be of other patients"]
     return []
 
@@ -200,7 +195,7 @@ def _between(
     if subject is None:
         return Tested("between", None)
     doubts = doubts + _lopsided(cells, outcome, arms, visit, subject.statistic)
-    doubts += _noted(study, outcome, arms, visit)
+    doubts += _noted(cells, outcome, arms, visit)
     others: tuple[tuple[Subject, str], ...] = ()
     if levels is not None and changes is not None:
         others = ((changes, "of the printed changes"),)

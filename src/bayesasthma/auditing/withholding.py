@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from bayesasthma.auditing.candidates import Candidate
@@ -46,11 +47,13 @@ def withhold(
         Why a p cannot be checked; empty where it can be.
     """
     adjusted = str(study.methods.get("multiplicity", "") or "").strip()
+    prints_plainly = _prints_plainly(tests, judged)
     found: list[Judged] = []
     reasons: list[tuple[str, ...]] = []
     for test, (verdict, candidate) in zip(tests, judged, strict=True):
         reason, accuses = test.basis.withheld, verdict in ACCUSING
-        if accuses and not reason and adjusted and _may_be_adjusted(test, tests, judged):
+        may_be = test.kind not in APART and test.kind not in prints_plainly
+        if accuses and not reason and adjusted and may_be and not too_small(test):
             reason = (f"the paper states an adjustment for multiplicity ({adjusted})",)
         if verdict == NOT_CHECKABLE or (accuses and reason):
             found.append((NOT_CHECKABLE, None))
@@ -61,20 +64,23 @@ def withhold(
     return found, reasons
 
 
-def _may_be_adjusted(test: PrintedTest, tests: list[PrintedTest], judged: list[Judged]) -> bool:
-    if test.kind in APART or too_small(test):
-        return False
-    verdicts = [v for t, (v, _) in zip(tests, judged, strict=True) if t.kind == test.kind]
-    known = [v for v in verdicts if v != NOT_CHECKABLE]
-    plain = sum(v in ACCEPTED for v in known)
-    if plain < UNADJUSTED_COUNT or plain < UNADJUSTED_SHARE * len(known):
-        return True
-    others = [
-        t
-        for t, (v, _) in zip(tests, judged, strict=True)
-        if v in ACCUSING and t.kind not in APART and not t.basis.withheld
-    ]
-    return not any(too_small(t) for t in others)
+def _prints_plainly(tests: list[PrintedTest], judged: list[Judged]) -> set[str]:
+    """Kinds of test of which the paper shows that their p-values are unadjusted."""
+    known: Counter[str] = Counter()
+    plain: Counter[str] = Counter()
+    some_too_small = False
+    for test, (verdict, _) in zip(tests, judged, strict=True):
+        known[test.kind] += verdict != NOT_CHECKABLE
+        plain[test.kind] += verdict in ACCEPTED
+        if verdict in ACCUSING and test.kind not in APART and not test.basis.withheld:
+            some_too_small = some_too_small or too_small(test)
+    if not some_too_small:
+        return set()
+    return {
+        kind
+        for kind, count in plain.items()
+        if count >= UNADJUSTED_COUNT and count >= UNADJUSTED_SHARE * known[kind]
+    }
 
 
 def too_small(test: PrintedTest) -> bool:

@@ -14,6 +14,7 @@ from bayesasthma.study._bundle_moments import GEOMETRIC, PrintedRow, mean_and_sd
 from bayesasthma.study._bundle_records import frame
 from bayesasthma.study._sheets import Row, Sheet, step_of, value_of
 
+DIMS = ("outcome", "arm", "visit", "statistic")
 STATISTICS = ("level", "change")
 FIELDS = ("mean", "sd", "n", "mean_step", "sd_step")
 #: What a patient's missing value may be written as, in any case.
@@ -22,15 +23,14 @@ MISSING = ("", "NA", "NAN")
 
 def empty_table(outcomes: pd.DataFrame, arms: pd.DataFrame, visits: pd.DataFrame) -> xr.Dataset:
     """The arrays of a `Study` with nothing printed in any cell."""
-    dims = ("outcome", "arm", "visit", "statistic")
     coords: dict[str, Any] = {
         "outcome": np.array(outcomes.index, dtype=str),
         "arm": list(arms.index),
         "visit": list(visits.index),
         "statistic": list(STATISTICS),
     }
-    shape = tuple(len(coords[dim]) for dim in dims)
-    table = xr.Dataset({name: (dims, np.full(shape, np.nan)) for name in FIELDS}, coords)
+    shape = tuple(len(coords[dim]) for dim in DIMS)
+    table = xr.Dataset({name: (DIMS, np.full(shape, np.nan)) for name in FIELDS}, coords)
     return table.assign_coords(week=("visit", visits["week"].to_numpy(dtype=float)))
 
 
@@ -66,6 +66,8 @@ def summary_table(
         Medians as printed, which are in none of these, see `MEDIANS`.
     """
     table = empty_table(outcomes, arms, visits)
+    places = {dim: {str(name): i for i, name in enumerate(table[dim].values)} for dim in DIMS}
+    cells = {name: table[name].values for name in FIELDS}  # a label at a time is slow in xarray
     lines: dict[tuple[str, str, str, str], Row] = {}
     records: list[dict[str, Any]] = []
     middles: list[dict[str, Any]] = []
@@ -98,8 +100,9 @@ def summary_table(
             continue
         where = {"outcome": outcome, "arm": arm, "visit": visit, "statistic": kind}
         steps = (moments[0].value, moments[1].value, size, moments[0].step, moments[1].step)
+        at = tuple(places[dim][name] for dim, name in where.items())
         for name, value in zip(FIELDS, steps, strict=True):
-            table[name].loc[where] = value
+            cells[name][at] = value
         records.append(
             where | {"statistic": statistic or "level"} | _as_printed(row, printed, size)
         )
