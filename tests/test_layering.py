@@ -15,7 +15,7 @@ ROOT = Path(bayesasthma.__file__).parent
 FLOORS = [
     "errors", "_files", "study", "likelihood", "priors", "models", "inference", "results",
     "dispatch", "specification_curve", "frequentist", "auditing", "comparison", "plots",
-    "calibration", "reporting", "commands", "__main__",
+    "calibration", "reporting", "validation", "commands", "__main__",
 ]  # fmt: skip
 HEAVY = {"pymc", "pytensor", "nutpie"}
 HEAVY_ALLOWED = ("models/", "inference/sampling.py", "inference/nutpie_import.py")
