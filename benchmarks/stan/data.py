@@ -181,7 +181,10 @@ def main() -> None:
     for run in runs(known):
         prepare = count_data if run.reading else table_data
         values, labels = prepare(known[run.study], run)
-        (folder / f"{run.name}.data.R").write_text(dump(values), encoding="utf-8")
+        path, text = folder / f"{run.name}.data.R", dump(values)
+        # a file that is as it was keeps its time, and its run need not be sampled again
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
         record[run.name] = asdict(run) | {"labels": labels}
     (folder / "runs.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
 

@@ -31,7 +31,9 @@ compiled <- list()
 for (path in rev(sort(Sys.glob(file.path(folder, "*.data.R"))))) {
   parts <- strsplit(sub("\\.data\\.R$", "", basename(path)), "--", fixed = TRUE)[[1]]
   target <- file.path(folder, sub("\\.data\\.R$", "", basename(path)))
-  if (file.exists(paste0(target, ".sampler.json"))) next
+  done <- paste0(target, ".sampler.json")
+  source <- file.path(here, paste0(parts[1], ".stan"))
+  if (file.exists(done) && file.mtime(done) > max(file.mtime(c(path, source)))) next
   if (is.null(compiled[[parts[1]]]))
     compiled[[parts[1]]] <- program(parts[1])
   seconds <- system.time(
@@ -54,6 +56,6 @@ for (path in rev(sort(Sys.glob(file.path(folder, "*.data.R"))))) {
     leapfrog_steps = mean(sapply(sampler, function(x) mean(x[, "n_leapfrog__"]))),
     e_bfmi = min(apply(energies, 2, function(x) mean(diff(x)^2) / var(x))),
     stan = stan_version(), rstan = as.character(packageVersion("rstan")), r = as.character(getRversion())
-  )), auto_unbox = TRUE, digits = 6), paste0(target, ".sampler.json"))
+  )), auto_unbox = TRUE, digits = 6), done)
   message(basename(target), ": ", round(seconds), " s")
 }

@@ -30,6 +30,7 @@ pain,Pain score,points,,lower,1,absolute,assumed for the example
 
 
 def write(
+    home: Path,
     name: str,
     title: str,
     arms: dict[str, tuple[int, list[float]]],
@@ -47,7 +48,7 @@ def write(
     rows : list of (visit, statistic)
     """
     rng = np.random.default_rng(seed)
-    folder = STUDIES / name
+    folder = home / name
     folder.mkdir(parents=True, exist_ok=True)
     lines = [HEADER.format(title=title, name=name, randomised=str(randomised).lower())]
     for i, (arm, (n, _)) in enumerate(arms.items()):
@@ -73,9 +74,10 @@ def write(
                 writer.writerow(["pain", arm, visit, statistic, n, *printed])
 
 
-def main() -> None:
-    """Write both."""
+def simulate(home: Path) -> None:
+    """Write both into a folder."""
     write(
+        home,
         "changes-beside-levels",
         "Simulated example: three arms, levels and SDs of change at two visits",
         {
@@ -88,6 +90,7 @@ def main() -> None:
         randomised=True,
     )
     write(
+        home,
         "baseline-then-changes",
         "Simulated example: a cohort, levels at baseline and changes from it",
         {"control": (15, [5.4, 5.3, 5.2]), "active": (13, [6.3, 5.0, 4.4])},
@@ -98,4 +101,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    simulate(STUDIES)
