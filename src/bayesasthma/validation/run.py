@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bayesasthma import __version__
+from bayesasthma.errors import shortened, visible
 from bayesasthma.inference.fitting import silent
 from bayesasthma.inference.sampling import Progress
 from bayesasthma.validation import (
@@ -36,6 +37,8 @@ from bayesasthma.validation.items import (
 )
 
 NOT_TESTED = "NOT TESTED"
+#: Most characters of what was found that a report shows.
+LONGEST = 2_000
 
 #: In the order in which they are done: what needs the other process's answer comes late.
 FAMILIES: tuple[Callable[[], list[Check]], ...] = (
@@ -186,7 +189,7 @@ def done(check: Check, bench: Bench) -> Item:
         check.expected,
         check.tolerance,
         check.reason,
-        finding.found,
+        shortened(visible(finding.found), LONGEST),
         PASSED if finding.passed else FAILED,
         time.perf_counter() - begin,
     )
