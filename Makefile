@@ -72,6 +72,15 @@ examples: $(VENV)/.developed ## fit the example bundles and record whether they 
 calibration: $(VENV)/.installed ## renew the proof in calibration/ (an hour or two)
 	$(BIN)/bayesasthma calibrate proof --out calibration $(ARGS)
 
+# Chains, warm-up, draws of each, seed, chains at a time. Debian: apt-get install r-cran-rstan r-cran-jsonlite
+STAN_OPTIONS ?= 2 400 1200 20260101 2
+.PHONY: stan
+stan: $(VENV)/.developed ## sample the second implementation again and compare (needs R with rstan)
+	$(BIN)/python -m benchmarks.stan.data build/stan
+	Rscript benchmarks/stan/run.R build/stan $(STAN_OPTIONS)
+	$(BIN)/python -m benchmarks.stan.collect build/stan
+	$(BIN)/python -m benchmarks.stan.compare
+
 .PHONY: wheel
 wheel: $(VENV)/.developed ## build the wheel and the source distribution into dist/
 	$(BIN)/hatchling build $(ARGS)
