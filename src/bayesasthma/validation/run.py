@@ -24,6 +24,7 @@ from bayesasthma.validation import (
     released_audit,
     released_posteriors,
     reproducible,
+    second_implementation,
 )
 from bayesasthma.validation.bench import Bench
 from bayesasthma.validation.items import (
@@ -49,6 +50,7 @@ FAMILIES: tuple[Callable[[], list[Check]], ...] = (
     closed_form_posteriors.checks,
     drawn_priors.checks,
     released_posteriors.checks,
+    second_implementation.checks,
     released_audit.checks,
     equivalent_data.checks,
     reproducible.checks,
@@ -125,7 +127,7 @@ def validate(folder: str | Path, *, quick: bool = False, progress: Progress = si
         Where results go; its disk and permissions are checked. Nothing is left there:
         :func:`bayesasthma.validation.report.write_validation` writes the report.
     quick : bool
-        Leave out the PyMC graphs and the joint model.
+        Leave out the PyMC graphs, the joint model, and studies other than the bundled one.
     progress : callable
         Receives one line per check.
 
