@@ -18,7 +18,8 @@ def validate(
     quick: Annotated[
         bool,
         typer.Option(
-            "--quick", help="Leave out the PyMC graphs and the joint model: no full qualification."
+            "--quick",
+            help="Leave out PyMC graphs, joint model and other studies: no full qualification.",
         ),
     ] = False,
     as_json: JsonOption = False,

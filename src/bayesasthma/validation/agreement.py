@@ -57,16 +57,16 @@ class Apart:
     same: int
     unseen: float
 
-    def finding(self) -> Finding:
-        """What to say of it, and whether it passes."""
+    def finding(self, share: float = SHARE) -> Finding:
+        """What to say of it, and whether it passes: ``share`` posterior SDs must be seen."""
         if not self.count:
             return Finding("nothing to compare", passed=False)
-        passed = bool(self.errors <= ERRORS and self.unseen <= SHARE)
+        passed = bool(self.errors <= ERRORS and self.unseen <= share)
         text = (
             f"{self.count:,} comparisons: largest difference {self.errors:.2f} errors "
             f"({self.where}); {self.same:,} are equal to six digits"
         )
-        if self.unseen > SHARE:
+        if self.unseen > share:
             text += f"; too few draws to tell: {self.unseen:.2f} posterior SDs would pass"
         return Finding(text, passed)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
+import io
 import json
 import platform
 import re
@@ -208,17 +210,19 @@ def recorded(own: metadata.Distribution, package: Path) -> Finding:
     package : Path
         The folder that Python imports the package from.
     """
-    hashed = [(item, item.hash) for item in own.files or [] if item.hash is not None]
-    known = {Path(str(item.locate())).resolve() for item, _ in hashed}
+    # not `own.files`, which passes over files that are missing
+    rows = list(csv.reader(io.StringIO(own.read_text("RECORD") or "")))
+    hashed = [(row[0], *row[1].partition("=")[::2]) for row in rows if len(row) > 1 and row[1]]
+    known = {Path(str(own.locate_file(name))).resolve() for name, _, _ in hashed}
     if not any(path.is_relative_to(package) for path in known):
         return Finding(f"{package} is not where the installer put bayesasthma", passed=False)
     wrong = []
-    for item, own_hash in hashed:
-        path = Path(str(item.locate()))
+    for name, mode, value in hashed:
+        path = Path(str(own.locate_file(name)))
         if not path.is_file():
-            wrong.append(f"{item} is missing")
-        elif _digest(path.read_bytes(), own_hash.mode) != own_hash.value:
-            wrong.append(f"{item} is altered")
+            wrong.append(f"{name} is missing")
+        elif _digest(path.read_bytes(), mode) != value.rstrip("="):
+            wrong.append(f"{name} is altered")
     wrong += [
         f"{path.relative_to(package.parent).as_posix()} is not of the release"
         for path in sorted(package.rglob("*"))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from bayesasthma._files.output import write_text
-from bayesasthma.errors import visible
 from bayesasthma.reporting.writing import page_environment
 from bayesasthma.validation.run import NOT_TESTED, Validation
 
@@ -39,10 +38,7 @@ def as_record(validation: Validation) -> dict[str, Any]:
         "version": validation.version,
         "machine": validation.machine,
         "versions": validation.versions,
-        "items": [
-            asdict(item) | {"found": visible(item.found), "seconds": round(item.seconds, 2)}
-            for item in validation.items
-        ],
+        "items": [asdict(item) | {"seconds": round(item.seconds, 2)} for item in validation.items],
         "traceability": [
             asdict(own)
             | {

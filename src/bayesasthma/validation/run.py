@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bayesasthma import __version__
+from bayesasthma.errors import shortened, visible
 from bayesasthma.inference.fitting import silent
 from bayesasthma.inference.sampling import Progress
 from bayesasthma.validation import (
@@ -23,6 +24,7 @@ from bayesasthma.validation import (
     released_audit,
     released_posteriors,
     reproducible,
+    second_implementation,
 )
 from bayesasthma.validation.bench import Bench
 from bayesasthma.validation.items import (
@@ -36,6 +38,8 @@ from bayesasthma.validation.items import (
 )
 
 NOT_TESTED = "NOT TESTED"
+#: Most characters of what was found that a report shows.
+LONGEST = 2_000
 
 #: In the order in which they are done: what needs the other process's answer comes late.
 FAMILIES: tuple[Callable[[], list[Check]], ...] = (
@@ -46,6 +50,7 @@ FAMILIES: tuple[Callable[[], list[Check]], ...] = (
     closed_form_posteriors.checks,
     drawn_priors.checks,
     released_posteriors.checks,
+    second_implementation.checks,
     released_audit.checks,
     equivalent_data.checks,
     reproducible.checks,
@@ -122,7 +127,7 @@ def validate(folder: str | Path, *, quick: bool = False, progress: Progress = si
         Where results go; its disk and permissions are checked. Nothing is left there:
         :func:`bayesasthma.validation.report.write_validation` writes the report.
     quick : bool
-        Leave out the PyMC graphs and the joint model.
+        Leave out the PyMC graphs, the joint model, and studies other than the bundled one.
     progress : callable
         Receives one line per check.
 
@@ -186,7 +191,7 @@ def done(check: Check, bench: Bench) -> Item:
         check.expected,
         check.tolerance,
         check.reason,
-        finding.found,
+        shortened(visible(finding.found), LONGEST),
         PASSED if finding.passed else FAILED,
         time.perf_counter() - begin,
     )
