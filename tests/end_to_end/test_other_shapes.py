@@ -163,6 +163,7 @@ def test_patients_with_missing_visits(tmp_path: Path) -> None:
     assert np.isfinite(effects(fit)["mean"]).all()
 
 
+@pytest.mark.slow
 def test_report_of_another_study(tmp_path: Path) -> None:
     from bayesasthma.reporting.reanalysis import reanalyse
 
