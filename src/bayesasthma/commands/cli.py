@@ -17,6 +17,7 @@ from bayesasthma.commands._options import (
     ChainsOption,
     DrawsOption,
     JsonOption,
+    MissingOption,
     OutOption,
     QuietOption,
     SeedOption,
@@ -71,6 +72,7 @@ app.command()(calibrate)
 @app.command()
 def reanalyse(
     study: StudyArg = "liu2025",
+    missing: MissingOption = None,
     out: OutOption = None,
     draws: DrawsOption = DRAWS,
     tune: TuneOption = TUNE,
@@ -86,7 +88,7 @@ def reanalyse(
     bundle = load(study)
     folder = results_folder(out, bundle)
     options = sampler_options(draws, tune, chains, seed, console)
-    results = run(bundle, folder, options=options, progress=console.progress)
+    results = run(bundle, folder, options=options, progress=console.progress, missing=missing)
     failed = results.diagnostics[results.diagnostics["gate"] != "pass"]
     checked = zip(results.diagnostics["fit"], results.diagnostics["failures"], strict=True)
     lines = [f"{fit}: {failures or 'gate passed'}" for fit, failures in checked]
@@ -262,6 +264,7 @@ app.command()(sensitivity)
 @app.command()
 def report(
     study: StudyArg = "liu2025",
+    missing: MissingOption = None,
     out: OutOption = None,
     draws: DrawsOption = DRAWS,
     tune: TuneOption = TUNE,
@@ -276,7 +279,8 @@ def report(
     console = Console(quiet, as_json)
     bundle = load(study)
     folder = results_folder(out, bundle)
-    written = rebuild(bundle, folder, options=sampler_options(draws, tune, chains, seed, console))
+    options = sampler_options(draws, tune, chains, seed, console)
+    written = rebuild(bundle, folder, options=options, missing=missing)
     console.facts(
         {"study": bundle.name, "out": str(folder), "files": [str(path) for path in written]},
         f"report: {folder / 'report.html'}",
