@@ -35,6 +35,8 @@ COLOURS = {"treated": ACCENT, "both": GREY, "opposed": ARM_COLOURS[1]}
 LINES: dict[str, Any] = {"treated": "-", "both": "--", "opposed": "-."}
 #: Baseline SDs that an axis reaches at least and at most, and points of a curve.
 LEAST, MOST, POINTS = 1.0, 6.0, 81
+#: Where the axis of P(benefit) begins, unless it is about as low already.
+LOWEST = 0.7
 
 
 @mpl.rc_context(STYLE)
@@ -70,7 +72,7 @@ def tipping_curves(
     labels = {
         "treated": f"leavers of {treated} worse",
         "both": "leavers of both arms worse",
-        "opposed": f"and those of {control} better",
+        "opposed": f"leavers of {treated} worse, of {control} better",
     }
     figure.supxlabel(
         wrapped(
@@ -106,7 +108,9 @@ def _panel(axis: Axes, cell: LeaverCell, tipping: pd.DataFrame) -> None:
         words = f"below {level:g} from {row['delta']:.3g} {row['unit']} ({at:.2f} SD)"
         tip(axis, at, level, words)
     axis.set_xlim(0, far)
-    axis.set_ylim(min(0.5, axis.get_ylim()[0]), 1.01)
-    axis.set_yticks([0.5, *sorted(LEVELS)], ["0.5", *(f"{level:g}" for level in sorted(LEVELS))])
+    alike = float(delta_curve(cell, "treated", np.zeros(1))[0])
+    low = min(LOWEST, max(0.0, round(alike, 1) - 0.2))
+    ticks = [low, *sorted(LEVELS)]
+    axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.tick_params(axis="y", labelsize=6.5)
-    axis.set_ylim(0.5, 1.01)
+    axis.set_ylim(low, 1.005)

@@ -118,22 +118,14 @@ def fault(
 
 
 def printed_numbers(table: xr.Dataset, arm: str, size: float, visits: Sequence[str]) -> list[float]:
-    """Largest number of patients that an outcome of an arm has at each visit.
+    """Largest number of patients, below the arm's, that an outcome has at each visit.
 
-    Infinity where nothing is printed, or where it is the arm's own: a blank stands for that.
+    Infinity where there is none: a blank cell stands for the arm's own number.
     """
     own = table["n"].where(table["mean"].notnull()).sel(arm=arm, visit=list(visits))
     most = own.transpose("visit", ...).to_numpy().reshape(len(visits), -1)
-    with np.errstate(invalid="ignore"):
-        found = np.nanmax(np.where(np.isfinite(most), most, -np.inf), axis=1)
-    return [float(n) if 0 <= n < size else math.inf for n in found]
-
-
-def falls(study: Study) -> bool:
-    """Whether any cell after the baseline has fewer patients than its arm."""
-    if study.outcomes.empty or not study.follow_up:
-        return False
-    return _of_table(study).any
+    stated = np.where(most < size, most, -np.inf).max(axis=1)  # a NaN is below nothing
+    return [float(n) if n >= 0 else math.inf for n in stated]
 
 
 def _cells(study: Study) -> xr.DataArray:
