@@ -59,6 +59,14 @@ BaselineOption = Annotated[
         "study was randomised) or free."
     ),
 ]
+MissingOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Patients who had left by each visit after the baseline, by arm: "
+        "'control=0,1,3; active=0,0,5%', 'of 21' after the numbers if more started than study.toml "
+        "says; or 'printed': what the bundle says (its missing.csv, or n's that fall)."
+    ),
+]
 
 
 def load(study: str) -> Study:

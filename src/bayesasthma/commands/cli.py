@@ -17,6 +17,7 @@ from bayesasthma.commands._options import (
     ChainsOption,
     DrawsOption,
     JsonOption,
+    MissingOption,
     OutOption,
     QuietOption,
     SeedOption,
@@ -72,6 +73,7 @@ app.command()(calibrate)
 @app.command()
 def reanalyse(
     study: StudyArg = "liu2025",
+    missing: MissingOption = None,
     out: OutOption = None,
     draws: DrawsOption = DRAWS,
     tune: TuneOption = TUNE,
@@ -87,7 +89,7 @@ def reanalyse(
     bundle = load(study)
     folder = results_folder(out, bundle)
     options = sampler_options(draws, tune, chains, seed, console)
-    results = run(bundle, folder, options=options, progress=console.progress)
+    results = run(bundle, folder, options=options, progress=console.progress, missing=missing)
     failed = results.diagnostics[results.diagnostics["gate"] != "pass"]
     checked = zip(results.diagnostics["fit"], results.diagnostics["failures"], strict=True)
     lines = [f"{fit}: {failures or 'gate passed'}" for fit, failures in checked]
@@ -263,6 +265,7 @@ app.command()(sensitivity)
 @app.command()
 def report(
     study: StudyArg = "liu2025",
+    missing: MissingOption = None,
     out: OutOption = None,
     draws: DrawsOption = DRAWS,
     tune: TuneOption = TUNE,
@@ -277,7 +280,8 @@ def report(
     console = Console(quiet, as_json)
     bundle = load(study)
     folder = results_folder(out, bundle)
-    written = rebuild(bundle, folder, options=sampler_options(draws, tune, chains, seed, console))
+    options = sampler_options(draws, tune, chains, seed, console)
+    written = rebuild(bundle, folder, options=options, missing=missing)
     console.facts(
         {"study": bundle.name, "out": str(folder), "files": [str(path) for path in written]},
         f"report: {folder / 'report.html'}",

@@ -14,6 +14,7 @@ from bayesasthma.commands._options import (
     ChainsOption,
     DrawsOption,
     JsonOption,
+    MissingOption,
     OutOption,
     QuietOption,
     SeedOption,
@@ -81,6 +82,7 @@ def quote(
             "whether it is met, and its type I error in the committed proof."
         ),
     ] = None,
+    missing: MissingOption = None,
     length: Annotated[str, typer.Option(help="paragraph (everything) or sentence.")] = "paragraph",
     form: Annotated[str, typer.Option("--format", help="text, markdown, latex or json.")] = "text",
     despite_gate: Annotated[
@@ -114,6 +116,7 @@ def quote(
         "despite_gate": despite_gate,
         "success": success,
     }
+    left = _left(bundle, missing, prior)
     outcomes, events = _subjects(bundle, outcome, estimand)
     if outcome is None and _has_size(asked):
         # one size does not suit both a mean and a risk
@@ -135,7 +138,9 @@ def quote(
         from bayesasthma.models.specification import table_spec
 
         spec = table_spec("longitudinal", prior, correlation, baseline=baseline)  # type: ignore[arg-type]
-        tables.append(_outcome_quotes(bundle, outcome, spec, asked, options, folder, console))
+        tables.append(
+            _outcome_quotes(bundle, outcome, spec, asked | left, options, folder, console)
+        )
     if events:
         tables.append(_event_quotes(bundle, events, prior, asked, options, folder, console))
     if not tables:
@@ -144,6 +149,18 @@ def quote(
     console.data(table, _text(table, length, form))
     if (table["gate"] != "pass").any():
         raise typer.Exit(GATE_FAILED)
+
+
+def _left(bundle: Study, missing: str | None, prior: str | None) -> dict[str, Any]:
+    """What is asked of patients who left; nothing unless it is asked by name."""
+    from bayesasthma.comparison.normal_prior import is_normal
+    from bayesasthma.study.left_patients import left_patients
+
+    if missing is None:
+        return {}
+    if prior is not None and is_normal(prior):
+        raise UsageError("--missing: not with a prior of your own; give a prior set")
+    return {"missing": left_patients(bundle, missing)}
 
 
 def _check(length: str, form: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayesasthma.comparison.decision_rules import Rule, parse_rule, verdict
+from bayesasthma.comparison.missing_sentences import missing_sentences
 from bayesasthma.comparison.prior_in_quotes import PriorShares
 from bayesasthma.comparison.quote_sentences import sentence
 from bayesasthma.errors import GateError, UsageError
@@ -25,6 +26,7 @@ from bayesasthma.results.printed_digits import interval_mcse, rounded, supported
 from bayesasthma.results.summaries import format_probability
 from bayesasthma.specification_curve import Sensitivity
 from bayesasthma.specification_curve.summary import CHOICES_IN_WORDS
+from bayesasthma.study.left_patients import LeftPatients
 
 
 def quote(
@@ -39,6 +41,7 @@ def quote(
     curve: Sensitivity | str = "no specification curve has been run",
     success: Rule | str | None = None,
     error_of: Callable[[Rule, Fit], str] | None = None,
+    missing: LeftPatients | str | None = None,
 ) -> pd.DataFrame:
     """Statements about treatment effects that a paper or review can take over as they stand.
 
@@ -64,6 +67,9 @@ def quote(
     error_of : callable, optional
         What is known of the rule's type I error, as
         :func:`bayesasthma.reporting.rule_errors.rule_error` says it.
+    missing : LeftPatients or str, optional
+        Patients who left, as :func:`~bayesasthma.study.left_patients.left_patients` has them: what
+        would make a headline fall is added.
 
     Returns
     -------
@@ -102,6 +108,7 @@ def quote(
         raise gate_refusal(len(failed), len(table), fit.label, reasons)
     prior = PriorShares(fit)
     known = error_of(rule, fit) if rule is not None and error_of is not None else ""
+    about_leavers = missing_sentences(fit, missing) if missing is not None else {}
     rows = []
     for _, row in table.iterrows():
         share = prior.of(*(str(row[key]) for key in KEYS[:-1]))
@@ -113,6 +120,8 @@ def quote(
             p = float(row["rule_probability"])
             facts |= {"rule": str(rule), "rule_probability": p,
                       "success": rule.met(p) if np.isfinite(p) else None}  # fmt: skip
+        if own := about_leavers.get(tuple(str(row[key]) for key in KEYS[:-1])):
+            text += f" {own}"
         rows.append(
             {key: row[key] for key in KEYS}
             | {

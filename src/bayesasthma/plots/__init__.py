@@ -21,6 +21,7 @@ from bayesasthma.plots.mcmc import (
     rank_plots,
     traces,
 )
+from bayesasthma.plots.missing_patients import tipping_curves
 from bayesasthma.plots.predictive import predictive_counts, predictive_table
 from bayesasthma.plots.priors import prior_densities
 from bayesasthma.plots.scepticism import survived_scepticism
@@ -56,6 +57,7 @@ __all__ = [
     "specification_curve",
     "standardised_forest",
     "survived_scepticism",
+    "tipping_curves",
     "traces",
     "trajectories",
     "trajectories_of",

@@ -12,6 +12,7 @@ from bayesasthma.reporting.captioned_figure import Drawing, draw, single
 from bayesasthma.reporting.comparison_figures import comparison_drawings
 from bayesasthma.reporting.event_tables import reactions_alone
 from bayesasthma.reporting.joint_section import joint_drawings
+from bayesasthma.reporting.missing_section import missing_drawings
 from bayesasthma.reporting.outcome_pages import outcome_drawings
 from bayesasthma.reporting.prior_section import prior_drawings
 from bayesasthma.reporting.results import ReanalysisResults
@@ -30,6 +31,7 @@ def drawings(results: ReanalysisResults) -> list[Drawing]:
             found += _effects(results, fit, arm)
             found += comparison_drawings(results, arm)
         found += joint_drawings(results)
+        found += missing_drawings(results)
         if has_typical_correlation(fit):
             found.append(_correlation(fit))
         found += prior_drawings(study)

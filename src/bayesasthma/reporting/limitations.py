@@ -13,6 +13,7 @@ from bayesasthma.plots.style import arm_name, outcome_name, reaction_label
 from bayesasthma.reporting.event_tables import reactions_alone
 from bayesasthma.reporting.folded_findings import FoldedFinding, fold
 from bayesasthma.reporting.known_correlations import correlation_limitation
+from bayesasthma.reporting.missing_section import attrition_text
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.tables import correlation_learning, headline_rows, main_fit
 from bayesasthma.reporting.wording import listed, plural
@@ -36,7 +37,7 @@ def limitations(results: ReanalysisResults) -> list[Limitation]:
         _blinding(study),
         _correlations(results),
         _size(study),
-        _attrition(study),
+        attrition_text(study, results.left) or _attrition(study),
         _individuals(study),
         _mcid(study),
         _unsigned(study),

@@ -26,6 +26,7 @@ from bayesasthma.inference.sampling import Progress, SamplerOptions, Stopwatch, 
 from bayesasthma.models.design import design
 from bayesasthma.models.outcome_groups import unsuitable
 from bayesasthma.models.specification import TABLE_DEFAULTS, table_spec
+from bayesasthma.reporting.missing_section import shares_in_words, with_missing
 from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.reporting.unchanged import keep, take_up
 from bayesasthma.results.adverse_table import COLUMNS as ADVERSE_COLUMNS
@@ -34,6 +35,7 @@ from bayesasthma.results.effect_table import COLUMNS as EFFECT_COLUMNS
 from bayesasthma.results.effect_table import effects
 from bayesasthma.results.joint_estimands import COLUMNS as JOINT_COLUMNS
 from bayesasthma.results.joint_estimands import joint_effects
+from bayesasthma.study.left_patients import left_patients
 from bayesasthma.study.study import Study
 
 
@@ -44,6 +46,7 @@ def reanalyse(
     options: SamplerOptions | None = None,
     progress: Progress = silent,
     rebuild: bool = False,
+    missing: str | None = None,
 ) -> ReanalysisResults:
     """The main job: audit, fit, diagnose, compare and report, in one go; resumable.
 
@@ -57,12 +60,21 @@ def reanalyse(
         Receives a line per stage.
     rebuild : bool
         Make tables, figures and page anew even if nothing has changed since they were made.
+    missing : str, optional
+        Patients who left, as :func:`bayesasthma.study.left_patients.left_patients` takes it; by
+        default what the bundle says.
 
     Returns
     -------
     ReanalysisResults
         Everything the report shows. ``results.passed`` says whether every gate was passed.
+
+    Raises
+    ------
+    UsageError
+        If ``missing`` is not of its form.
     """
+    left_patients(study, missing)  # refuses before anything is fitted
     folder = Path(out)
     options = options or SamplerOptions()
     started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -71,6 +83,8 @@ def reanalyse(
 
     findings = watch.time("audit", lambda: audit(study))
     progress("audit: done")
+    if (left := left_patients(study, missing)) is not None:
+        progress(f"patients who left: up to {shares_in_words(study, left)} ({left.source})")
 
     def fit_one(model: str) -> Fit:
         return fit_table(study, model, options, folder=folder / "posterior", progress=progress)
@@ -95,12 +109,13 @@ def reanalyse(
             )
     kept = None
     if not rebuild:
-        kept = watch.time("look for changes", lambda: take_up(study, folder, options))
+        kept = watch.time("look for changes", lambda: take_up(study, folder, options, missing))
     run = _run(study, [*table_fits, *adverse_fits], options, started)
     if kept is not None:
         progress("nothing has changed: keeping tables, figures and report")
+        tables: dict[str, Any] = kept
         results = ReanalysisResults(
-            study, table_fits, adverse_fits, **kept, audit=findings, run=run
+            study, table_fits, adverse_fits, **tables, audit=findings, run=run
         )
         _write_run(results, folder, watch)
         return results
@@ -111,9 +126,10 @@ def reanalyse(
     results = watch.time(
         "summarise", lambda: _results(study, table_fits, adverse_fits, findings, sceptical, run)
     )
+    results = watch.time("patients who left", lambda: with_missing(results, missing))
     progress("figures and report")
     write(results, folder, watch)
-    keep(results, folder, options)
+    keep(results, folder, options, missing)
     return results
 
 
@@ -153,7 +169,13 @@ def prints_levels(study: Study) -> bool:
     return bool(study.table["mean"].sel(statistic="level").notnull().any())
 
 
-def report(study: Study, out: str | Path, *, options: SamplerOptions | None = None) -> list[Path]:
+def report(
+    study: Study,
+    out: str | Path,
+    *,
+    options: SamplerOptions | None = None,
+    missing: str | None = None,
+) -> list[Path]:
     """Rebuild tables, figures and report from the saved fits of an earlier run, without sampling.
 
     Raises
@@ -171,7 +193,7 @@ def report(study: Study, out: str | Path, *, options: SamplerOptions | None = No
                 f"'bayesasthma reanalyse {study.name} --out {folder}' first"
             )
 
-    reanalyse(study, folder, options=options, progress=refuse, rebuild=True)
+    reanalyse(study, folder, options=options, progress=refuse, rebuild=True, missing=missing)
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
@@ -285,6 +307,12 @@ def write(results: ReanalysisResults, folder: Path, watch: Stopwatch) -> None:
     if not results.study.differences.empty:
         beside = printed_differences(results.study, results.effects)
         write_csv(beside, folder / "printed_differences.csv")
+    for name, table in (("missing", results.missing), ("missing_tipping", results.tipping)):
+        path = folder / f"{name}.csv"
+        if table.empty:
+            path.unlink(missing_ok=True)
+        else:
+            write_csv(table, path)
     if results.audit is not None:
         write_csv(results.audit.tests, folder / "audit.csv")
         write_csv(results.audit.findings, folder / "findings.csv")

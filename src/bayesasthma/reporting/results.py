@@ -9,6 +9,7 @@ import pandas as pd
 
 from bayesasthma.inference.adverse_fits import AdverseFit
 from bayesasthma.inference.fitting import Fit
+from bayesasthma.study.left_patients import LeftPatients
 from bayesasthma.study.study import Study
 
 
@@ -26,6 +27,10 @@ class ReanalysisResults:
     audit : AuditResult or None
     joint : DataFrame
         As written to ``joint.csv``; empty without a joint fit.
+    left : LeftPatients or None
+        Who is in no mean; None if nobody left.
+    missing, tipping : DataFrame
+        As written to ``missing.csv`` and ``missing_tipping.csv``; empty if nobody left.
     run : dict
         Versions, seed, options, checksums, timings.
     """
@@ -40,6 +45,9 @@ class ReanalysisResults:
     audit: Any | None = None
     joint: pd.DataFrame = field(default_factory=pd.DataFrame)
     run: dict[str, Any] = field(default_factory=dict)
+    left: LeftPatients | None = None
+    missing: pd.DataFrame = field(default_factory=pd.DataFrame)
+    tipping: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def passed(self) -> bool:

@@ -31,7 +31,9 @@ TABLES = ("effects", "adverse", "comparison", "diagnostics", "joint")
 PACKAGES = ("arviz-plots", "jinja2", "matplotlib", "pandas", "pillow", "pyarrow")
 
 
-def keep(results: ReanalysisResults, folder: Path, options: SamplerOptions) -> None:
+def keep(
+    results: ReanalysisResults, folder: Path, options: SamplerOptions, missing: str | None = None
+) -> None:
     """Leave the tables and the fingerprint of a run whose other files are all written.
 
     Nothing is left of tables that a file would not give back as they are.
@@ -44,21 +46,26 @@ def keep(results: ReanalysisResults, folder: Path, options: SamplerOptions) -> N
         table.to_parquet(path)
         if not table.equals(pd.read_parquet(path)):
             return
-    write_text(fingerprint(results.study, folder, options), own / FINGERPRINT)
+    write_text(fingerprint(results.study, folder, options, missing), own / FINGERPRINT)
 
 
-def take_up(study: Study, folder: Path, options: SamplerOptions) -> dict[str, pd.DataFrame] | None:
+def take_up(
+    study: Study, folder: Path, options: SamplerOptions, missing: str | None = None
+) -> dict[str, pd.DataFrame] | None:
     """The tables of the run before, by name, if nothing has changed since; else None."""
     own = folder / FOLDER
     try:
-        if (own / FINGERPRINT).read_text(encoding="utf-8") != fingerprint(study, folder, options):
+        wanted = fingerprint(study, folder, options, missing)
+        if (own / FINGERPRINT).read_text(encoding="utf-8") != wanted:
             return None
         return {name: pd.read_parquet(own / f"{name}.parquet") for name in TABLES}
     except (OSError, ValueError):
         return None
 
 
-def fingerprint(study: Study, folder: Path, options: SamplerOptions) -> str:
+def fingerprint(
+    study: Study, folder: Path, options: SamplerOptions, missing: str | None = None
+) -> str:
     """SHA-256 of the study, options, versions, plot settings and files that a run depends on.
 
     The files are those of this package, of its calibration and of ``folder`` (fits, specification
@@ -71,6 +78,7 @@ def fingerprint(study: Study, folder: Path, options: SamplerOptions) -> str:
     facts = {
         "study": {item.name: _plain(getattr(study, item.name)) for item in fields(study)},
         "options": options.record(),
+        "missing": missing,
         "versions": [sys.version, versions(), {name: version(name) for name in PACKAGES}],
         # as a dictionary: looking up the backend would choose one
         "plots": {k: v for k, v in dict.items(mpl.rcParams) if not k.startswith("backend")},

@@ -38,6 +38,7 @@ from bayesasthma.reporting.methods import (
     fit_descriptions,
     what_is_computed,
 )
+from bayesasthma.reporting.missing_section import missing_section
 from bayesasthma.reporting.outcome_pages import outcome_pages
 from bayesasthma.reporting.printed_section import printed_section
 from bayesasthma.reporting.prior_section import prior_section
@@ -56,6 +57,7 @@ from bayesasthma.specification_curve import Sensitivity, load_sensitivity
 
 SECTIONS = (
     "sensitivity",
+    "missing",
     "effects",
     "comparison",
     "arms_and_contrast",
@@ -148,6 +150,7 @@ def context(results: ReanalysisResults, curve: Sensitivity | None) -> dict[str, 
         "compared": comparison_section(results),
         "printed": printed_section(results),
         "joint": joint_section(results),
+        "missing": missing_section(results),
         "run": results.run,
     }
 

@@ -15,6 +15,7 @@ from bayesasthma.study._bundle_correlations import read_correlations
 from bayesasthma.study._bundle_differences import read_differences
 from bayesasthma.study._bundle_header import Header, read_header
 from bayesasthma.study._bundle_medians import MEDIAN_COLUMNS, MEDIANS
+from bayesasthma.study._bundle_missing import read_missing
 from bayesasthma.study._bundle_moments import GEOMETRIC, on_log_scale
 from bayesasthma.study._bundle_outcomes import no_outcomes, read_outcomes
 from bayesasthma.study._bundle_rates import read_rates
@@ -74,6 +75,7 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("event", "arm", "count", "person_time"),
         ("visit", "rate", "per", "ratio", "ci_low", "ci_high", "ci_prob", "method"),
     ),
+    "missing.csv": (("arm", "visit", "left"), ("started",)),
     "claims.csv": (
         ("where", "refers_to", "value"),
         ("outcome", "arm", "visit", "statistic", "quote"),
@@ -184,6 +186,7 @@ def _read(path: Path, collector: Collector, checksums: dict[str, str]) -> Study 
     tests = read_tests(sheets["tests.csv"], ids, header.alpha)
     differences = read_differences(sheets["differences.csv"], ids, next(iter(ids.arms), ""), base)
     rates = read_rates(sheets["rates.csv"], ids, next(iter(ids.arms), ""))
+    missing = read_missing(sheets["missing.csv"], ids, base, table)
     adverse = read_adverse(sheets["adverse.csv"], ids)
     claims = read_claims(sheets["claims.csv"], ids)
     external = read_external(sheets["external.csv"], ids)
@@ -225,6 +228,7 @@ def _read(path: Path, collector: Collector, checksums: dict[str, str]) -> Study 
         differences=differences,
         medians=medians,
         rates=rates,
+        missing=missing,
     )
 
 

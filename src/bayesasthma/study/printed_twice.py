@@ -15,6 +15,7 @@ from scipy import special
 from bayesasthma.study._bundle_outcomes import DIRECTION_WORDS
 from bayesasthma.study.implied_correlations import implied_correlations
 from bayesasthma.study.instruments import ORDINAL, recognised
+from bayesasthma.study.left_patients import left_in_words, left_patients
 from bayesasthma.study.study import Study
 from bayesasthma.study.template import unfinished
 
@@ -76,14 +77,14 @@ def printed_twice(study: Study, without: Collection[str] = ()) -> list[Remark]:
     Compared are: change against levels, an SD of change against the SDs of the levels, SD, SE and
     interval of one row, an interval against its mean, numbers of patients against the arm's, the
     direction against the instrument that a label names, totals against the reactions they add up,
-    adjusted differences against the levels; and what is left of a scaffold.
+    adjusted differences against the levels; patients who left; and what is left of a scaffold.
 
     Parameters
     ----------
     study : Study
     without : collection of str
         Checks to leave out: unfinished, changes, sds_of_change, spreads, intervals, sizes,
-        directions, totals, differences.
+        directions, totals, differences, leaving.
     """
     checks: dict[str, Callable[[Study], Iterator[Remark]]] = {
         "unfinished": _unfinished,
@@ -95,6 +96,7 @@ def printed_twice(study: Study, without: Collection[str] = ()) -> list[Remark]:
         "directions": _directions,
         "totals": _totals,
         "differences": _differences,
+        "leaving": _leaving,
     }
     chosen = [check for name, check in checks.items() if name not in without]
     found = [remark for check in chosen for remark in check(study)]
@@ -367,3 +369,22 @@ def _differences(study: Study) -> Iterator[Remark]:
         else:
             said = f"no correlation follows: {row['reason']}"
         yield Remark(NOTE, file, said, key[1], **place)
+
+
+def _leaving(study: Study) -> Iterator[Remark]:
+    """What a table of those who stayed can hide."""
+    found = left_patients(study)
+    if found is None:
+        return
+    share = found.share.sel(arm=[study.control, *study.treatments]).to_numpy()
+    # the cell of a treated arm and the control that leaves out most patients
+    lost = np.nan_to_num(share[:, 1:] + share[:, :1])
+    k, g, t = np.unravel_index(int(lost.argmax()), lost.shape)
+    outcome, arm = str(found.share["outcome"].to_numpy()[k]), study.treatments[int(g)]
+    visit = study.follow_up[int(t)]
+    text = (
+        f"{left_in_words(study, found, outcome, visit, arm)} are in no mean at that visit: a table "
+        "of those who stayed cannot show how the others did; the report asks how much worse they "
+        "would have had to do (--missing)"
+    )
+    yield Remark(NOTE, "summaries.csv", text, outcome=outcome, visit=visit)

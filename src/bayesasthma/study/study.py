@@ -68,6 +68,9 @@ class Study:
         Events in person-time: ``event, arm, visit, count, person_time, rate, per, ratio, ci_low,
         ci_high, ci_prob, method``, their steps, ``line``, ``note``, ``source``; ``ratio`` is that
         arm's rate over the control's.
+    missing : DataFrame
+        Patients who had left, as printed: ``arm, visit, left``, ``started`` (whom they are of),
+        ``line``, ``note``, ``source``.
     checksums : dict
         SHA-256 of every file read.
     """
@@ -98,6 +101,7 @@ class Study:
     differences: pd.DataFrame = field(default_factory=pd.DataFrame)
     medians: pd.DataFrame = field(default_factory=pd.DataFrame)
     rates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    missing: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
         """Keep own copies, so that nobody else holds what the study holds."""

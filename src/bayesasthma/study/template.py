@@ -111,6 +111,7 @@ ROWS: dict[str, list[dict[str, str]]] = {
     "differences.csv": [],
     "correlations.csv": [],
     "rates.csv": [],
+    "missing.csv": [],
     "claims.csv": [],
     "external.csv": [],
 }
@@ -157,6 +158,10 @@ WHAT = {
     "rates.csv": (
         "event and arm, with the number of events and the person-time; `rate` is per `per` (1 if "
         "blank) of that time, `ratio` the arm's rate over the control's"
+    ),
+    "missing.csv": (
+        "arm and visit after the baseline: the number of patients who had left by then, of "
+        "`started` (the arm's n if blank)"
     ),
     "claims.csv": "statement about a result in the text",
     "external.csv": "piece of evidence from elsewhere, on an outcome or a reaction",
