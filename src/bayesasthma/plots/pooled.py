@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from bayesasthma.plots.forest import SHRUNKEN, effect_label, name_sides, ratio_axis
+from bayesasthma.plots.forest import SHRUNKEN, effect_label, is_ratio, name_sides, ratio_axis
 from bayesasthma.plots.style import (
     ACCENT,
     ARM_COLOURS,
@@ -98,7 +98,7 @@ def heterogeneity(data: xr.Dataset, *, narrow: bool = False) -> Figure:
     middle = float(np.median(draws))
     axis.axvline(middle, color=ACCENT)
     tip(axis, middle, 0.0, f"posterior median of τ: {middle:.3g}")
-    unit = "log ratio" if data.attrs["log"] else pretty_unit(str(data.attrs["unit"]))
+    unit = "log ratio" if is_ratio(data) else pretty_unit(str(data.attrs["unit"]))
     axis.set_xlabel(f"τ, SD of true effects between studies ({unit})")
     axis.set_xlim(0, end)
     axis.set_yticks([])
