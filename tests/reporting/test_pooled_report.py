@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,7 +48,7 @@ def results() -> PooledResults:
 
 def only(results: PooledResults, outcome: str, weeks: tuple[float, ...] = ()) -> PooledResults:
     """The same of one outcome, perhaps of some weeks."""
-    tables = {}
+    tables: dict[str, Any] = {}
     for name in ("effects", "studies", "left_out"):
         table = results.of(outcome, name)
         tables[name] = table[table["week"].isin(weeks)] if weeks else table
@@ -102,6 +103,7 @@ def test_ratios_are_shown_of_effects_on_the_log_scale(results: PooledResults) ->
                                atol=2e-3)  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_page_has_every_section_and_nothing_to_fetch(page: str) -> None:
     for anchor in re.findall(r'href="#([^"]+)"', page):
         assert f'id="{anchor}"' in page
@@ -113,6 +115,7 @@ def test_the_page_has_every_section_and_nothing_to_fetch(page: str) -> None:
     assert page.count("<figure") == 6
 
 
+@pytest.mark.slow
 def test_hostile_labels_stay_labels(page: str) -> None:
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
