@@ -20,7 +20,9 @@ else:
     fcntl = _fcntl
 
 #: Folders below a run's, in which files are written.
-BELOW = ("", "posterior", "posterior/sensitivity", "figures", "unrounded", "diagnostics")
+BELOW = (
+    "", "posterior", "posterior/sensitivity", "figures", "unrounded", "diagnostics", "pooled",
+)  # fmt: skip
 #: Age, in seconds, from which an unfinished file is nobody's, whatever process has its number now.
 OLD = 86_400.0
 

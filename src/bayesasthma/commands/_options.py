@@ -84,7 +84,18 @@ def results_folder(out: Path | None, study: Study) -> Path:
     BayesAsthmaError
         If it cannot be written.
     """
-    folder = out if out is not None else Path("reports") / study.name
+    return own_folder(out, study.name)
+
+
+def own_folder(out: Path | None, name: str) -> Path:
+    """As `results_folder`, with the name of the default folder below ``reports``.
+
+    Raises
+    ------
+    BayesAsthmaError
+        If it cannot be written.
+    """
+    folder = out if out is not None else Path("reports") / name
 
     # said even with --quiet, which would otherwise stand still without a word
     return _held.enter_context(run_folder(folder, Console(quiet=False, as_json=False).progress))

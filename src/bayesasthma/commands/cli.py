@@ -45,6 +45,7 @@ from bayesasthma.commands.ending import (
     printable,
     signals,
 )
+from bayesasthma.commands.pool import pool
 from bayesasthma.commands.priors import app as prior_app
 from bayesasthma.commands.quote import quote
 from bayesasthma.commands.sensitivity import sensitivity
@@ -257,6 +258,7 @@ def audit(
 
 
 app.command()(sensitivity)
+app.command()(pool)
 
 
 @app.command()

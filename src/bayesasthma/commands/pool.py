@@ -1,0 +1,133 @@
+"""The command `pool`: parse, call, print."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bayesasthma.commands._options import (
+    DRAWS,
+    GATE_FAILED,
+    TUNE,
+    ChainsOption,
+    DrawsOption,
+    JsonOption,
+    QuietOption,
+    SeedOption,
+    TuneOption,
+    load,
+    own_folder,
+    sampler_options,
+)
+from bayesasthma.commands.console import Console
+
+#: Name of the default folder below ``reports``.
+FOLDER = "pooled"
+SHOWN = [
+    "outcome", "week", "unit", "n_studies", "mean", "q025", "q975", "p_benefit",
+    "predictive_q025", "predictive_q975", "tau_mean", "gate",
+]  # fmt: skip
+
+
+def pool(
+    studies: Annotated[
+        list[str],
+        typer.Argument(help="Bundles' folders, or names of bundled studies: two or more."),
+    ],
+    outcome: Annotated[
+        list[str] | None, typer.Option(help="Only this outcome; may be given several times.")
+    ] = None,
+    outcome_map: Annotated[
+        Path | None,
+        typer.Option("--map", help="Outcomes that are one under different ids, or units (TOML)."),
+    ] = None,
+    treatment: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Id of a treated arm to pool, in studies that have it; may be given several "
+            "times. All treated arms by default."
+        ),
+    ] = None,
+    prior: Annotated[
+        str, typer.Option(help="Prior set of the mean effect, or your own TOML file.")
+    ] = "weak",
+    heterogeneity: Annotated[
+        str,
+        typer.Option(
+            help="Prior of the SD of effects between studies, in baseline SDs: a formula such as "
+            "half-normal(0.5), or a name of the registry."
+        ),
+    ] = "half-normal(0.5)",
+    correlation: Annotated[
+        str | None,
+        typer.Option(help="unstructured, exchangeable, ar1, exchangeable_ar1 or fixed:RHO."),
+    ] = None,
+    week: Annotated[
+        list[float] | None,
+        typer.Option(help="Also the effect at this week; may be given several times."),
+    ] = None,
+    leave_one_out: Annotated[
+        bool,
+        typer.Option(
+            "--leave-one-out/--no-leave-one-out",
+            help="Also each study alone, and all but each.",
+        ),
+    ] = True,
+    draws: DrawsOption = DRAWS,
+    tune: TuneOption = TUNE,
+    chains: ChainsOption = 4,
+    seed: SeedOption = 20250711,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for results.  [default: reports/pooled]")
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Pool several studies: effects by week, their heterogeneity, and a new study's effect."""
+    from bayesasthma.inference.pooling import ACCEPTANCE, check_studies
+    from bayesasthma.likelihood.correlation import CorrelationPrior
+    from bayesasthma.models.pooled_data import Source
+    from bayesasthma.models.pooled_model import PooledSpec, outcome_heterogeneity
+    from bayesasthma.priors.named_sets import prior_set
+    from bayesasthma.reporting.pooled import pool as run
+    from bayesasthma.study.outcome_map import read_outcome_map
+
+    console = Console(quiet, as_json)
+    bundles = [load(study) for study in studies]
+    check_studies(bundles)
+    mapped = None
+    if outcome_map is not None:
+        mapped = {
+            name: {study: Source(**own) for study, own in table.items()}
+            for name, table in read_outcome_map(outcome_map).items()
+        }
+    spec = PooledSpec(
+        prior_set(prior),
+        outcome_heterogeneity(heterogeneity),
+        CorrelationPrior() if correlation is None else CorrelationPrior.parse(correlation),
+    )
+    folder = own_folder(out, FOLDER)
+    options = sampler_options(draws, tune, chains, seed, console)
+    found = run(
+        bundles,
+        outcomes=outcome or (),
+        mapped=mapped,
+        treatment=treatment or (),
+        spec=spec,
+        weeks=week or (),
+        options=replace(options, target_accept=ACCEPTANCE),
+        left_out=leave_one_out,
+        folder=folder / "posterior",
+        progress=console.progress,
+    )
+    found.write(folder)
+    text = found.effects[SHOWN].to_string(index=False, float_format="{:.3g}".format)
+    console.data(found.effects, f"{text}\nwritten to {folder / 'pooled_effects.csv'}")
+    failed = found.diagnostics[found.diagnostics["gate"] != "pass"]
+    for fit, failures in zip(failed["fit"], failed["failures"], strict=True):
+        typer.echo(f"gate failed: {fit}: {failures}", err=True)
+    if not found.passed:
+        raise typer.Exit(GATE_FAILED)

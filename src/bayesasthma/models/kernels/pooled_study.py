@@ -1,0 +1,105 @@
+"""One study of a pooled model: its likelihood with nuisance parameters, effects given from outside.
+
+The parts are those of :mod:`bayesasthma.models.kernels.longitudinal`, of a design with one outcome;
+the prior of its effects and the place of its correlation are the pooled model's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bayesasthma.models.kernels.blocks import unrounded_numbers, unrounded_numbers_reverse
+from bayesasthma.models.kernels.borrowing import borrowing, integers, vector
+from bayesasthma.models.kernels.layout import (
+    ARMS,
+    BASELINE,
+    EFFECT,
+    FOLLOW_UP,
+    FREE_BASELINE,
+    IMBALANCE,
+    N_ARM,
+    SIZES,
+    STARTS,
+    VISITS,
+)
+from bayesasthma.models.kernels.longitudinal import correlation, correlation_reverse
+from bayesasthma.models.kernels.means import means, means_reverse, slopes, slopes_reverse
+from bayesasthma.models.kernels.spreads import spread, spread_reverse
+from bayesasthma.models.kernels.triangular import (
+    factor_from_z,
+    factor_from_z_reverse,
+    log_diagonal,
+)
+
+
+@borrowing
+def study_forward(x: Any, point: Any, data: Any, effect: Any, cells: Any, error: Any) -> Any:
+    """Fill in a study's named parameters and its cells; log prior density of rounding scores.
+
+    ``effect`` (treated, follow_up) are the baseline-adjusted differences in the study's own unit.
+    ``error`` (2, arm, visit) holds zeros. ``sizes[WHOLE]`` of the study's data is 0: coordinates of
+    the effects move with nothing.
+    """
+    sizes, starts = integers(data, SIZES), integers(data, STARTS)
+    arms, visits, follow_up = sizes[ARMS], sizes[VISITS], sizes[FOLLOW_UP]
+    for i in range(x.size):
+        point[i] = x[i]
+    total = unrounded_numbers(x, data, 0, cells.numbers)
+    log_sd, inverse = cells.log_sd[0], cells.inverse[0]
+    slope, imbalance = cells.slope[0], cells.imbalance[0]
+    spread(x, point, data, 0, error[1], log_sd)
+    for g in range(arms):
+        for t in range(visits):
+            inverse[g, t] = np.exp(-log_sd[g, t])
+    if visits > 1:
+        correlation(x, point, data, 0, cells)
+    factor_from_z(cells.z[0], visits, cells.parts[0], cells.factor[0])
+    log_diagonal(cells.parts[0], visits, cells.diagonal[0])
+    free = sizes[BASELINE] == FREE_BASELINE
+    if free:
+        slopes(cells.parts[0], inverse, vector(data, N_ARM), slope)
+    for g in range(arms - 1):
+        place = starts[EFFECT] + g * follow_up
+        for f in range(follow_up):
+            point[place + f] = effect[g, f]
+            if free:
+                # what `means` takes off again: its coordinates are differences at the visit
+                point[place + f] += slope[f] * point[starts[IMBALANCE] + g]
+    means(point, data, 0, error[0], slope, imbalance, cells.mu[0])
+    return total
+
+
+@borrowing
+def study_backward(
+    x: Any, point: Any, gradient: Any, data: Any, cells: Any, cells_: Any, error_: Any
+) -> Any:
+    """Set a study's gradient from the adjoints of its cells; log prior density of its parameters.
+
+    Entries of the effects become the adjoints of ``effect``. ``error_`` (2, arm, visit) is for use
+    here, and worth nothing afterwards.
+    """
+    sizes, starts = integers(data, SIZES), integers(data, STARTS)
+    arms, visits, follow_up = sizes[ARMS], sizes[VISITS], sizes[FOLLOW_UP]
+    log_sd_, z_, slope_ = cells_.log_sd[0], cells_.z[0], cells_.slope[0]
+    parts, slope, imbalance = cells.parts[0], cells.slope[0], cells.imbalance[0]
+    first = starts[EFFECT]
+    for i in range(first, first + (arms - 1) * follow_up):
+        gradient[i] = 0.0
+    total = means_reverse(
+        point, gradient, data, 0, cells_.mu[0], slope, imbalance, slope_, error_[0]
+    )
+    if sizes[BASELINE] == FREE_BASELINE:
+        for g in range(arms - 1):
+            for f in range(follow_up):
+                effect_ = gradient[first + g * follow_up + f]
+                slope_[f] += effect_ * imbalance[g]
+                gradient[starts[IMBALANCE] + g] += effect_ * slope[f]
+        slopes_reverse(parts, cells.inverse[0], vector(data, N_ARM), slope, slope_, z_, log_sd_)
+    factor_from_z_reverse(cells_.factor[0], visits, parts, z_)
+    if visits > 1:
+        total += correlation_reverse(x, point, gradient, data, 0, cells, cells_)
+    total += spread_reverse(x, point, gradient, data, 0, log_sd_, error_[1])
+    unrounded_numbers_reverse(x, gradient, data, 0, cells_.numbers)
+    return total

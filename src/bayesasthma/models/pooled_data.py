@@ -1,0 +1,290 @@
+"""Several studies of one outcome, each in its own unit, made ready for the pooled model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from bayesasthma.errors import UsageError
+from bayesasthma.models.design import Design, design
+from bayesasthma.priors.distributions import FALLBACK_TARGET_SD
+from bayesasthma.study.study import Study
+
+#: Unit of effects of studies whose units differ.
+STANDARDISED = "baseline SD"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a study has the pooled outcome, and what its numbers are multiplied by.
+
+    Attributes
+    ----------
+    outcome : str
+        Its id in the study.
+    factor : float or None
+        Pooled unit per unit of the study; None if nothing is stated.
+    arms : tuple of str
+        Ids of the treated arms that are pooled; empty for all.
+    """
+
+    outcome: str
+    factor: float | None = None
+    arms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PooledStudy:
+    """One study of a pooled outcome.
+
+    Attributes
+    ----------
+    label : str
+    design : Design
+        Of this outcome alone, in the study's own baseline SDs.
+    weeks : tuple of float
+        Of the follow-up visits, since baseline where there is one.
+    unit : float
+        The pooled model's standard unit in the study's own baseline SDs.
+    patients : int
+    """
+
+    label: str
+    design: Design
+    weeks: tuple[float, ...]
+    unit: float
+    patients: int
+
+
+@dataclass(frozen=True)
+class PooledDesign:
+    """What the pooled model needs to know of its studies.
+
+    Attributes
+    ----------
+    outcome, label : str
+    studies : tuple of PooledStudy
+    weeks : tuple of float
+        Follow-up weeks at which at least one study prints the outcome, ascending.
+    scale : float
+        Standard unit of the model in `unit`: the baseline SD pooled over studies, or 1 where units
+        differ.
+    unit : str
+        Of reported effects.
+    direction : int
+        +1 if higher is better, -1 if lower is, 0 if neither is claimed.
+    mcid : float
+        In `unit`; NaN unless the studies that state an absolute one agree on it.
+    target : float
+        What priors take for the MCID, in the model's standard unit.
+    log : bool
+        Whether effects are differences of logarithms.
+    """
+
+    outcome: str
+    label: str
+    studies: tuple[PooledStudy, ...]
+    weeks: tuple[float, ...]
+    scale: float
+    unit: str
+    direction: int
+    mcid: float
+    target: float
+    log: bool = False
+    names: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note the studies' labels."""
+        object.__setattr__(self, "names", tuple(own.label for own in self.studies))
+
+    @property
+    def patients(self) -> int:
+        """Of all studies."""
+        return sum(own.patients for own in self.studies)
+
+    def of(self, chosen: Sequence[int]) -> PooledDesign:
+        """The design of some of the studies, with the unit and the prior's target of all."""
+        kept = tuple(self.studies[i] for i in chosen)
+        weeks = tuple(sorted({week for own in kept for week in own.weeks}))
+        return replace(self, studies=kept, weeks=weeks)
+
+
+def pooled_design(
+    outcome: str, studies: Sequence[Study], sources: Mapping[str, Source]
+) -> PooledDesign:
+    """Studies of one outcome as one design.
+
+    Parameters
+    ----------
+    outcome : str
+        Name of the pooled outcome.
+    studies : sequence of Study
+    sources : mapping of str to Source
+        By study name: those that have the outcome.
+
+    Returns
+    -------
+    PooledDesign
+        Effects in the outcome's unit if all studies have the same (or a stated factor leads to it),
+        else in baseline SDs of each study.
+
+    Raises
+    ------
+    UsageError
+        If a study has no such outcome, arm or follow-up visit, or directions of benefit or scales
+        differ between studies.
+    """
+    chosen = [study for study in studies if study.name in sources]
+    own = [_Part.of(study, sources[study.name]) for study in chosen]
+    _require_one(own, outcome)
+    converted = {part.unit for part in own if part.factor is None}
+    same = len(converted) <= 1
+    unit = next((part.unit_text for part in own if part.factor is None), own[0].unit_text)
+    scales = np.array([(part.factor or 1.0) * part.design.scale[0] for part in own])
+    weight = np.array([part.design.n_arm.sum() - len(part.design.arms) for part in own])
+    scale = float(np.sqrt((weight * scales**2).sum() / weight.sum())) if same else 1.0
+    units = scale / scales if same else np.ones(len(own))
+    pooled = tuple(
+        PooledStudy(
+            part.study.name,
+            part.design,
+            part.weeks,
+            float(own_unit),
+            int(part.design.n_arm.sum()),
+        )
+        for part, own_unit in zip(own, units, strict=True)
+    )
+    log = own[0].log
+    mcid = _mcid(own) if same and not log else np.nan
+    targets = np.array([float(part.design.target[0]) for part in own]) / units
+    known = targets[np.isfinite(targets)]
+    target = mcid / scale if np.isfinite(mcid) else FALLBACK_TARGET_SD
+    if not np.isfinite(mcid) and len(known):
+        target = float(known.mean())
+    return PooledDesign(
+        outcome=outcome,
+        label=str(own[0].row["label"]),
+        studies=pooled,
+        weeks=tuple(sorted({week for part in own for week in part.weeks})),
+        scale=scale,
+        unit=(f"log {unit}".strip() if log else unit) if same else STANDARDISED,
+        direction=int(own[0].row["direction"]),
+        mcid=float(mcid),
+        target=float(target),
+        log=log,
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A study restricted to one outcome, its arms that are pooled and its visits with numbers."""
+
+    study: Study
+    outcome: str
+    factor: float | None
+    design: Design
+    weeks: tuple[float, ...]
+
+    @classmethod
+    def of(cls, study: Study, source: Source) -> _Part:
+        own = restricted(study, source)
+        layout = design(own, [source.outcome])
+        first = len(layout.visits) - len(layout.follow_up)
+        start = layout.weeks[0] if first else 0.0
+        weeks = tuple(float(week - start) for week in layout.weeks[first:])
+        return cls(own, source.outcome, source.factor, layout, weeks)
+
+    @property
+    def row(self) -> dict[Any, Any]:
+        found: dict[Any, Any] = self.study.outcomes.loc[self.outcome].to_dict()
+        return found
+
+    @property
+    def unit_text(self) -> str:
+        value = self.row["unit"]
+        return value.strip() if isinstance(value, str) else ""
+
+    @property
+    def unit(self) -> str:
+        return " ".join(self.unit_text.casefold().split())
+
+    @property
+    def log(self) -> bool:
+        return self.outcome in self.study.log_outcomes
+
+
+def restricted(study: Study, source: Source) -> Study:
+    """A study with one outcome's treated arms that are pooled and the visits that print it.
+
+    Raises
+    ------
+    UsageError
+        If it has no such outcome or arm, or prints it at no follow-up visit in two arms.
+    """
+    outcome = source.outcome
+    if outcome not in study.outcomes.index:
+        known = ", ".join(map(str, study.outcomes.index)) or "none"
+        raise UsageError(f"{study.name}: unknown outcome {outcome!r}; the study has {known}")
+    unknown = [arm for arm in source.arms if arm not in study.treatments]
+    if unknown:
+        raise UsageError(
+            f"{study.name}: {unknown[0]!r} is no treated arm; there are "
+            f"{', '.join(study.treatments)}"
+        )
+    arms = [study.control, *(source.arms or study.treatments)]
+    seen = study.table["mean"].sel(outcome=outcome).notnull().any("statistic")
+    printed = [arm for arm in arms if bool(seen.sel(arm=arm).any())]
+    visits = [
+        visit
+        for visit in study.follow_up
+        if bool(seen.sel(arm=study.control, visit=visit))
+        and any(bool(seen.sel(arm=arm, visit=visit)) for arm in arms[1:])
+    ]
+    if not visits or study.control not in printed:
+        raise UsageError(
+            f"{study.name}: {outcome!r} is printed at no follow-up visit in both the control arm "
+            "and a treated one: there is no effect to pool"
+        )
+    kept = ([study.baseline_visit] if study.baseline_visit is not None else []) + visits
+    patients = study.patients
+    if patients is not None:
+        patients = patients[patients["arm"].isin(printed) & patients["visit"].isin(kept)]
+    correlations = study.correlations
+    within = correlations["visit_1"].isin(kept) & correlations["visit_2"].isin(kept)
+    return replace(
+        study,
+        arms=study.arms.loc[printed],
+        visits=study.visits.loc[kept],
+        table=study.table.sel(arm=printed, visit=kept),
+        correlations=correlations[within],
+        patients=patients,
+    )
+
+
+def _require_one(own: Sequence[_Part], outcome: str) -> None:
+    """Refuse studies whose outcomes are not one."""
+    directions = {part.study.name: int(part.row["direction"]) for part in own}
+    if len(set(directions.values())) > 1:
+        words = {1: "higher", -1: "lower", 0: "none"}
+        listed = ", ".join(f"{name}: {words[value]}" for name, value in directions.items())
+        raise UsageError(f"{outcome}: the direction of benefit differs between studies ({listed})")
+    if len({part.log for part in own}) > 1:
+        log = [part.study.name for part in own if part.log]
+        raise UsageError(
+            f"{outcome}: {', '.join(log)} is on the log scale and the others are not; effects on "
+            "different scales are not pooled"
+        )
+
+
+def _mcid(own: Sequence[_Part]) -> float:
+    """The absolute MCID that the studies state, in the pooled unit; NaN if they do not agree."""
+    stated = {
+        round(float(part.row["mcid"]) * (part.factor or 1.0), 12)
+        for part in own
+        if part.row["mcid_kind"] == "absolute"
+    }
+    stated = {value for value in stated if np.isfinite(value)}
+    return stated.pop() if len(stated) == 1 else np.nan

@@ -1,0 +1,292 @@
+"""The pooled model of a design as a kernel with its data: nothing is compiled for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from bayesasthma.errors import UsageError
+from bayesasthma.likelihood.correlation import REFERENCE_LAG_WEEKS, CorrelationPrior
+from bayesasthma.models.arm_contrasts import contrast_factor
+from bayesasthma.models.design import Design
+from bayesasthma.models.kernels.data import pack
+from bayesasthma.models.kernels.longitudinal_model import (
+    coords,
+    data_names,
+    parameters,
+    start,
+    uncovered,
+    values_of,
+)
+from bayesasthma.models.kernels.model import Kernel, KernelModel, Variable, variables
+from bayesasthma.models.kernels.pooled import expand_pooled, pooled_kernel
+from bayesasthma.models.kernels.pooled_layout import (
+    COMMON,
+    HALF,
+    LOGARITHM,
+    POOLED_DATA,
+    UNIFORM,
+)
+from bayesasthma.models.mixture_data import mixture_data
+from bayesasthma.models.pooled_data import PooledDesign
+from bayesasthma.models.pooled_scales import RHO_LOCATION, WALK_MEDIAN
+from bayesasthma.models.specification import TableSpec, table_spec
+from bayesasthma.priors.distributions import EffectPrior, PriorSet
+from bayesasthma.priors.heterogeneity import (
+    LOG_ODDS_RATIO,
+    HeterogeneityPrior,
+    heterogeneity_prior,
+)
+from bayesasthma.priors.named_sets import prior_set
+
+#: Of outcomes, in baseline SDs.
+DEFAULT_HETEROGENEITY = "half-normal(0.5)"
+
+KERNEL = Kernel("pooled", pooled_kernel, expand_pooled, POOLED_DATA)
+
+
+def outcome_heterogeneity(text: str) -> HeterogeneityPrior:
+    """A prior of the heterogeneity of an outcome, by name or formula.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or the registry has it for odds ratios.
+    """
+    prior = heterogeneity_prior(text)
+    if prior.scale == LOG_ODDS_RATIO:
+        raise UsageError(
+            f"the heterogeneity prior {prior.name!r} is of log odds ratios; outcomes take one of "
+            "standardised mean differences, or a formula"
+        )
+    return prior
+
+
+@dataclass(frozen=True)
+class PooledSpec:
+    """Specification of the pooled model.
+
+    Attributes
+    ----------
+    prior : PriorSet
+        Of the mean effect at the first week.
+    heterogeneity : HeterogeneityPrior
+        Of the SD of effects between studies, in the model's standard unit.
+    correlation : CorrelationPrior
+        Structure of each study's correlations over visits; its location and scale are the
+        hierarchy's (:mod:`bayesasthma.models.pooled_scales`).
+    rounding : bool
+        Treat each printed number as its unrounded value plus a uniform error.
+    """
+
+    prior: PriorSet = field(default_factory=lambda: prior_set("weak"))
+    heterogeneity: HeterogeneityPrior = field(
+        default_factory=lambda: heterogeneity_prior(DEFAULT_HETEROGENEITY)
+    )
+    correlation: CorrelationPrior = field(default_factory=CorrelationPrior)
+    rounding: bool = True
+
+    @property
+    def table(self) -> TableSpec:
+        """What each study's own parameters are specified by; the prior of its effects is unused."""
+        spec = table_spec("longitudinal", "weak", self.correlation)
+        return replace(spec, rounding=self.rounding)
+
+
+def heterogeneity_data(prior: HeterogeneityPrior) -> tuple[int, np.ndarray]:
+    """Number of a prior's family, and its location, scale and one over its degrees of freedom."""
+    *rest, scale = prior.parameters
+    if prior.family == "uniform":
+        return UNIFORM, np.array([0.0, scale, 0.0])
+    if prior.family in ("log-normal", "log-t"):
+        tail = 1 / rest[0] if prior.family == "log-t" else 0.0
+        return LOGARITHM, np.array([rest[-1], scale, tail])
+    df = {"half-normal": np.inf, "half-cauchy": 1.0}.get(prior.family)
+    return HALF, np.array([0.0, scale, 1 / (rest[0] if df is None else df)])
+
+
+def mean_prior(design: PooledDesign, spec: PooledSpec) -> EffectPrior:
+    """Prior of the mean effect (not benefit) at the first week, in the model's standard unit.
+
+    Raises
+    ------
+    UsageError
+        If the set draws on one study's external evidence.
+    """
+    if spec.prior.external_weight is not None:
+        raise UsageError(
+            f"the prior set {spec.prior.name!r} draws on the external evidence of one study; pool "
+            "that with the others, or give a TOML file"
+        )
+    prior = spec.prior.effect(design.target, design.outcome, unit=design.scale)
+    if design.direction:
+        return prior.times(float(design.direction))
+    if any(item.of == design.outcome for item in spec.prior.effects):
+        return prior
+    return EffectPrior(tuple(replace(part, location=0.0) for part in prior.components))
+
+
+def pooled_model(design: PooledDesign, spec: PooledSpec) -> KernelModel:
+    """The pooled model, ready to be sampled.
+
+    Parameters of study ``i`` are named ``si_NAME``; its ``effect`` (outcome, treated, follow_up)
+    and ``mean_effect`` (week) are in the model's standard unit.
+
+    Raises
+    ------
+    UsageError
+        If a study has a design that no kernel covers, or the prior does not suit several studies.
+    """
+    table = spec.table
+    for own in design.studies:
+        if reason := uncovered(own.design, table):
+            raise UsageError(f"{own.label}: {reason}")
+    common = _common_variables(design, table)
+    own_free = [_study_variables(own.design, table) for own in design.studies]
+    first = sum(variable.size for variable in common)
+    places = _places(common)
+    values: dict[str, Any] = {
+        "starts": np.array([places.get(name, -1) for name in COMMON]),
+        "step": np.sqrt(np.diff(design.weeks) / REFERENCE_LAG_WEEKS),
+        "unit": np.array([own.unit for own in design.studies]),
+        "contrast": contrast_factor(max(len(own.design.arms) - 1 for own in design.studies)),
+    }
+    prior = mean_prior(design, spec)
+    values |= _first(prior)
+    family, values["heterogeneity"] = heterogeneity_data(spec.heterogeneity)
+    values["sizes"] = np.array([len(design.studies), len(design.weeks), family, prior.flat])
+    values |= _studies(design, table, own_free, first, places.get("shared", -1))
+    free = [*common]
+    labels: dict[str, list[Any]] = {
+        "week": list(design.weeks),
+        "shared_arm": list(range(_shared(design))),
+    }
+    begin: dict[str, Any] = {
+        "walk_scale": np.log(WALK_MEDIAN),
+        "heterogeneity": np.log(0.2),
+        "rho_location": RHO_LOCATION,
+        "rho_scale": np.log(0.3),
+    }
+    for i, (own, variables_of) in enumerate(zip(design.studies, own_free, strict=True)):
+        head = f"s{i}_"
+        free += [
+            Variable(head + item.name, tuple(head + dim for dim in item.dims), item.shape)
+            for item in variables_of
+        ]
+        labels |= {head + dim: list(found) for dim, found in coords(own.design).items()}
+        begin |= {head + name: value for name, value in (start() | _near(own.design)).items()}
+    return KernelModel(KERNEL, values, tuple(free), tuple(free), labels, begin)
+
+
+def _common_variables(design: PooledDesign, table: TableSpec) -> tuple[Variable, ...]:
+    found: dict[str, tuple[str, ...]] = {"mean_effect": ("week",)}
+    if len(design.weeks) > 1:
+        found["walk_scale"] = ()
+    found["heterogeneity"] = ()
+    shared = _shared(design)
+    if shared:
+        found["visit_correlation"] = ()
+    several = any(len(own.design.visits) > 1 for own in design.studies)
+    if several and table.correlation.structure != "fixed":
+        found |= {"rho_location": (), "rho_scale": ()}
+    if shared:
+        found["shared"] = ("shared_arm",)
+    return variables({"week": len(design.weeks), "shared_arm": shared}, **found)
+
+
+def _shared(design: PooledDesign) -> int:
+    """Treated arms of studies with several follow-up visits."""
+    return sum(len(own.design.arms) - 1 for own in design.studies if len(own.design.follow_up) > 1)
+
+
+def _study_variables(design: Design, table: TableSpec) -> tuple[Variable, ...]:
+    sizes = {name: len(found) for name, found in coords(design).items()}
+    named = {name: dims for name, dims in parameters(design, table).items() if name != "pooling"}
+    return variables(sizes, **named)
+
+
+def _places(free: tuple[Variable, ...]) -> dict[str, int]:
+    ends = np.cumsum([0, *(own.size for own in free)]).tolist()
+    return dict(zip((own.name for own in free), ends, strict=False))
+
+
+def _first(prior: EffectPrior) -> dict[str, np.ndarray]:
+    """The prior of the mean effect at the first week; of a flat one, numbers that nobody reads."""
+    proper = EffectPrior.normal(0.0, 1.0) if prior.flat else prior
+    return {f"first_{name}": value[0] for name, value in mixture_data([proper], 1).items()}
+
+
+def _studies(
+    design: PooledDesign,
+    table: TableSpec,
+    free: list[tuple[Variable, ...]],
+    first: int,
+    shared: int,
+) -> dict[str, np.ndarray]:
+    """Places and data of every study."""
+    rows, blocks = [], []
+    weeks: list[int] = []
+    begin, words = first, 0
+    for own, found in zip(design.studies, free, strict=True):
+        values = values_of(own.design, table, found)
+        sizes = values["sizes"].copy()
+        sizes[_WHOLE] = 0  # no coordinates that move with rounding errors
+        values["sizes"] = sizes
+        block = pack(values[name] for name in data_names(own.design))
+        places, count = _places(found), sum(item.size for item in found)
+        treated, visits = len(own.design.arms) - 1, len(own.design.follow_up)
+        several = visits > 1
+        rows.append(
+            [
+                begin,
+                count,
+                words,
+                words + block.size,
+                places["effect"],
+                places.get("logit_rho", -1),
+                treated,
+                visits,
+                len(weeks),
+                shared if several else -1,
+            ]
+        )
+        weeks += [design.weeks.index(week) for week in own.weeks]
+        blocks.append(block)
+        begin, words = begin + count, words + block.size
+        shared += treated if several else 0
+    return {
+        "study": np.array(rows, dtype=int),
+        "week": np.array(weeks, dtype=int),
+        "blocks": np.concatenate(blocks),
+    }
+
+
+#: Place of ``whole`` in a study's ``sizes``.
+_WHOLE = 10
+
+
+def _near(design: Design) -> dict[str, np.ndarray]:
+    """Where the path of a study's means begins: near the printed ones, in its own unit."""
+    size = len(design.visits)
+    total, weight = np.zeros(size), np.zeros(size)
+    changes, change_weight = np.zeros(size), np.zeros(size)
+    for table in design.tables:
+        for row, functional in enumerate(table.functional):
+            visit = int(np.flatnonzero(functional > 0)[0])
+            n = table.n[:, row]
+            into, of = (total, weight) if functional.min() >= 0 else (changes, change_weight)
+            into[visit] += (n * table.mean[:, row]).sum()
+            of[visit] += n.sum()
+    for patients in design.patients:
+        n = patients.n[:, None] * patients.seen
+        total += (n * patients.mean).sum(axis=0)
+        weight += n.sum(axis=0)
+    level = np.where(weight > 0, total / np.maximum(weight, 1), 0.0)
+    later = level[0] + changes / np.maximum(change_weight, 1)
+    path = np.where((weight > 0) | (change_weight == 0), level, later)
+    found: dict[str, np.ndarray] = {"baseline_level": path[:1]}
+    if size > 1:
+        found["visit_step"] = np.diff(path)[None]
+    return found

@@ -1,0 +1,239 @@
+"""Pool studies: every shared outcome fitted, with its tables and a prior for a new study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from bayesasthma._files.output import write_csv, write_text
+from bayesasthma._files.sealed import write_sealed
+from bayesasthma.errors import UsageError
+from bayesasthma.inference.diagnostics import diagnostics_frame
+from bayesasthma.inference.fitting import silent
+from bayesasthma.inference.pooling import (
+    ACCEPTANCE,
+    PooledFit,
+    checksums,
+    each_alone,
+    fit_pooled,
+    leave_one_out,
+    shared_outcomes,
+)
+from bayesasthma.inference.sampling import Progress, SamplerOptions
+from bayesasthma.models.pooled_data import PooledDesign, Source, pooled_design
+from bayesasthma.models.pooled_model import PooledSpec
+from bayesasthma.results.map_prior import external_rows, map_table, map_week, prior_toml
+from bayesasthma.results.pooled_effects import pooled_dataset
+from bayesasthma.results.pooled_tables import (
+    LEFT_OUT,
+    effects_table,
+    leave_one_out_table,
+    studies_table,
+)
+from bayesasthma.study.study import Study
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """Pooled outcomes of several studies.
+
+    Attributes
+    ----------
+    fits : dict of str to PooledFit
+        By outcome.
+    draws : dict of str to Dataset
+        By outcome: :func:`bayesasthma.results.pooled_effects.pooled_dataset`.
+    effects, studies, left_out, diagnostics, map_prior : DataFrame
+        The tables ``pooled_effects.csv``, ``pooled_studies.csv``, ``leave_one_out.csv``,
+        ``pooled_diagnostics.csv`` and ``map_prior.csv``.
+    external : DataFrame
+        Rows for ``external.csv`` of a new study.
+    prior_file : str
+        The same as a prior set in TOML.
+    """
+
+    fits: dict[str, PooledFit]
+    draws: dict[str, xr.Dataset]
+    effects: pd.DataFrame
+    studies: pd.DataFrame
+    left_out: pd.DataFrame
+    diagnostics: pd.DataFrame
+    map_prior: pd.DataFrame
+    external: pd.DataFrame
+    prior_file: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether every fit passed its gate."""
+        return bool((self.diagnostics["gate"] == "pass").all())
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write tables and draws into a folder, each file whole; returns their paths."""
+        tables = {
+            "pooled_effects.csv": self.effects,
+            "pooled_studies.csv": self.studies,
+            "leave_one_out.csv": self.left_out,
+            "pooled_diagnostics.csv": self.diagnostics,
+            "map_prior.csv": self.map_prior,
+            "map_external.csv": self.external,
+        }
+        written = []
+        for name, table in tables.items():
+            write_csv(table, folder / name)
+            written.append(folder / name)
+        write_text(self.prior_file, folder / "map_prior.toml")
+        written.append(folder / "map_prior.toml")
+        for outcome, data in self.draws.items():
+            path = folder / "pooled" / f"{outcome}.nc"
+            write_sealed(data.to_netcdf(None, engine="h5netcdf"), path)
+            written.append(path)
+        return written
+
+
+def pool(
+    studies: Sequence[Study],
+    *,
+    outcomes: Sequence[str] = (),
+    mapped: Mapping[str, Mapping[str, Source]] | None = None,
+    treatment: Sequence[str] = (),
+    spec: PooledSpec | None = None,
+    weeks: Sequence[float] = (),
+    options: SamplerOptions | None = None,
+    left_out: bool = True,
+    folder: Path | None = None,
+    progress: Progress = silent,
+) -> Pooled:
+    """Pool every outcome that two of the studies or more print.
+
+    Parameters
+    ----------
+    studies : sequence of Study
+    outcomes : sequence of str
+        Only these.
+    mapped : mapping, optional
+        By pooled outcome and study, where ids differ.
+    treatment : sequence of str
+        Ids of the treated arms that are pooled, of studies that have one of them; of other studies,
+        and by default, all treated arms.
+    spec : PooledSpec, optional
+    weeks : sequence of float
+        At which effects are also wanted.
+    options : SamplerOptions, optional
+    left_out : bool
+        Whether the model is also fitted to each study alone and without each study.
+    folder : Path, optional
+        Where fits are kept.
+    progress : callable
+        Receives one line per stage.
+
+    Raises
+    ------
+    UsageError
+        If the studies share no outcome, or cannot be pooled.
+    """
+    spec = spec or PooledSpec()
+    options = options or SamplerOptions(target_accept=ACCEPTANCE)
+    shared = _chosen(shared_outcomes(studies, mapped), outcomes)
+    shared = {
+        outcome: {
+            study.name: _with_arms(own[study.name], study, treatment)
+            for study in studies
+            if study.name in own
+        }
+        for outcome, own in shared.items()
+    }
+    # every design first: what is wrong with the last outcome is said before the first is sampled
+    designs = {
+        outcome: pooled_design(outcome, studies, sources) for outcome, sources in shared.items()
+    }
+    _require_covered(weeks, designs)
+    inputs = checksums(studies)
+    fits: dict[str, PooledFit] = {}
+    draws: dict[str, xr.Dataset] = {}
+    effects, by_study, without_each, gates, priors = [], [], [], [], []
+    found: dict[str, Any] = {}
+    for outcome, design in designs.items():
+        given: dict[str, Any] = {"inputs": inputs, "folder": folder, "progress": progress}
+        fit = fit_pooled(design, spec, options, **given)
+        data = pooled_dataset(fit, [w for w in weeks if _within(w, design.weeks)])
+        _say_outside(outcome, weeks, design.weeks, progress)
+        alone = each_alone(fit, options, **given) if left_out else {}
+        rest = leave_one_out(fit, options, **given) if left_out else {}
+        alone_data = {name: pooled_dataset(own) for name, own in alone.items()}
+        all_gates = {"": fit.gate} | {name: own.gate for name, own in alone.items()}
+        effects.append(effects_table(data, fit.gate))
+        by_study.append(studies_table(data, alone_data, all_gates))
+        if left_out:
+            rest_data = {name: pooled_dataset(own) for name, own in rest.items()}
+            rest_gates = {name: own.gate for name, own in rest.items()}
+            without_each.append(leave_one_out_table(data, rest_data, alone_data, rest_gates))
+        gates += [own.gate for own in (fit, *alone.values(), *rest.values())]
+        week = map_week(data, [w for w in weeks if _within(w, design.weeks)])
+        mixture, rows = map_table(data, week)
+        priors.append(rows)
+        found[outcome] = (mixture, data, week)
+        fits[outcome], draws[outcome] = fit, data
+    return Pooled(
+        fits,
+        draws,
+        pd.concat(effects, ignore_index=True),
+        pd.concat(by_study, ignore_index=True),
+        pd.concat(without_each, ignore_index=True)
+        if without_each
+        else pd.DataFrame(columns=LEFT_OUT),
+        diagnostics_frame(gates),
+        pd.concat(priors, ignore_index=True),
+        external_rows(found),
+        prior_toml(found),
+    )
+
+
+def _chosen(
+    shared: dict[str, dict[str, Source]], outcomes: Sequence[str]
+) -> dict[str, dict[str, Source]]:
+    unknown = [outcome for outcome in outcomes if outcome not in shared]
+    if unknown:
+        raise UsageError(
+            f"{unknown[0]!r} is not an outcome of two of the studies; they share "
+            f"{', '.join(shared)}"
+        )
+    return {name: shared[name] for name in outcomes} if outcomes else shared
+
+
+def _with_arms(source: Source, study: Study, treatment: Sequence[str]) -> Source:
+    chosen = tuple(arm for arm in study.treatments if arm in treatment)
+    return replace(source, arms=chosen) if chosen and not source.arms else source
+
+
+def _within(week: float, weeks: Sequence[float]) -> bool:
+    return weeks[0] <= week <= weeks[-1]
+
+
+def _require_covered(asked: Sequence[float], designs: Mapping[str, PooledDesign]) -> None:
+    """Refuse a week that no outcome's follow-up covers."""
+    for week in asked:
+        if not any(_within(week, design.weeks) for design in designs.values()):
+            listed = ", ".join(
+                f"{outcome}: {design.weeks[0]:g} to {design.weeks[-1]:g} weeks"
+                for outcome, design in designs.items()
+            )
+            raise UsageError(
+                f"week {week:g} lies outside of the follow-up ({listed}); effects are not "
+                "extrapolated"
+            )
+
+
+def _say_outside(
+    outcome: str, asked: Sequence[float], weeks: Sequence[float], progress: Progress
+) -> None:
+    for week in asked:
+        if not _within(week, weeks):
+            progress(
+                f"{outcome}: week {week:g} is left out, it lies outside of the follow-up "
+                f"({weeks[0]:g} to {weeks[-1]:g} weeks) and effects are not extrapolated"
+            )
