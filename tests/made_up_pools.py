@@ -77,6 +77,8 @@ def pooled_draws(
             "prior_formula": "Normal(0, 2^2)",
             "heterogeneity_prior": "half-normal(0.5)",
             "gate": "pass",
+            "rho_location": 0.45,
+            "rho_scale": 0.81,
         },
     )
 

@@ -35,6 +35,7 @@ from bayesasthma.results.pooled import (
     headline_week,
     learned_of_heterogeneity,
     prior_of_heterogeneity,
+    prior_of_rho,
     studies_by_week,
 )
 
@@ -83,6 +84,14 @@ def test_the_prior_of_tau_is_in_the_unit_of_the_effects(results: PooledResults) 
     flat = data[["heterogeneity"]].isel(draw=0, drop=True).expand_dims(draw=4000)
     flat["heterogeneity"] = (("chain", "draw"), same)
     assert learned_of_heterogeneity(flat) == pytest.approx(1, abs=0.05)
+
+
+def test_the_prior_of_a_correlation_is_logit_normal(results: PooledResults) -> None:
+    found = prior_of_rho(results.draws["act"])
+    draws = 1 / (1 + np.exp(-np.random.default_rng(1).normal(0.45, 0.81, 400_000)))
+    assert found == pytest.approx((draws.mean(), draws.std()), abs=2e-3)
+    plain = results.draws["act"].drop_attrs()
+    assert prior_of_rho(plain) is None
 
 
 def test_the_answer_leads_with_numbers_of_the_draws(results: PooledResults) -> None:

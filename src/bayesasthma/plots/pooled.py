@@ -22,7 +22,12 @@ from bayesasthma.plots.style import (
     tip,
     wrapped,
 )
-from bayesasthma.results.pooled import SAMPLE, headline_week, prior_of_heterogeneity
+from bayesasthma.results.pooled import (
+    SAMPLE,
+    headline_week,
+    prior_of_heterogeneity,
+    prior_of_rho,
+)
 
 #: Width in inches of figures with one panel.
 SINGLE = 6.4
@@ -159,6 +164,15 @@ def correlations(data: xr.Dataset, studies: pd.DataFrame, *, narrow: bool = Fals
     names = [str(study) for study in data["study"].to_numpy()]
     figure = blank(NARROW if narrow else SINGLE, 0.4 * len(names) + 1.25)
     axis = figure.subplots()
+    handles: list[Line2D | Patch] = [
+        Line2D([], [], color=GREY, marker="s", markersize=5, label="study alone"),
+        Line2D([], [], color=SHRUNKEN, marker="o", markersize=5, label="study in the pool"),
+    ]
+    if (prior := prior_of_rho(data)) is not None:
+        mean, sd = prior
+        axis.axvspan(mean - 2 * sd, min(mean + 2 * sd, 1.0), color=GREY, alpha=0.12, linewidth=0)
+        axis.axvline(mean, color=GREY, linestyle=":", linewidth=1)
+        handles.append(Patch(color=GREY, alpha=0.25, linewidth=0, label="prior of a study"))
     for place, name in enumerate(names):
         draws = data["rho"].sel(study=name)
         if not bool(draws.notnull().all()):
@@ -178,9 +192,5 @@ def correlations(data: xr.Dataset, studies: pd.DataFrame, *, narrow: bool = Fals
     axis.set_yticks(range(len(names)), [wrapped(name, 16 if narrow else 30) for name in names])
     axis.set_ylim(len(names) - 0.5, -0.6)
     axis.set_xlabel("correlation of a patient's visits, mean ± 2 SD")
-    handles = [
-        Line2D([], [], color=GREY, marker="s", markersize=5, label="study alone"),
-        Line2D([], [], color=SHRUNKEN, marker="o", markersize=5, label="study in the pool"),
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2 if narrow else 3)
     return figure

@@ -35,7 +35,7 @@ from bayesasthma.reporting.pooled_sentences import (
 from bayesasthma.reporting.tables import gate_rows
 from bayesasthma.reporting.wording import chance, number, percent
 from bayesasthma.reporting.writing import page_environment
-from bayesasthma.results.pooled import PooledResults, headline_week
+from bayesasthma.results.pooled import PooledResults, headline_week, prior_of_rho
 
 #: Name of the page, and of the folder of its figures.
 PAGE, FIGURES = "report.html", "figures"
@@ -177,7 +177,8 @@ def drawings(results: PooledResults) -> list[Drawing]:
             made.append(
                 draw(f"{section}-correlations", section, f"Correlations of visits for {name}.",
                      "Typical correlation of a patient's visits in each study: by itself, and in "
-                     "the pool.", figures.correlations, data, studies)
+                     "the pool; grey: what the prior says of any study.",
+                     figures.correlations, data, studies)
             )  # fmt: skip
     return made
 
@@ -241,7 +242,7 @@ def _section(results: PooledResults, outcome: str, link: str) -> OutcomeSection:
         two_step=[row for _, own in steps.iterrows()
                   for row in _steps(data, own, by_week.loc[own["week"]])],
         disagreement=disagreement(at.iloc[0], headline_row(results, outcome)) if len(at) else [],
-        correlations=_correlations(studies),
+        correlations=_correlations(data, studies),
         correlation_text=correlation_sentences(studies),
         reaction=data.attrs.get("kind") == "reaction",
     )  # fmt: skip
@@ -312,8 +313,9 @@ def _steps(data: xr.Dataset, row: pd.Series, pooled: pd.Series) -> list[list[str
     ]  # fmt: skip
 
 
-def _correlations(studies: pd.DataFrame) -> list[list[str]]:
-    rows = []
+def _correlations(data: xr.Dataset, studies: pd.DataFrame) -> list[list[str]]:
+    rows, prior = [], prior_of_rho(data)
+    before = "–" if prior is None else f"{prior[0]:.2f} (SD {prior[1]:.2f})"
     for row in studies.drop_duplicates("study").to_dict("records"):
         texts = [
             f"{float(row[f'{name}_mean']):.2f} (SD {float(row[f'{name}_sd']):.2f})"
@@ -322,5 +324,5 @@ def _correlations(studies: pd.DataFrame) -> list[list[str]]:
             for name in ("rho_alone", "rho")
         ]
         if texts != ["–", "–"]:
-            rows.append([str(row["study"]), *texts])
+            rows.append([str(row["study"]), before, *texts])
     return rows
