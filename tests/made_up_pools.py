@@ -77,6 +77,8 @@ def pooled_draws(
             "prior_formula": "Normal(0, 2^2)",
             "heterogeneity_prior": "half-normal(0.5)",
             "gate": "pass",
+            "rho_location": 0.45,
+            "rho_scale": 0.81,
         },
     )
 
@@ -84,12 +86,12 @@ def pooled_draws(
 def _row(draws: xr.DataArray, sign: float, mcid: float) -> dict[str, float]:
     values = draws.to_numpy().ravel()
     low, high = np.quantile(values, [0.025, 0.975])
-    claimed = sign != 0
+    claimed, judged = sign != 0, sign != 0 and np.isfinite(mcid)
     return {
         "mean": values.mean(), "sd": values.std(ddof=1), "q025": low, "q975": high,
         "p_benefit": (sign * values > 0).mean() if claimed else np.nan,
         "p_benefit_mcse": 0.005, "p_positive": (values > 0).mean(),
-        "p_benefit_gt_mcid": (sign * values > mcid).mean() if claimed and np.isfinite(mcid) else np.nan,
+        "p_benefit_gt_mcid": (sign * values > mcid).mean() if judged else np.nan,
         "ess_bulk": 1900.0, "ess_tail": 1800.0, "r_hat": 1.001, "gate": "pass",
     }  # fmt: skip
 

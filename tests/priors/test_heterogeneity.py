@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -147,3 +149,16 @@ def test_any_formula_gives_a_prior_with_quantiles_or_a_usage_error(
         return
     assert prior.family == family
     assert len(prior.parameters) == len(numbers)
+
+
+def test_the_table_of_the_documentation_is_the_registry() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "heterogeneity.md").read_text(encoding="utf-8")
+    rows = [row.split(" | ") for row in text.splitlines() if row.startswith("| `")]
+    short = {LOG_ODDS_RATIO: "log OR", SMD: "SMD"}
+    assert f"These are {len(rows)} of {len(heterogeneity_registry())};" in text
+    for name, scale, formula, middle, high in rows:
+        prior = heterogeneity_prior(name.strip("| `"))
+        numbers = [f"{float(prior.quantile(p)):.2f}" for p in (0.5, 0.95)]
+        assert [scale, formula, middle, high.strip("| ")] == [
+            short[prior.scale], prior.describe(), *numbers,
+        ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -93,8 +94,10 @@ def pool(
     from bayesasthma.models.pooled_model import PooledSpec, outcome_heterogeneity
     from bayesasthma.priors.named_sets import prior_set
     from bayesasthma.reporting.pooled import pool as run
+    from bayesasthma.reporting.pooled_page import Made, write_page
     from bayesasthma.study.outcome_map import read_outcome_map
 
+    started = datetime.now(UTC).isoformat(timespec="seconds")
     console = Console(quiet, as_json)
     bundles = [load(study) for study in studies]
     check_studies(bundles)
@@ -124,8 +127,19 @@ def pool(
         progress=console.progress,
     )
     found.write(folder)
+    given = [f"--outcome {name}" for name in outcome or ()]
+    given += [] if outcome_map is None else [f"--map {outcome_map.name}"]
+    given += [f"--treatment {name}" for name in treatment or ()]
+    given += [f"--prior {prior}", f"--heterogeneity '{heterogeneity}'"]
+    given += [] if correlation is None else [f"--correlation {correlation}"]
+    given += [f"--week {value:g}" for value in week or ()]
+    given += [f"--draws {draws}", f"--tune {tune}", f"--chains {chains}", f"--seed {seed}"]
+    write_page(found, bundles, Made(tuple(given), seed, started), folder)
     text = found.effects[SHOWN].to_string(index=False, float_format="{:.3g}".format)
-    console.data(found.effects, f"{text}\nwritten to {folder / 'pooled_effects.csv'}")
+    console.data(
+        found.effects,
+        f"{text}\nwritten to {folder / 'pooled_effects.csv'} and {folder / 'report.html'}",
+    )
     failed = found.diagnostics[found.diagnostics["gate"] != "pass"]
     for fit, failures in zip(failed["fit"], failed["failures"], strict=True):
         typer.echo(f"gate failed: {fit}: {failures}", err=True)

@@ -109,10 +109,10 @@ def forest(
     axis, table = figure.subplots(1, 2, sharey=True, width_ratios=[1.25, 1.0 if narrow else 0.95])
     _draw(axis, rows, data, names=12 if narrow else 24)
     _numbers(table, rows, data, narrow=narrow)
-    tau = _summary(data["heterogeneity"])
-    places = _places(tau[2] - tau[1])
-    unit = "on the log scale" if data.attrs["log"] else pretty_unit(str(data.attrs["unit"]))
-    text = f"τ {tau[0]:.{places}f} ({tau[1]:.{places}f} to {tau[2]:.{places}f}) {unit}"
+    low, middle, high = data["heterogeneity"].quantile([0.025, 0.5, 0.975]).to_numpy()
+    places = _places(float(high - low))
+    unit = "on the log scale" if is_ratio(data) else pretty_unit(str(data.attrs["unit"]))
+    text = f"τ {middle:.{places}f} ({low:.{places}f} to {high:.{places}f}) {unit}"
     title = f"{_name(data)}, week {week:g}. {text}"
     figure.suptitle(wrapped(title, int((NARROW if narrow else 8.6) * 11.5)), fontsize=9.5)
     figure.legend(handles=_handles(), loc="outside lower center", ncols=2 if narrow else 4)

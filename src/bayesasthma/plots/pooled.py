@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from bayesasthma.plots.forest import SHRUNKEN, effect_label, name_sides, ratio_axis
+from bayesasthma.plots.forest import SHRUNKEN, effect_label, is_ratio, name_sides, ratio_axis
 from bayesasthma.plots.style import (
     ACCENT,
     ARM_COLOURS,
@@ -22,7 +22,12 @@ from bayesasthma.plots.style import (
     tip,
     wrapped,
 )
-from bayesasthma.results.pooled import SAMPLE, headline_week, prior_of_heterogeneity
+from bayesasthma.results.pooled import (
+    SAMPLE,
+    headline_week,
+    prior_of_heterogeneity,
+    prior_of_rho,
+)
 
 #: Width in inches of figures with one panel.
 SINGLE = 6.4
@@ -98,7 +103,7 @@ def heterogeneity(data: xr.Dataset, *, narrow: bool = False) -> Figure:
     middle = float(np.median(draws))
     axis.axvline(middle, color=ACCENT)
     tip(axis, middle, 0.0, f"posterior median of τ: {middle:.3g}")
-    unit = "log ratio" if data.attrs["log"] else pretty_unit(str(data.attrs["unit"]))
+    unit = "log ratio" if is_ratio(data) else pretty_unit(str(data.attrs["unit"]))
     axis.set_xlabel(f"τ, SD of true effects between studies ({unit})")
     axis.set_xlim(0, end)
     axis.set_yticks([])
@@ -159,6 +164,15 @@ def correlations(data: xr.Dataset, studies: pd.DataFrame, *, narrow: bool = Fals
     names = [str(study) for study in data["study"].to_numpy()]
     figure = blank(NARROW if narrow else SINGLE, 0.4 * len(names) + 1.25)
     axis = figure.subplots()
+    handles: list[Line2D | Patch] = [
+        Line2D([], [], color=GREY, marker="s", markersize=5, label="study alone"),
+        Line2D([], [], color=SHRUNKEN, marker="o", markersize=5, label="study in the pool"),
+    ]
+    if (prior := prior_of_rho(data)) is not None:
+        mean, sd = prior
+        axis.axvspan(mean - 2 * sd, min(mean + 2 * sd, 1.0), color=GREY, alpha=0.12, linewidth=0)
+        axis.axvline(mean, color=GREY, linestyle=":", linewidth=1)
+        handles.append(Patch(color=GREY, alpha=0.25, linewidth=0, label="prior of a study"))
     for place, name in enumerate(names):
         draws = data["rho"].sel(study=name)
         if not bool(draws.notnull().all()):
@@ -178,9 +192,5 @@ def correlations(data: xr.Dataset, studies: pd.DataFrame, *, narrow: bool = Fals
     axis.set_yticks(range(len(names)), [wrapped(name, 16 if narrow else 30) for name in names])
     axis.set_ylim(len(names) - 0.5, -0.6)
     axis.set_xlabel("correlation of a patient's visits, mean ± 2 SD")
-    handles = [
-        Line2D([], [], color=GREY, marker="s", markersize=5, label="study alone"),
-        Line2D([], [], color=SHRUNKEN, marker="o", markersize=5, label="study in the pool"),
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2 if narrow else 3)
     return figure

@@ -241,10 +241,10 @@ def correlation_learning(fit: Fit) -> tuple[float, float] | None:
     return float(ratio.min()), float(ratio.max())
 
 
-def gate_rows(results: ReanalysisResults) -> list[list[str]]:
-    """One row per fit: what the gate checks, and its verdict."""
+def gate_rows(diagnostics: pd.DataFrame) -> list[list[str]]:
+    """One row per fit of ``diagnostics.csv``: what the gate checks, and its verdict."""
     rows = []
-    for _, row in results.diagnostics.iterrows():
+    for _, row in diagnostics.iterrows():
         sampled = bool(row["sampled"])
         rows.append(
             [

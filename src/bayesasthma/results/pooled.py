@@ -28,8 +28,9 @@ class PooledResults:
         Attributes: ``label``, ``unit``, ``direction`` (+1, -1, or 0 where no direction is a
         benefit), ``mcid`` (NaN: none), ``scale`` (the model's standard unit in ``unit``), ``log``
         (1: differences of logarithms), ``prior``, ``prior_formula``, ``heterogeneity_prior`` (a
-        formula in the standard unit); perhaps ``kind``, ``"reaction"`` for a log odds ratio of
-        events.
+        formula in the standard unit); perhaps ``rho_location`` and ``rho_scale``, of the normal
+        prior of the logit of one study's correlation, and ``kind``, ``"reaction"`` for a log odds
+        ratio of events.
     effects, studies, left_out, diagnostics : DataFrame
         As written to ``pooled_effects.csv``, ``pooled_studies.csv``, ``leave_one_out.csv`` and
         ``pooled_diagnostics.csv``; see ``docs/columns.md``.
@@ -88,3 +89,19 @@ def learned_of_heterogeneity(data: xr.Dataset) -> float:
     low, high = prior_of_heterogeneity(data).quantile([0.025, 0.975])
     ends = data["heterogeneity"].quantile([0.025, 0.975]).to_numpy()
     return float(np.diff(ends)[0] / (high - low))
+
+
+def prior_of_rho(data: xr.Dataset) -> tuple[float, float] | None:
+    """Mean and SD of the prior of one study's correlation; None if it is not said.
+
+    Notes
+    -----
+    Of ``1 / (1 + exp(-x))`` with normal ``x``, by Gauss-Hermite quadrature.
+    """
+    if "rho_location" not in data.attrs:
+        return None
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    x = float(data.attrs["rho_location"]) + float(data.attrs["rho_scale"]) * nodes
+    rho = 1 / (1 + np.exp(-x))
+    mean = float(weights @ rho / weights.sum())
+    return mean, float(np.sqrt(weights @ (rho - mean) ** 2 / weights.sum()))
