@@ -31,20 +31,66 @@ reanalysis: $(VENV)/.installed ## audit, fit, diagnose, compare, report: renews 
 	$(BIN)/bayesasthma reanalyse $(ARGS)
 
 # A file's tests stay together, for they share fits; the files that take longest come first.
-PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
-  --no-loadscope-reorder --ignore=tests/browser
+RUN_TESTS = -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+  --ignore=tests/browser
 
 .PHONY: test
 test: $(VENV)/.developed ## run the tests, on all cores, but for the slow ones and those in a browser
-	$(PYTEST) -m "not slow" $(ARGS)
+	$(BIN)/python $(RUN_TESTS) -m "not slow" $(ARGS)
 
 .PHONY: slow-test
 slow-test: $(VENV)/.developed ## run the tests marked slow: refits, every kernel against its graph
-	$(PYTEST) -m slow $(ARGS)
+	$(BIN)/python $(RUN_TESTS) -m slow $(ARGS)
 
 .PHONY: browser-test
 browser-test: $(VENV)/.developed ## test the report in Chromium, which has to be installed
 	$(BIN)/python -m pytest tests/browser $(ARGS)
+
+# What Numba compiles is not seen: the bodies of models/kernels count as not run.
+.PHONY: coverage
+coverage: $(VENV)/.developed ## lines and branches of src that the tests run, by room, into benchmarks/results
+	rm -rf build/coverage && mkdir -p build/coverage
+	$(BIN)/python -m coverage run $(RUN_TESTS) -m "" $(ARGS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage json --quiet
+	$(BIN)/python benchmarks/_coverage_by_room.py
+
+.PHONY: mutation
+mutation: $(VENV)/.developed ## change the source a little, often, and count what the tests notice
+	$(BIN)/python benchmarks/mutation.py $(ARGS)
+
+# Environments beside .venv. A shim of pyenv may be on PATH and fail: hence its versions are tried too.
+PYENV = $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
+define other_venv
+found=; \
+for python in $(1) $(PYENV)/$(patsubst python%,%,$(notdir $(1)))*/bin/python; do \
+  if "$$python" -c "import venv" >/dev/null 2>&1; then found=$$python; break; fi; \
+done; \
+if test -z "$$found"; then echo "There is no working $(1)." >&2; exit 1; fi; \
+$(BIN)/uv venv --clear --quiet --python "$$found" $(2)
+endef
+INTO = $(BIN)/uv pip install --quiet --no-config
+
+.PHONY: test-lowest
+test-lowest: $(VENV)/.developed ## run the tests on Python 3.12 at the lowest versions allowed
+	@mkdir -p build
+	$(BIN)/uv pip compile pyproject.toml --group dev --all-extras --resolution lowest-direct \
+	  --python-version 3.12 --no-python-downloads --quiet --output-file build/lowest.txt
+	@$(call other_venv,python3.12,build/lowest)
+	$(INTO) --python build/lowest --requirement build/lowest.txt
+	$(INTO) --python build/lowest --no-deps --no-build-isolation --editable .
+	build/lowest/bin/python $(RUN_TESTS) -m "not slow" $(ARGS)
+
+PYTHON ?= python3.14
+
+.PHONY: test-python
+test-python: $(VENV)/.developed ## run the tests on another Python: make test-python PYTHON=python3.14
+	@mkdir -p build
+	@$(call other_venv,$(PYTHON),build/python)
+	$(INTO) --python build/python --require-hashes --requirement requirements.lock
+	$(INTO) --python build/python --require-hashes --requirement requirements-dev.lock
+	$(INTO) --python build/python --no-deps --no-build-isolation --editable .
+	build/python/bin/python $(RUN_TESTS) -m "not slow" $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(VENV)/.developed ## read and audit thousands of bundles with something wrong in them

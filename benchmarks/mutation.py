@@ -1,0 +1,328 @@
+"""How many small changes of the source the tests notice, and which they do not.
+
+    python benchmarks/mutation.py [--rooms frequentist priors] [--mutants 40] [--seed 20261128]
+
+Of each room, mutants are drawn from all of :mod:`_mutants`, and the tests of the room
+(``tests/ROOM``, and ``tests/reference`` but for its fits) are run on each, in a fork of a process
+that has collected them: those alone that call the changed function, or use a fixture that does,
+until one fails. What no such test notices has survived. A mutant that takes `SLOWER` times the
+processor time of its tests counts as noticed. Hypothesis draws the same examples each time.
+
+Writes ``results/mutation.csv``, a row a mutant, and ``results/mutation.md``. What was found when
+the survivors were read is in ``mutation_read.csv``.
+
+Not changed: code outside of functions, messages of errors, texts, annotations, default arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import random
+import resource
+import sys
+import time
+from collections import Counter, defaultdict
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _mutants import install, mutants_of
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+PACKAGE = ROOT / "src" / "bayesasthma"
+ROOMS = ("likelihood", "priors", "auditing", "frequentist", "results")
+RESULTS = HERE / "results"
+READ = HERE / "mutation_read.csv"
+#: Times the processor time that the tests took unchanged, and seconds on top, before giving up.
+SLOWER, ON_TOP = 5, 20
+TOOL = sys.monitoring.PROFILER_ID
+#: The published answers that need no fit.
+REFERENCE = [
+    f"tests/reference/test_{name}.py"
+    for name in (
+        "audited_cases",
+        "published_granularity",
+        "published_multiplicity",
+        "published_rates",
+        "published_statcheck",
+        "published_t_tests",
+    )
+]
+
+
+def outermost(qualified_name: str) -> str:
+    """The function that holds a nested one."""
+    return qualified_name.partition(".<locals>")[0]
+
+
+class Calls:
+    """Functions of the package that have been called since the last :meth:`start`."""
+
+    def __init__(self) -> None:
+        self.seen: set[tuple[str, str]] = set()
+        sys.monitoring.use_tool_id(TOOL, "mutation")
+        sys.monitoring.register_callback(TOOL, sys.monitoring.events.PY_START, self._called)
+        sys.monitoring.set_events(TOOL, sys.monitoring.events.PY_START)
+
+    def _called(self, code: Any, _offset: int) -> Any:
+        if code.co_filename.startswith(str(PACKAGE)):
+            path = Path(code.co_filename).relative_to(PACKAGE).as_posix()
+            self.seen.add((path, outermost(code.co_qualname)))
+        return sys.monitoring.DISABLE
+
+    def start(self) -> set[tuple[str, str]]:
+        """What was seen up to now; the next call of each function is noted again."""
+        found, self.seen = self.seen, set()
+        sys.monitoring.restart_events()
+        return found
+
+
+class Unchanged:
+    """What each test calls and how long it takes, fixtures' calls counted to all that use them."""
+
+    def __init__(self) -> None:
+        self.calls = Calls()
+        self.fixtures: dict[Any, set[tuple[str, str]]] = {}
+
+    def fixture(self, definition: Any, outer: set[tuple[str, str]]) -> None:
+        """Note what a fixture called; ``outer`` was seen before it."""
+        own = self.calls.start()
+        self.fixtures.setdefault(definition, set()).update(own)
+        self.calls.seen = outer | own
+
+    def run(self, items: list[Any]) -> list[tuple[set[tuple[str, str]], float]]:
+        """Of each test the functions called and the seconds of processor time."""
+        found = []
+        for item, after in zip(items, [*items[1:], None], strict=True):
+            self.calls.start()
+            start = time.process_time()
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+            found.append((item, self.calls.start(), time.process_time() - start))
+        return [
+            (called.union(*(self.fixtures.get(own, ()) for own in definitions(item))), seconds)
+            for item, called, seconds in found
+        ]
+
+
+def definitions(item: Any) -> list[Any]:
+    """The fixtures that a test uses, those of its fixtures included."""
+    by_name = item._fixtureinfo.name2fixturedefs  # noqa: SLF001 - pytest says it nowhere else
+    return [own for several in by_name.values() for own in several]
+
+
+class Judge:
+    """A pytest plugin that runs the collected tests on mutants, in forks, instead of once."""
+
+    def __init__(self, room: str, options: argparse.Namespace) -> None:
+        self.room, self.options = room, options
+        self.rows: list[dict[str, Any]] = []
+        self.unchanged: Unchanged | None = None
+
+    def pytest_configure(self) -> None:
+        """Hypothesis: the same examples for all, and none made smaller."""
+        from hypothesis import Phase, settings
+
+        settings.register_profile(
+            "mutation",
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=[Phase.explicit, Phase.generate],
+        )
+        settings.load_profile("mutation")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Any:
+        """Note what is called."""
+        if self.unchanged is None:
+            return (yield)
+        outer = self.unchanged.calls.start()
+        try:
+            return (yield)
+        finally:
+            self.unchanged.fixture(fixturedef, outer)
+
+    def pytest_runtestloop(self, session: Any) -> bool:
+        """Judge instead of running the tests."""
+        items = session.items
+        status, text = self._forked(lambda: self._unchanged(session), None)
+        if status:
+            raise SystemExit(f"{self.room}: the tests fail without a change")
+        calls = json.loads(text)
+        reached: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for number, (called, _) in enumerate(calls):
+            for path, name in called:
+                reached[path, name].append(number)
+        every = [
+            m
+            for path in sorted(PACKAGE.glob(f"{self.room}/*.py"))
+            for m in mutants_of(path, PACKAGE)
+        ]
+        draw = random.Random(f"{self.options.seed} {self.room}")  # noqa: S311 - a sample
+        chosen = draw.sample(every, min(self.options.mutants, len(every)))
+        print(f"{self.room}: {len(items)} tests, {len(chosen)} of {len(every)} mutants", flush=True)
+        for mutant in sorted(chosen, key=lambda own: (own.module, own.number)):
+            tests = reached.get((mutant.module, mutant.function), [])
+            limit = ON_TOP + SLOWER * sum(calls[number][1] for number in tests)
+            start = time.monotonic()
+            status, text = self._forked(
+                lambda m=mutant, t=tests: self._changed(session, m, [items[n] for n in t]), limit
+            )
+            outcome = {0: "survived", 1: "noticed", 3: "not swapped"}.get(status, "too slow")
+            self.rows.append(
+                {
+                    "room": self.room,
+                    **asdict(mutant),
+                    "tests": len(tests),
+                    "outcome": outcome if tests else "survived",
+                    "by": text,
+                    "mutants": len(every),
+                }
+            )
+            print(f"  {time.monotonic() - start:5.1f} s {outcome:9} {mutant.module}:{mutant.line} "
+                  f"{mutant.before} -> {mutant.after}", flush=True)  # fmt: skip
+        return True
+
+    def _unchanged(self, session: Any) -> tuple[int, str]:
+        self.unchanged = Unchanged()
+        found = self.unchanged.run(session.items)
+        facts = [[sorted(called), seconds] for called, seconds in found]
+        return int(session.testsfailed > 0), json.dumps(facts)
+
+    def _changed(self, session: Any, mutant: Any, items: list[Any]) -> tuple[int, str]:
+        if not install(mutant, PACKAGE):
+            return 3, ""
+        for item, after in zip(items, [*items[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+            if session.testsfailed:
+                return 1, item.nodeid
+        return 0, ""
+
+    def _forked(self, action: Any, limit: float | None) -> tuple[int, str]:
+        """Status and text of an action in a fork with so many seconds of processor time."""
+        sys.stdout.flush()
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(reading)
+            null = os.open(os.devnull, os.O_RDWR)
+            if limit is not None:
+                os.dup2(null, 1), os.dup2(null, 2)
+                resource.setrlimit(resource.RLIMIT_CPU, (int(limit) + 1, int(limit) + 2))
+            status, text = 2, ""
+            try:
+                status, text = action()
+            finally:
+                with os.fdopen(writing, "w") as stream:
+                    stream.write(text)
+                os._exit(status)
+        os.close(writing)
+        with os.fdopen(reading) as stream:
+            text = stream.read()
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), text
+
+
+def judge(room: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The mutants of a room, in a process of its own."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        plugin = Judge(room, options)
+        arguments = [f"tests/{room}", *REFERENCE, "-q", "-p", "no:cacheprovider", "-m", "not slow"]
+        pytest.main(arguments, plugins=[plugin])
+        with os.fdopen(writing, "w") as stream:
+            json.dump(plugin.rows, stream)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as stream:
+        text = stream.read()
+    os.waitpid(child, 0)
+    return json.loads(text)
+
+
+def interval(noticed: int, count: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
+    z = 1.959964
+    middle = (noticed + z**2 / 2) / (count + z**2)
+    half = z * (noticed * (count - noticed) / count + z**2 / 4) ** 0.5 / (count + z**2)
+    return middle - half, middle + half
+
+
+def page(rows: list[dict[str, Any]], seed: int) -> str:
+    """The record in Markdown."""
+    with READ.open(encoding="utf-8", newline="") as file:
+        read = {
+            (row["module"], row["function"], row["before"], row["after"]): row["reading"]
+            for row in csv.DictReader(file)
+        }
+    lines = [
+        "# Mutants",
+        "",
+        f"Made by `make mutation` (seed {seed}); `benchmarks/mutation.py` says how. A score is the",
+        "share of the drawn mutants that the tests notice, with Wilson's 95 % interval.",
+        "",
+        "| room | mutants | drawn | noticed | score | interval | of the others, change nothing |",
+        "|---|---:|---:|---:|---:|---|---:|",
+    ]
+
+    def reading(row: dict[str, Any]) -> str:
+        key = row["module"], row["function"], row["before"], row["after"]
+        return read.get(key, "not read yet")
+
+    for room in dict.fromkeys(row["room"] for row in rows):
+        own = [row for row in rows if row["room"] == room]
+        noticed = sum(row["outcome"] != "survived" for row in own)
+        same = sum(row["outcome"] == "survived" and reading(row).startswith("same") for row in own)
+        low, high = interval(noticed, len(own))
+        lines.append(
+            f"| `{room}` | {own[0]['mutants']:,} | {len(own)} | {noticed} | "
+            f"{noticed / len(own):.0%} | {low:.0%} to {high:.0%} | {same} |"
+        )
+    lines += ["", "## By module", "", "| module | drawn | noticed |", "|---|---:|---:|"]
+    drawn = Counter(row["module"] for row in rows)
+    found = Counter(row["module"] for row in rows if row["outcome"] != "survived")
+    lines += [f"| `{module}` | {drawn[module]} | {found[module]} |" for module in drawn]
+    lines += ["", "## Survivors, as read", ""]
+    lines += ['"same": no input gives another answer.', ""]
+    for row in rows:
+        if row["outcome"] == "survived":
+            lines.append(
+                f"- `{row['module']}`, `{row['function']}`: `{row['before']}` → `{row['after']}`: "
+                f"{reading(row)}"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Judge the rooms asked for and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rooms", nargs="+", choices=ROOMS, default=ROOMS)
+    parser.add_argument("--mutants", type=int, default=40, help="of each room")
+    parser.add_argument("--seed", type=int, default=20261128)
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    table = RESULTS / "mutation.csv"
+    kept: list[dict[str, Any]] = []
+    if table.exists():
+        with table.open(encoding="utf-8", newline="") as file:
+            kept = [row for row in csv.DictReader(file) if row["room"] not in options.rooms]
+    for row in kept:
+        row["mutants"] = int(row["mutants"])
+    for room in options.rooms:
+        kept += judge(room, options)
+        kept.sort(key=lambda row: ROOMS.index(row["room"]))
+        with table.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(kept[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(kept)
+        (RESULTS / "mutation.md").write_text(page(kept, options.seed), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
