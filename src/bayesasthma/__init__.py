@@ -38,6 +38,9 @@ _EXPORTS = {
     "AdverseFit": "inference.adverse_fits",
     "effects": "results.effect_table",
     "probability_of_benefit": "results.effect_table",
+    "missing_patients": "results.missing_table",
+    "tipping_points": "results.missing_table",
+    "left_patients": "study.left_patients",
     "adverse_effects": "results.adverse_table",
     "joint_effects": "results.joint_estimands",
     "BetaMixture": "results.beta_mixtures",
@@ -86,6 +89,8 @@ if TYPE_CHECKING:
     from bayesasthma.results.effect_table import effects as effects
     from bayesasthma.results.effect_table import probability_of_benefit as probability_of_benefit
     from bayesasthma.results.joint_estimands import joint_effects as joint_effects
+    from bayesasthma.results.missing_table import missing_patients as missing_patients
+    from bayesasthma.results.missing_table import tipping_points as tipping_points
     from bayesasthma.results.rates import BetaRates as BetaRates
     from bayesasthma.results.rates import HalfNormal as HalfNormal
     from bayesasthma.results.rates import InverseGamma as InverseGamma
@@ -94,6 +99,7 @@ if TYPE_CHECKING:
     from bayesasthma.specification_curve import sensitivity as sensitivity
     from bayesasthma.study.bundle import bundled_studies as bundled_studies
     from bayesasthma.study.bundle import load_study as load_study
+    from bayesasthma.study.left_patients import left_patients as left_patients
     from bayesasthma.study.study import Study as Study
     from bayesasthma.validation.run import validate as validate
 

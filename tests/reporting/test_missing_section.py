@@ -108,9 +108,9 @@ def test_sentences(study: Study) -> None:
     found = one(tips, study, left)
     assert found == (
         f"{lead} P(benefit) would fall below 0.95 only if those who left Omalizumab + AIT did "
-        "worse than those who stayed by 3.1 points (0.71 SD), or by 3.1 points (0.71 SD) if those who "
-        "left AIT did better by as much; of both arms worse alike, by 3.1 points (0.71 SD), more "
-        "than the scale allows (2.9 points)."
+        "worse than those who stayed by 3.1 points (0.71 SD), or by 3.1 points (0.71 SD) if those "
+        "who left AIT did better by as much; of both arms worse alike, by 3.1 points (0.71 SD), "
+        "more than the scale allows (2.9 points)."
     )
     assert "leavers of both arms worse alike never bring it there." in one(
         tips | {"both": NEVER}, study, left
