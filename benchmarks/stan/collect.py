@@ -31,6 +31,7 @@ COLUMNS = [
     "mcse_mean", "mcse_sd", "mcse_q025", "mcse_q50", "mcse_q975",
     "ess_bulk", "ess_tail", "r_hat",
 ]  # fmt: skip
+DIFFERENCES = ("difference", "standardised_difference")
 MOMENTS = ("mean", "sd", "correlation")
 #: Parameters that a flat prior has no use for: the program draws them from their own prior.
 POOLING = (
@@ -107,11 +108,15 @@ def quantities(run: Run, labels: Mapping[str, Any]) -> Callable[[str], tuple[str
         name = column.split("[", maxsplit=1)[0].rstrip("_")
         position = seen.get(name, 0)
         seen[name] = position + 1
-        if labels.get("flat") and (name in POOLING or name == "pooling"):
+        if labels.get("flat") and name in POOLING:
             return None
         if name == "share_improved" and not labels.get("has_mcid"):
             return None
         own = known.get(name, [{}])[position]
+        # arms that are alike at baseline have no difference there
+        first = own.get("visit") == labels.get("visit", [None])[0]
+        if name in DIFFERENCES and labels["baseline"] == "common" and first:
+            return None
         if name == "risk_difference" and own["arm"] == labels["arm"][0]:
             return None
         return name, own

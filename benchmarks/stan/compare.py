@@ -1,10 +1,13 @@
 """Agreement of the package's fits, default draws and seed, with the answers in Stan.
 
 ``python -m benchmarks.stan.compare`` (some minutes) fits every study of the answers and writes to
-``benchmarks/results``: ``stan_agreement.csv``, a row a model, quantity and summary with how far the
-two sides are apart in Monte Carlo errors of both (``z``) and in posterior SDs, and
-``stan_agreement.json`` with versions, the same over all, and the comparisons that are farthest
-apart.
+``benchmarks/results``
+
+- ``stan_agreement.csv``: a row a model, quantity and summary with how far the two sides are apart,
+  in Monte Carlo errors of both (``z``) and in posterior SDs;
+- ``stan_agreement.json``: versions, the same over all and by study, and the comparisons that are
+  farthest apart;
+- ``stan_agreement.md``: the same as a page.
 """
 
 from __future__ import annotations
@@ -80,6 +83,36 @@ def digest(z: pd.Series, sds: pd.Series) -> dict[str, float]:
     }
 
 
+def page(record: dict[str, Any]) -> str:
+    """Overall and by study, as Markdown."""
+    lines = ["# The package's fits beside the second implementation in Stan", ""]
+    lines += [
+        "Distances in Monte Carlo errors of both sides (z: mean 0, SD 1 and 5 % beyond ±1.96 if",
+        "nothing but chance parts them) and in posterior SDs. `python -m benchmarks.stan.compare`",
+        "writes this page.",
+    ]
+    kinds = {
+        "posterior mean": "mean",
+        "posterior SD": "sd",
+        "2.5 % quantile": "q025",
+        "median": "q50",
+        "97.5 % quantile": "q975",
+    }
+    for title, rows in (
+        ("summary", {label: record["all"][own] for label, own in kinds.items()}),
+        ("kind, means and SDs", record["by_kind"]),
+        ("study, model, prior", record["by_study"]),
+    ):
+        head = [title, "comparisons", "mean z", "SD of z", "beyond ±1.96", "largest z"]
+        lines += ["", f"| {' | '.join([*head, 'largest, SDs'])} |", "|---" * 7 + "|"]
+        for label, own in rows.items():
+            share = f"{100 * own['share_beyond_1.96']:.1f} %"
+            numbers = [f"{own['comparisons']:,}", f"{own['mean_z']:.2f}", f"{own['sd_z']:.2f}"]
+            last = [share, f"{own['largest_z']:.1f}", f"{own['largest_sds']:.2f}"]
+            lines.append(f"| {' | '.join([label, *numbers, *last])} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Fit, compare, write."""
     table = comparisons()
@@ -105,6 +138,12 @@ def main() -> None:
                 ["study", "model", "prior"], sort=False
             )
         },
+        "by_kind": {
+            f"{model}, {kind}": digest(part["z"], part["sds"])
+            for (model, kind), part in table[table["statistic"].isin(["mean", "sd"])].groupby(
+                ["model", "kind"], sort=False
+            )
+        },
         "farthest": [
             {key: own for key, own in row.items() if own != ""}
             for row in farthest.to_dict(orient="records")
@@ -112,7 +151,8 @@ def main() -> None:
     }
     text = json.dumps(record, indent=1) + "\n"
     (RESULTS / "stan_agreement.json").write_text(text, encoding="utf-8")
-    print(json.dumps(record["all"], indent=1))
+    (RESULTS / "stan_agreement.md").write_text(page(record), encoding="utf-8")
+    print(page(record))
 
 
 if __name__ == "__main__":
