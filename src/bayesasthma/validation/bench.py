@@ -13,6 +13,7 @@ from bayesasthma.errors import BayesAsthmaError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesasthma.auditing import AuditResult
     from bayesasthma.inference.adverse_fits import AdverseFit
     from bayesasthma.inference.fitting import Fit
     from bayesasthma.inference.sampling import SamplerOptions
@@ -117,6 +118,13 @@ class Bench:
         from bayesasthma.inference.adverse_fits import fit_adverse
 
         return fit_adverse(self.study, "weak", self.options)
+
+    @cached_property
+    def audit(self) -> AuditResult:
+        """The audit of the bundled study."""
+        from bayesasthma.auditing import audit
+
+        return audit(self.study)
 
     def committed(self, name: str) -> pd.DataFrame:
         """A table of the released report of the bundled study, texts as they were written."""
