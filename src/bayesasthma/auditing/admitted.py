@@ -326,7 +326,10 @@ def _counts(
     if sided:
         doubts.append("the direction of a one-sided test is not stated")
         return found + (one_sided_counts(part, plain) if len(part.events) == 2 else [])
-    return found + count_tests(part, plain)
+    tests = count_tests(part, plain)
+    if {"fisher", "mid_p", "barnard"} & set(plain) and not tests:
+        doubts.append("exact tests of so many patients are not computed")
+    return found + tests
 
 
 def _categories(part: Crosstab, methods: list[str], doubts: list[str]) -> list[Candidate]:

@@ -17,7 +17,7 @@ from bayesasthma.auditing.candidates import (
     time_effect,
     welch,
 )
-from bayesasthma.auditing.count_candidates import COUNT_TESTS, count_test, count_tests
+from bayesasthma.auditing.count_candidates import COUNT_TESTS, count_test, count_tests, feasible
 from bayesasthma.auditing.missing_patients import fewest_missing
 from bayesasthma.auditing.printed_tests import PrintedTest
 from bayesasthma.auditing.subjects import Change, Counts, Groups, Interaction, Summary
@@ -121,7 +121,9 @@ def _over(cell: Summary) -> Summary:
 
 def _proportions(subject: Counts, stated: set[str]) -> list[Alternative]:
     found = [
-        Alternative(name, count_test(subject, name)) for name in COUNT_TESTS if name not in stated
+        Alternative(name, count_test(subject, name))
+        for name in COUNT_TESTS
+        if name not in stated and feasible(subject, name)
     ]
     (e1, e2), (n1, n2) = subject.events, subject.n
     if max(e1, e2) <= min(n1, n2) and n1 != n2:

@@ -19,6 +19,7 @@ from bayesasthma.auditing.interval_findings import interval_findings
 from bayesasthma.auditing.median_findings import median_findings
 from bayesasthma.auditing.printed_tests import printed_tests
 from bayesasthma.auditing.rate_findings import rate_findings, rate_table
+from bayesasthma.auditing.read_once import read_once
 from bayesasthma.auditing.result import AuditResult
 from bayesasthma.auditing.said_twice import said_twice
 from bayesasthma.auditing.scales import scale_findings
@@ -46,6 +47,7 @@ def audit(study: Study) -> AuditResult:
         Verdict on each printed p-value, findings about the tables and the text, and the
         frequentist estimates behind them. ``docs/audit.md`` explains each check.
     """
+    study = read_once(study)
     cells = Cells(study)
     tests = printed_tests(study, cells)
     tried = tried_readings(study, cells, tests)

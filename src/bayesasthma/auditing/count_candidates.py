@@ -53,6 +53,18 @@ def _tests(e1: float, n1: float, e2: float, n2: float) -> dict[str, Callable[[],
 
 
 COUNT_TESTS = tuple(_tests(1, 2, 1, 2))
+#: Most possible tables of an exact test that are summed: of given margins, and (Barnard) of given
+#: numbers of patients; and most patients of a larger table.
+MOST_TABLES, MOST_PAIRS, MOST_PATIENTS = 100_000, 4_000_000, 1_000_000
+
+
+def feasible(subject: Counts, name: str) -> bool:
+    """Whether a test of two proportions is computed of so many patients."""
+    (e1, e2), (n1, n2) = subject.events, subject.n
+    if "Barnard" in name:
+        return n1 * n2 <= MOST_PAIRS
+    exact = "Fisher" in name or name == "mid-p"
+    return not exact or min(n1, n2, e1 + e2, n1 + n2 - e1 - e2) <= MOST_TABLES
 
 
 def count_test(subject: Counts, name: str) -> Candidate:
@@ -68,7 +80,7 @@ def count_tests(subject: Counts, methods: Iterable[str] = USUAL) -> list[Candida
         e, n = np.array(subject.events), np.array(subject.n)
         return table_tests(np.stack([e, n - e], axis=-1), methods)
     names = dict.fromkeys(name for m in methods for name in METHODS.get(m, ()))
-    return [count_test(subject, name) for name in names]
+    return [count_test(subject, name) for name in names if feasible(subject, name)]
 
 
 def one_sided_counts(subject: Counts, methods: Iterable[str]) -> list[Candidate]:
@@ -79,6 +91,7 @@ def one_sided_counts(subject: Counts, methods: Iterable[str]) -> list[Candidate]
         count_test(subject, full)
         for name in names
         for full in (name, f"{name} in the other direction")
+        if feasible(subject, full)
     ]
 
 
@@ -99,7 +112,7 @@ def table_tests(table: np.ndarray, methods: Iterable[str]) -> list[Candidate]:
         elif method == "likelihood_ratio":
             p = float(contingency_chi2(table, "likelihood")[2])
             found.append(Candidate(f"likelihood-ratio χ² of the {size} table", p, p, p))
-        elif method == "fisher":
+        elif method == "fisher" and table.sum() <= MOST_PATIENTS:
             exact = fisher_freeman_halton(table)
             name = f"Fisher–Freeman–Halton test of the {size} table"
             found.append(Candidate(name, exact.p, exact.low, exact.high))

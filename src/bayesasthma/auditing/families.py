@@ -222,24 +222,21 @@ def _both_fit(tests: list[PrintedTest]) -> dict[int, np.ndarray]:
     """Positions of the tests with which each could change places, where there are any."""
     low = np.array([float(test.printed.low) for test in tests])
     high = np.array([float(test.printed.high) for test in tests])
-    owners, ends = [], []
-    for i, test in enumerate(tests):
-        for own in plausible(test):
-            owners.append(i)
-            # by its p or by any p that it can reach
-            ends.append((own.low, own.high, own.p))
-    least, most, exact = np.array(ends).reshape(-1, 3).T
-    texts = np.array([test.text for test in tests])
-    owner = np.array(owners, dtype=int)
+    every = [(i, own) for i, test in enumerate(tests) for own in plausible(test)]
+    owner = np.array([i for i, _ in every], dtype=int)
+    # a test fits by its p or by any p that it can reach
+    ends = np.array([(own.low, own.high, own.p) for _, own in every]).reshape(-1, 3)
+    least, most, exact = ends[:, 0], ends[:, 1], ends[:, 2]
+    texts = np.array([test.text for test in tests], dtype=object)
     found = {}
     for i in range(len(tests)):
         of_others = (least <= high[i]) & (low[i] <= most) | (low[i] <= exact) & (exact <= high[i])
         fits = np.zeros(len(tests), dtype=bool)
         fits[owner[of_others]] = True
         takes = np.zeros(len(tests), dtype=bool)
-        for own in np.flatnonzero(owner == i):
-            takes |= (least[own] <= high) & (low <= most[own])
-            takes |= (low <= exact[own]) & (exact[own] <= high)
+        for k in np.flatnonzero(owner == i):
+            takes |= (least[k] <= high) & (low <= most[k])
+            takes |= (low <= exact[k]) & (exact[k] <= high)
         both = fits & takes & (texts != texts[i])
         if both.any():
             found[i] = np.flatnonzero(both)

@@ -15,7 +15,7 @@ def percent_fits(count: float, n: float, percent: float, step: float) -> bool:
     return bool(abs(100 * count / n - percent) <= step / 2 + 1e-9)
 
 
-def denominators(count: float, n: float, percent: float, step: float) -> list[int]:
+def denominators(count: float, n: float, percent: float, step: float) -> range:
     """Numbers of patients, at most `n`, of which `count` is the printed percentage.
 
     Parameters
@@ -27,11 +27,22 @@ def denominators(count: float, n: float, percent: float, step: float) -> list[in
 
     Returns
     -------
-    list of int
+    range
         Ascending, from `LEAST_SHARE` of the arm; empty where there is none.
     """
     if not np.isfinite(count + n + percent) or count <= 0:
-        return []
-    sizes = np.arange(max(int(count), int(np.ceil(LEAST_SHARE * n)), 1), int(n) + 1)
-    fits = np.abs(100 * count / sizes - percent) <= step / 2 + 1e-9
-    return [int(size) for size in sizes[fits]]
+        return range(0)
+    least, most = max(int(count), int(np.ceil(LEAST_SHARE * n)), 1), int(n)
+    half = step / 2 + 1e-9
+    # a share falls with its denominator: those that fit have no gaps
+    low = 100 * count / (percent + half) if percent + half > 0 else np.inf
+    high = 100 * count / (percent - half) if percent > half else np.inf
+    first = next((k for k in _about(low, least, most) if percent_fits(count, k, percent, step)), 0)
+    last = [k for k in _about(high, least, most) if percent_fits(count, k, percent, step)]
+    return range(first, last[-1] + 1) if first and last else range(0)
+
+
+def _about(end: float, least: int, most: int) -> range:
+    """Whole numbers about one that arithmetic may have missed by little, within bounds."""
+    middle = int(min(max(end, least), most))
+    return range(max(middle - 2, least), min(middle + 2, most) + 1)

@@ -40,6 +40,8 @@ METHODS = {
     "poisson_e": (E_TEST,),
 }
 USUAL_RATES = ("poisson",)
+#: Most events of which the E-test is computed: it sums over all pairs of counts.
+MOST_EVENTS = 10_000
 #: Places of each arm's person-time between its rounded ends at which p is taken.
 PLACES = 9
 
@@ -55,6 +57,8 @@ def rate_tests(subject: Rates, methods: Iterable[str] = USUAL_RATES) -> list[Can
         names = {name: None for name in names if name in {SCORE, LIKELIHOOD}}
     found = []
     for name in names:
+        if name == E_TEST and sum(subject.events) > MOST_EVENTS:
+            continue
         test = TESTS[name]
         p = test(subject.events, [float(t.value) for t in subject.time])
         if np.isnan(p):

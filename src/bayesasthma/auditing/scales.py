@@ -21,6 +21,8 @@ BEYOND = 0.10
 SKEW = 2.0
 # Share of the patients who may be missing from a cell without its n saying so.
 MISSING = 0.2
+#: Most numbers of patients that are tried in place of the printed one.
+TRIED = 1_000
 
 
 def scale_findings(study: Study, cells: Cells) -> Iterator[Finding]:
@@ -67,19 +69,23 @@ def _granularity(
             continue
         mean, sd, n = shown(cell.mean), shown(cell.sd), int(cell.n)
         where = {"outcome": outcome, "arm": arm, "visit": visit}
+        tried = _fewer(n)
+        cut = int(n * MISSING) > TRIED
         powers.append(grim_power(n, items, len(mean.partition(".")[2])))
         if not grim(mean, n, items):
             what, name = f"the mean {mean}", "GRIM"
-            fewer = next((k for k in _fewer(n) if grim(mean, k, items)), None)
+            fewer = next((k for k in tried if grim(mean, k, items)), None)
         elif not grimmer(mean, sd, n, items, *bounded):
             what, name = f"mean {mean} and SD {sd}", "GRIMMER"
-            fewer = next((k for k in _fewer(n) if grimmer(mean, sd, k, items, *bounded)), None)
+            fewer = next((k for k in tried if grimmer(mean, sd, k, items, *bounded)), None)
         else:
             continue
         missing = f"; {fewer} could, were some missing" if fewer else ""
+        if cut and not fewer:
+            missing = f"; fewer than {n - TRIED} were not tried"
         yield Finding(
             "grim",
-            UNUSUAL if fewer else CONTRADICTION,
+            UNUSUAL if fewer or cut else CONTRADICTION,
             f"No {n} patients scored in whole points have {what} ({name}){missing}.",
             printed=mean if name == "GRIM" else f"{mean} ± {sd}",
             **where,
@@ -96,7 +102,7 @@ def _granularity(
 
 def _fewer(n: int) -> range:
     """Numbers of patients that may have been seen instead of `n`, the largest first."""
-    return range(n - 1, max(int(n * (1 - MISSING)), 1) - 1, -1)
+    return range(n - 1, max(int(n * (1 - MISSING)), n - TRIED, 1) - 1, -1)
 
 
 def _range(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -343,7 +344,7 @@ def _counted(kind: str, rows: pd.DataFrame, column: str, arms: list[str]) -> Tes
     if not all(percent_fits(*a) for a in arguments):
         doubts.append("the printed percentages have other denominators than the patients' numbers")
     others: list[tuple[Subject, str]] = []
-    if np.prod([len(c) for c in choices]) <= COMBINATIONS:
+    if prod(len(c) for c in choices) <= COMBINATIONS:
         sizes = [tuple(map(float, n)) for n in product(*choices)]
         others = [
             (Counts(counts.events, n), f"with {', '.join(f'{m:g}' for m in n)} patients")

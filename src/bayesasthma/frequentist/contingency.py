@@ -64,9 +64,9 @@ def _two_rows(counts: FloatArray) -> float | None:
     left = columns.sum()
     for size in columns:
         left -= size
-        k = np.arange(size + 1)
-        if len(sums) * len(k) > TABLES:
+        if len(sums) * (size + 1) > TABLES:
             return None
+        k = np.arange(size + 1)
         choose = _log_choose(size, k)
         sums = (sums[:, None] + k).ravel()
         logs = (logs[:, None] + choose).ravel()

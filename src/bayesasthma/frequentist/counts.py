@@ -10,6 +10,9 @@ from scipy import special
 
 FloatArray = NDArray[np.float64]
 
+#: Patients of an arm from which on a distribution is computed where it is not 0 alone.
+WIDE = 10_000
+
 # Probabilities this close are ties; the tolerance R's fisher.test and SciPy use as well.
 TIE = 1 + 1e-7
 
@@ -26,7 +29,12 @@ def _null_distribution(
     total = (events1 + events2)[..., None]
     n1, n2 = n1[..., None], n2[..., None]
     finite = n1[np.isfinite(n1)]
-    k = np.arange(int(finite.max(initial=0)) + 1, dtype=float)
+    least, most = 0.0, finite.max(initial=0)
+    if most > WIDE:
+        known = np.isfinite(n1 + n2 + total)
+        least = np.maximum(total - n2, 0)[known].min(initial=most)
+        most = np.minimum(n1, total)[known].max(initial=least)
+    k = np.arange(int(least), int(most) + 1, dtype=float)
     possible = (k <= np.minimum(n1, total)) & (k >= total - n2)
 
     def log_choose(n: FloatArray, r: FloatArray) -> FloatArray:

@@ -13,6 +13,9 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+#: Most integer totals of a mean that are gone through.
+MOST_TOTALS = 10_000
+
 FloatArray = NDArray[np.float64]
 
 
@@ -99,13 +102,17 @@ def grimmer(
     Returns
     -------
     bool
-        False if no integer data exist; True means only that these necessary conditions hold.
+        False if no integer data exist; True means only that these necessary conditions hold, or
+        that the mean leaves more than `MOST_TOTALS` totals, which are not gone through.
     """
     mean_low, mean_high = printed_interval(mean)
     sd_low, sd_high = printed_interval(sd)
     sd_low = max(sd_low, Fraction(0))
+    first_total, last_total = ceil(mean_low * n * items), floor(mean_high * n * items)
+    if last_total - first_total >= MOST_TOTALS:
+        return True  # nothing is excluded by so many, but what `bhatia_davis_sd` excludes
     unit = items  # a patient's score is an integer number of 1/items
-    for total in range(ceil(mean_low * n * unit), floor(mean_high * n * unit) + 1):
+    for total in range(first_total, last_total + 1):
         centre = Fraction(total * total, n)
         low = max((n - 1) * (sd_low * unit) ** 2 + centre, _least_squares_sum(total, n))
         high = (n - 1) * (sd_high * unit) ** 2 + centre

@@ -8,11 +8,15 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from bayesasthma.errors import UsageError
+from bayesasthma._files.output import inert
+from bayesasthma.errors import UsageError, visible
 from bayesasthma.study._sheets import Collector
 from bayesasthma.study.template import TO_FILL_IN
 
 CONTROLS = re.compile(r"\b(placebo|control|sham|usual|standard|no treatment)\b", re.IGNORECASE)
+
+#: Columns that take over what stands in the table, whatever it is; all others have been read.
+FREE_TEXTS = frozenset({"label", "unit", "note", "source", "table"})
 
 
 @dataclass
@@ -79,7 +83,7 @@ def header_of(draft: Draft, decimal: str | None, value_is: str, randomised: bool
         parts.append(f"in outcomes.csv, which direction is better for {', '.join(unknown)}")
     design = "; ".join(parts)
     lines = [
-        f"# From {draft.file}. What follows TO FILL IN is not in the table.",
+        f"# From {visible(draft.file).replace(chr(10), ' ')}. What follows TO FILL IN is not in the table.",
         f'title = "{TO_FILL_IN}: title of the paper"',
         f'citation = "{TO_FILL_IN}: first author, journal, year, doi"',
         f'design = "{TO_FILL_IN}: {design}"',
@@ -106,9 +110,12 @@ def header_of(draft: Draft, decimal: str | None, value_is: str, randomised: bool
 
 
 def csv_of(rows: list[dict[str, str]]) -> str:
-    """Text of a CSV file."""
+    """Text of a CSV file, its free texts such that no spreadsheet computes them."""
     file = io.StringIO(newline="")
     writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(
+        {name: inert(text) if name in FREE_TEXTS else text for name, text in row.items()}
+        for row in rows
+    )
     return file.getvalue()

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from bayesasthma.study._printed_numbers import DASHES, Number, parse_number, without_marks
+from bayesasthma.study._printed_numbers import (
+    DASHES,
+    LONGEST_CELL,
+    Number,
+    parse_number,
+    without_marks,
+)
 
 #: What the number beside a mean can be, as `value_is` and labels within a cell have it.
 SPREADS = ("sd", "se", "ci", "cv")
@@ -95,6 +101,8 @@ def parse_value(text: str, decimal: str | None = None) -> PrintedValue | None:
     interval that can be told apart in more than one way, or that together may be one number with a
     decimal comma, are not guessed.
     """
+    if len(text) > LONGEST_CELL:
+        return None
     text = without_marks(text)[0]
     parts = _PLUS_MINUS.split(text)
     if len(parts) == 2 and parts[0].strip() and not set("()[]{}") & set(text):
@@ -152,6 +160,8 @@ def parse_count(text: str, decimal: str | None = None) -> PrintedCount | None:
 
     ``10``, ``10/18``, ``10 (55.6)``, ``10/18 (55.6%)``, ``10 of 18 (55.6 %)``, ``55.6% (10/18)``.
     """
+    if len(text) > LONGEST_CELL:
+        return None
     text = without_marks(text)[0]
     for pattern in (_PERCENT_FIRST, _COUNT_WITH_SIGN, _COUNT):
         if (match := pattern.fullmatch(text)) is None:

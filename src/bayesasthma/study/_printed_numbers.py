@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 MINUS = "\N{MINUS SIGN}"
 #: Signs that typesetters use for a minus; dashes are one only before the first digit.
 _MINUSES = re.compile(r"[\u2212\ufe63\uff0d]|^[\u2010-\u2013]\s*(?=[0-9.,\u00b7])")
@@ -39,6 +39,8 @@ _NS_BESIDE = re.compile(r"\s*(?:\(\s*n\.?s\.?\s*\)|,?\s+n\.?s\.?)$", re.IGNORECA
 #: Sizes between which products of squares of numbers stay far inside the range of a float, and the
 #: smallest p-value that a float holds with all its digits.
 SMALLEST, LARGEST, SMALLEST_P = 1e-30, 1e30, 1e-300
+#: Most characters of a cell of one number or several: patterns take long over endless digits.
+LONGEST_CELL = 150
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def parse_number(
     if not _NUMBER.fullmatch(text):
         return None
     place = _last_place(text)
-    if not smallest <= 10.0 ** max(min(place, 300), -300) <= LARGEST:
+    if not smallest <= 10.0 ** max(min(place, 300), -301) <= LARGEST:
         return None
     value = float(text)
     usable = value == 0 or smallest <= abs(value) <= LARGEST
@@ -135,6 +137,8 @@ def parse_p(text: str, *, decimal: str | None = None, alpha: float = 0.05) -> Pr
     the level that the bundle states; ``0.12 (NS)`` is 0.12. Only asterisks make it ``starred``,
     for what other marks stand for differs from paper to paper.
     """
+    if len(text) > LONGEST_CELL:
+        return None
     text, starred = without_marks(_SPACES.sub(" ", text.translate(_FULL_WIDTH)))
     if _NOT_SIGNIFICANT.fullmatch(text):
         return PrintedP(alpha, ">", starred, max(0, -_last_place(repr(alpha))))

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bayesasthma._files.output import given
 from bayesasthma.errors import Problem
 from bayesasthma.study._printed_numbers import (
     Number,
@@ -97,8 +98,11 @@ class Row:
             self.collector.add(self.file, self.line, column, self.cells.get(column, ""), expected)
 
     def text(self, column: str) -> str:
-        """The cell without surrounding blanks; empty if the column is absent."""
-        return self.cells.get(column, "")
+        """The cell without surrounding blanks; empty if the column is absent.
+
+        An apostrophe that keeps a spreadsheet from computing it is no part of it.
+        """
+        return given(self.cells.get(column, ""))
 
     def required(self, column: str) -> str | None:
         """A cell that must not be blank."""
