@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from tests import bundles
@@ -16,8 +17,14 @@ from bayesasthma.commands.cli import main
 from bayesasthma.errors import UsageError
 from bayesasthma.inference.fitting import Fit
 from bayesasthma.plots import assurance_curves
+from bayesasthma.reporting.next_trial_section import (
+    next_trial_drawings,
+    next_trial_section,
+    size_text,
+)
+from bayesasthma.reporting.results import ReanalysisResults
 from bayesasthma.results.assurance import NewTrial
-from bayesasthma.results.design_table import COLUMNS, SIZES, findings, next_trial
+from bayesasthma.results.design_table import COLUMNS, MANY_SIZES, SIZES, findings, next_trial
 from bayesasthma.results.effect_table import effects
 
 
@@ -101,12 +108,31 @@ def test_what_is_no_trial(fit: Fit, asked: dict[str, object], words: str) -> Non
         next_trial(fit, **asked)  # type: ignore[arg-type]
 
 
+def test_the_section_has_every_finding(fit: Fit) -> None:
+    table = next_trial(fit, n=MANY_SIZES)
+    nothing = [pd.DataFrame() for _ in range(4)]
+    results = ReanalysisResults(fit.study, [fit], [], *nothing, next_trial=table)
+    (part,) = next_trial_section(results)
+    assert [row[0] for row in part.rows] == ["ACT, 48 weeks", "FeNO, 48 weeks"]
+    assert part.sizes == ["50", "100", "200"]
+    assert all(len(row) == 7 for row in part.rows)
+    (drawing,) = next_trial_drawings(results)
+    assert drawing.section == "next_trial"
+    assert next_trial_section(replace(results, next_trial=pd.DataFrame())) == []
+    assert next_trial_drawings(replace(results, next_trial=pd.DataFrame())) == []
+
+
+def test_patients_in_words() -> None:
+    assert [size_text(n) for n in (47.0, np.inf, np.nan)] == ["47", "never", "> 100,000"]
+
+
 def test_figure(fit: Fit) -> None:
     for narrow in (False, True):
-        figure = assurance_curves(fit, narrow=narrow)
+        figure = assurance_curves(fit.study, next_trial(fit, n=MANY_SIZES), narrow=narrow)
         assert len(figure.axes) == 2
         for axis in figure.axes:
             curves = [line for line in axis.lines if len(np.asarray(line.get_xdata())) > 10]
+            assert all(len(np.asarray(line.get_xdata())) == len(MANY_SIZES) for line in curves)
             assert len(curves) == 3
 
 

@@ -11,7 +11,6 @@ from bayesasthma import plots
 from bayesasthma.plots.style import arm_name, outcome_name, visit_name
 from bayesasthma.reporting.captioned_figure import Drawing, draw
 from bayesasthma.reporting.results import ReanalysisResults
-from bayesasthma.reporting.tables import main_fit
 from bayesasthma.results.assurance import MOST
 from bayesasthma.results.summaries import format_probability
 from bayesasthma.study.study import Study
@@ -76,9 +75,8 @@ def size_text(n: float) -> str:
 
 def next_trial_drawings(results: ReanalysisResults) -> list[Drawing]:
     """The section's figures, one per treated arm."""
-    fit, study = main_fit(results), results.study
-    found = []
-    for arm in study.treatments if fit is not None and len(results.next_trial) else ():
+    study, found = results.study, []
+    for arm in study.treatments if len(results.next_trial) else ():
         if not (results.next_trial["arm"] == arm).any():
             continue
         suffix = "" if len(study.treatments) == 1 else f"_{arm}"
@@ -92,7 +90,8 @@ def next_trial_drawings(results: ReanalysisResults) -> list[Drawing]:
                 "p < 0.05). Grey line: P(benefit), which no size goes beyond. The sceptic analyses "
                 "the new trial alone under the prior set “sceptical”.",
                 plots.assurance_curves,
-                fit,
+                study,
+                results.next_trial,
                 arm,
             )
         )

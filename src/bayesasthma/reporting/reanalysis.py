@@ -33,7 +33,7 @@ from bayesasthma.reporting.tables import main_fit
 from bayesasthma.reporting.unchanged import keep, take_up
 from bayesasthma.results.adverse_table import COLUMNS as ADVERSE_COLUMNS
 from bayesasthma.results.adverse_table import adverse_effects
-from bayesasthma.results.design_table import next_trial
+from bayesasthma.results.design_table import MANY_SIZES, next_trial
 from bayesasthma.results.effect_table import COLUMNS as EFFECT_COLUMNS
 from bayesasthma.results.effect_table import effects
 from bayesasthma.results.joint_estimands import COLUMNS as JOINT_COLUMNS
@@ -261,7 +261,7 @@ def _results(
 
 def _with_next_trial(results: ReanalysisResults) -> ReanalysisResults:
     fit = main_fit(results)
-    return results if fit is None else replace(results, next_trial=next_trial(fit))
+    return results if fit is None else replace(results, next_trial=next_trial(fit, n=MANY_SIZES))
 
 
 def _run(

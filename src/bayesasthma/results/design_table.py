@@ -23,6 +23,8 @@ from bayesasthma.study.study import Study
 
 #: Patients an arm of the table.
 SIZES = (20, 50, 100, 200, 500, 1000)
+#: Of the report, whose figure is drawn through them.
+MANY_SIZES = (10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000)
 #: Assurances whose size is given.
 TARGETS = (0.8, 0.9)
 
@@ -136,19 +138,11 @@ def next_trial(
     return mark(pd.DataFrame(rows), fit.gate)[COLUMNS].reset_index(drop=True)
 
 
-def assurance_curve(
-    finding: Finding, sizes: Sequence[int], *, margin: float = 0.0, level: float = 0.05
-) -> pd.DataFrame:
-    """``n``, ``assurance``, ``power_at_mean`` and ``assurance_sceptical`` of one finding."""
-    shifted = finding.benefit + margin
-    trials = [NewTrial(int(size), level, finding.adjusted) for size in sizes]
-    return pd.DataFrame([_of_size(finding, shifted, trial) for trial in trials])
-
-
 def _of_size(finding: Finding, benefit: np.ndarray, trial: NewTrial) -> dict[str, float]:
-    drawn = power(benefit, finding.sd, trial)
-    typical = np.sqrt(np.mean(np.square(finding.sd), keepdims=True))
-    at_mean = power(np.mean(benefit, keepdims=True), typical, trial)
+    # the posterior mean goes with the draws: the distribution is computed once
+    typical = np.sqrt(np.mean(np.square(finding.sd)))
+    found = power(np.append(benefit, benefit.mean()), np.append(finding.sd, typical), trial)
+    drawn, at_mean = found[:-1].reshape(benefit.shape), found[-1]
     sceptical = power(benefit, finding.sd, trial, finding.sceptic)
     # mean of draws as dependent as those of the effect
     error = float(drawn.std() / np.sqrt(_effective(drawn)))
@@ -156,7 +150,7 @@ def _of_size(finding: Finding, benefit: np.ndarray, trial: NewTrial) -> dict[str
         "n": float(trial.n),
         "assurance": float(drawn.mean()),
         "assurance_mcse": error,
-        "power_at_mean": float(at_mean.mean()),
+        "power_at_mean": float(at_mean),
         "assurance_sceptical": float(sceptical.mean()),
     }
 
