@@ -168,8 +168,8 @@ def judged(fit: ba.Fit, left: LeftPatients, truth: pd.Series, drawn: bool) -> pd
 def main() -> None:
     """Simulate and fit by rule; write bias and coverage."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--replicates", type=int, default=80)
-    parser.add_argument("--draws", type=int, default=600)
+    parser.add_argument("--replicates", type=int, default=60)
+    parser.add_argument("--draws", type=int, default=400)
     asked = parser.parse_args()
     options = ba.SamplerOptions(draws=asked.draws, tune=300, chains=2, seed=1)
     found = []

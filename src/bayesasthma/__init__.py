@@ -40,6 +40,7 @@ _EXPORTS = {
     "probability_of_benefit": "results.effect_table",
     "missing_patients": "results.missing_table",
     "tipping_points": "results.missing_table",
+    "next_trial": "results.design_table",
     "left_patients": "study.left_patients",
     "adverse_effects": "results.adverse_table",
     "joint_effects": "results.joint_estimands",
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     from bayesasthma.results.adverse_table import adverse_effects as adverse_effects
     from bayesasthma.results.beta_mixtures import BetaMixture as BetaMixture
     from bayesasthma.results.beta_mixtures import probability_less as probability_less
+    from bayesasthma.results.design_table import next_trial as next_trial
     from bayesasthma.results.effect_table import effects as effects
     from bayesasthma.results.effect_table import probability_of_benefit as probability_of_benefit
     from bayesasthma.results.joint_estimands import joint_effects as joint_effects

@@ -36,6 +36,7 @@ from bayesasthma.commands.console import (
     print_audit,
     print_inspect_sr,
 )
+from bayesasthma.commands.design import design
 from bayesasthma.commands.diagnose import diagnose
 from bayesasthma.commands.ending import (
     Group,
@@ -209,6 +210,7 @@ def fit(
 
 
 app.command()(quote)
+app.command()(design)
 app.command()(diagnose)
 
 

@@ -22,6 +22,7 @@ from bayesasthma.plots.mcmc import (
     traces,
 )
 from bayesasthma.plots.missing_patients import tipping_curves
+from bayesasthma.plots.next_trial import assurance_curves
 from bayesasthma.plots.predictive import predictive_counts, predictive_table
 from bayesasthma.plots.priors import prior_densities
 from bayesasthma.plots.scepticism import survived_scepticism
@@ -35,6 +36,7 @@ from bayesasthma.plots.trajectories import trajectories, trajectories_of
 
 __all__ = [
     "arms_and_contrast",
+    "assurance_curves",
     "benefit_curves",
     "benefit_curves_of",
     "chain_forest",

@@ -13,6 +13,7 @@ from bayesasthma.reporting.comparison_figures import comparison_drawings
 from bayesasthma.reporting.event_tables import reactions_alone
 from bayesasthma.reporting.joint_section import joint_drawings
 from bayesasthma.reporting.missing_section import missing_drawings
+from bayesasthma.reporting.next_trial_section import next_trial_drawings
 from bayesasthma.reporting.outcome_pages import outcome_drawings
 from bayesasthma.reporting.prior_section import prior_drawings
 from bayesasthma.reporting.results import ReanalysisResults
@@ -32,6 +33,7 @@ def drawings(results: ReanalysisResults) -> list[Drawing]:
             found += comparison_drawings(results, arm)
         found += joint_drawings(results)
         found += missing_drawings(results)
+        found += next_trial_drawings(results)
         if has_typical_correlation(fit):
             found.append(_correlation(fit))
         found += prior_drawings(study)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -28,9 +29,11 @@ from bayesasthma.models.outcome_groups import unsuitable
 from bayesasthma.models.specification import TABLE_DEFAULTS, table_spec
 from bayesasthma.reporting.missing_section import shares_in_words, with_missing
 from bayesasthma.reporting.results import ReanalysisResults
+from bayesasthma.reporting.tables import main_fit
 from bayesasthma.reporting.unchanged import keep, take_up
 from bayesasthma.results.adverse_table import COLUMNS as ADVERSE_COLUMNS
 from bayesasthma.results.adverse_table import adverse_effects
+from bayesasthma.results.design_table import MANY_SIZES, next_trial
 from bayesasthma.results.effect_table import COLUMNS as EFFECT_COLUMNS
 from bayesasthma.results.effect_table import effects
 from bayesasthma.results.joint_estimands import COLUMNS as JOINT_COLUMNS
@@ -127,6 +130,7 @@ def reanalyse(
         "summarise", lambda: _results(study, table_fits, adverse_fits, findings, sceptical, run)
     )
     results = watch.time("patients who left", lambda: with_missing(results, missing))
+    results = watch.time("next trial", lambda: _with_next_trial(results))
     progress("figures and report")
     write(results, folder, watch)
     keep(results, folder, options, missing)
@@ -255,6 +259,11 @@ def _results(
     )
 
 
+def _with_next_trial(results: ReanalysisResults) -> ReanalysisResults:
+    fit = main_fit(results)
+    return results if fit is None else replace(results, next_trial=next_trial(fit, n=MANY_SIZES))
+
+
 def _run(
     study: Study, fits: Sequence[Fit | AdverseFit], options: SamplerOptions, started: str
 ) -> dict[str, Any]:
@@ -307,7 +316,12 @@ def write(results: ReanalysisResults, folder: Path, watch: Stopwatch) -> None:
     if not results.study.differences.empty:
         beside = printed_differences(results.study, results.effects)
         write_csv(beside, folder / "printed_differences.csv")
-    for name, table in (("missing", results.missing), ("missing_tipping", results.tipping)):
+    own = {
+        "missing": results.missing,
+        "missing_tipping": results.tipping,
+        "design": results.next_trial,
+    }
+    for name, table in own.items():
         path = folder / f"{name}.csv"
         if table.empty:
             path.unlink(missing_ok=True)

@@ -31,6 +31,8 @@ class ReanalysisResults:
         Who is in no mean; None if nobody left.
     missing, tipping : DataFrame
         As written to ``missing.csv`` and ``missing_tipping.csv``; empty if nobody left.
+    next_trial : DataFrame
+        As written to ``design.csv``; empty without a finding that a trial could confirm.
     run : dict
         Versions, seed, options, checksums, timings.
     """
@@ -48,6 +50,7 @@ class ReanalysisResults:
     left: LeftPatients | None = None
     missing: pd.DataFrame = field(default_factory=pd.DataFrame)
     tipping: pd.DataFrame = field(default_factory=pd.DataFrame)
+    next_trial: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def passed(self) -> bool:

@@ -39,6 +39,7 @@ from bayesasthma.reporting.methods import (
     what_is_computed,
 )
 from bayesasthma.reporting.missing_section import missing_section
+from bayesasthma.reporting.next_trial_section import next_trial_section
 from bayesasthma.reporting.outcome_pages import outcome_pages
 from bayesasthma.reporting.printed_section import printed_section
 from bayesasthma.reporting.prior_section import prior_section
@@ -58,6 +59,7 @@ from bayesasthma.specification_curve import Sensitivity, load_sensitivity
 SECTIONS = (
     "sensitivity",
     "missing",
+    "next_trial",
     "effects",
     "comparison",
     "arms_and_contrast",
@@ -151,6 +153,7 @@ def context(results: ReanalysisResults, curve: Sensitivity | None) -> dict[str, 
         "printed": printed_section(results),
         "joint": joint_section(results),
         "missing": missing_section(results),
+        "next_trial": next_trial_section(results),
         "run": results.run,
     }
 
