@@ -26,7 +26,7 @@ from bayesasthma.study.study import Study
 COMMON = ("mean_effect", "walk_scale", "heterogeneity", "visit_correlation", "rho_location")
 OWN = ("effect", "logit_rho")
 #: Acceptance rate at first: funnels of few studies need smaller steps than one study does.
-ACCEPTANCE = 0.97
+ACCEPTANCE = 0.95
 #: Attribute of a saved fit with its gate, whose parameters are not all kept.
 GATE = "gate"
 

@@ -23,7 +23,7 @@ EFFECTS = [
 STUDIES = [
     "outcome", "study", "unit", "week", "n_patients",
     "alone_mean", "alone_sd", "alone_q025", "alone_q975",
-    "mean", "sd", "q025", "q975", "p_benefit", "shrinkage",
+    "mean", "sd", "q025", "q975", "p_benefit",
     "rho_alone_mean", "rho_alone_sd", "rho_mean", "rho_sd", "gate",
 ]  # fmt: skip
 #: Columns of `leave_one_out.csv`.
@@ -93,8 +93,7 @@ def studies_table(
     Returns
     -------
     DataFrame
-        The columns of ``pooled_studies.csv``. ``shrinkage`` is how far the estimate has moved from
-        the study's own towards the mean effect, as a share of their distance.
+        The columns of ``pooled_studies.csv``.
     """
     sign, rows = float(data.attrs["direction"]), []
     passed = gates[""].passed
@@ -115,9 +114,6 @@ def studies_table(
             rho = alone[name]["rho"].sel(study=name)
             table["rho_alone_mean"] = float(rho.mean())
             table["rho_alone_sd"] = float(rho.std(ddof=1))
-            mean = data["mean_effect"].sel(week=list(table["week"])).mean(SAMPLE).to_numpy()
-            distance = mean - table["alone_mean"]
-            table["shrinkage"] = (table["mean"] - table["alone_mean"]) / distance
             good = good and gates[name].passed
         table["gate"] = "pass" if good else "fail"
         rows.append(table)

@@ -1,0 +1,217 @@
+"""The pooled kernel: its density is the longitudinal kernel's under the priors of the hierarchy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bayesasthma.models.arm_contrasts import contrast_factor
+from bayesasthma.models.kernels.longitudinal_model import kernel_model
+from bayesasthma.models.kernels.model import KernelModel
+from bayesasthma.models.pooled_data import PooledDesign, Source, pooled_design
+from bayesasthma.models.pooled_model import PooledSpec, pooled_model
+from bayesasthma.priors.heterogeneity import HeterogeneityPrior, heterogeneity_prior
+from bayesasthma.priors.named_sets import prior_set
+from bayesasthma.study.bundle import load_study
+
+ROOT = Path(__file__).parents[3]
+#: Shapes: no baseline, changes alone, five arms with SDs of change, patients who leave.
+STUDIES = {
+    "data/examples/no-baseline": "pain",
+    "data/examples/changes-alone": "pain",
+    "data/examples/six-arms": "pain",
+    "tests/reference/trials/btheb": "bdi",
+    "liu2025": "acq",
+}
+
+
+def several() -> PooledDesign:
+    studies = [load_study(ROOT / name if "/" in name else name) for name in STUDIES]
+    sources = {
+        study.name: Source(outcome, factor=1.0 + k)
+        for k, (study, outcome) in enumerate(zip(studies, STUDIES.values(), strict=True))
+    }
+    return pooled_design("pain", studies, sources)
+
+
+def of_weak(design: PooledDesign, prior: HeterogeneityPrior | None = None) -> KernelModel:
+    spec = PooledSpec()
+    return pooled_model(design, spec if prior is None else replace(spec, heterogeneity=prior))
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["half-normal(0.5)", "half-cauchy(0.5)", "half-t(4, 0.5)", "log-normal(-1.3, 0.9)",
+     "log-t(5, -1.7, 1.3)", "uniform(2)"],
+)  # fmt: skip
+def test_the_gradient_is_that_of_the_density(formula: str) -> None:
+    model = of_weak(several(), heterogeneity_prior(formula))
+    x = model.initial_point(7)
+    _, gradient, status = model.value_and_gradient(x)
+    assert status == 0
+    rng = np.random.default_rng(3)
+    step = 1e-5
+    for _ in range(12):  # along random directions: every parameter takes part in each
+        way = rng.standard_normal(model.n_dim)
+        ahead, behind = (model.value_and_gradient(x + s * step * way)[0] for s in (1, -1))
+        assert (ahead - behind) / (2 * step) == pytest.approx(gradient @ way, rel=1e-6, abs=1e-5)
+    for place in rng.choice(model.n_dim, size=40, replace=False):
+        way = np.zeros(model.n_dim)
+        way[place] = 1.0
+        ahead, behind = (model.value_and_gradient(x + s * step * way)[0] for s in (1, -1))
+        assert (ahead - behind) / (2 * step) == pytest.approx(gradient[place], rel=1e-5, abs=1e-5)
+
+
+def test_the_density_is_that_of_the_studies_under_the_hierarchy() -> None:
+    design = several()
+    spec = PooledSpec(heterogeneity=heterogeneity_prior("half-t(4, 0.5)"))
+    model = pooled_model(design, spec)
+    x = model.initial_point(11)
+    parts = _parts(model, x)
+    for name in parts:
+        if "rounding" in name:  # longitudinal coordinates move with rounding, these do not
+            parts[name] = np.zeros_like(parts[name])
+    x = np.concatenate([parts[own.name].reshape(-1) for own in model.free])
+    named = model.expand(x)
+    tau, kappa = float(named["heterogeneity"]), float(named["visit_correlation"])
+    mean, omega = named["mean_effect"], float(named["walk_scale"])
+    expected = stats.norm.logpdf(mean[0], 0, 2)
+    expected += stats.norm.logpdf(parts["mean_effect"][1:]).sum()
+    steps = np.diff(mean) / (omega * np.sqrt(np.diff(design.weeks) / 24))
+    np.testing.assert_allclose(steps, parts["mean_effect"][1:], atol=1e-12)
+    expected += stats.norm.logpdf(np.log(omega), np.log(0.25), 0.5)
+    expected += np.log(2) + stats.t.logpdf(tau, 4, 0, 0.5) + np.log(tau)
+    expected += stats.beta.logpdf(kappa, 2, 2) + np.log(kappa * (1 - kappa))
+    expected += stats.norm.logpdf(named["rho_location"], 0.45, 0.7)
+    spread = float(named["rho_scale"])
+    expected += stats.halfnorm.logpdf(spread, 0, 0.4) + np.log(spread)
+    start = 0
+    for i, own in enumerate(design.studies):
+        treated, visits = len(own.design.arms) - 1, len(own.design.follow_up)
+        effect = named[f"s{i}_effect"][0]
+        week = [design.weeks.index(value) for value in own.weeks]
+        arms = contrast_factor(treated) @ contrast_factor(treated).T
+        covariance = tau**2 * np.kron(arms, kappa + (1 - kappa) * np.eye(visits))
+        expected += stats.multivariate_normal.logpdf(
+            (effect - mean[week]).reshape(-1), np.zeros(effect.size), covariance
+        )
+        centring = model.values["centring"][start : start + visits]
+        start += visits
+        raw = parts[f"s{i}_effect"][0]
+        np.testing.assert_allclose(
+            effect, (1 - centring) * mean[week] + tau ** (1 - centring) * raw, atol=1e-12
+        )
+        expected += treated * ((1 - centring) * np.log(tau)).sum()
+        expected += _study_density(i, own.design, own.unit * effect, parts, named, spec)
+        if f"s{i}_logit_rho" in parts:
+            score = (named[f"s{i}_logit_rho"] - named["rho_location"]) / spread
+            np.testing.assert_allclose(score, parts[f"s{i}_logit_rho"], atol=1e-9)
+            expected += stats.norm.logpdf(score).sum()
+    assert model.value_and_gradient(x)[0] == pytest.approx(expected, abs=1e-7)
+
+
+def _parts(model: KernelModel, x: np.ndarray) -> dict[str, np.ndarray]:
+    ends = np.cumsum([own.size for own in model.free])
+    return {
+        own.name: part.reshape(own.shape)
+        for own, part in zip(model.free, np.split(x, ends[:-1]), strict=True)
+    }
+
+
+def _study_density(i, design, effect, parts, named, spec):  # type: ignore[no-untyped-def]
+    """By the longitudinal kernel, without its own priors of effects and of the correlation."""
+    kernel = kernel_model(design, spec.table)
+    values = {}
+    for own in kernel.free:
+        if own.name == "pooling":
+            values[own.name] = np.zeros(own.shape)
+        elif own.name == "logit_rho":
+            values[own.name] = named[f"s{i}_logit_rho"]
+        elif own.name == "effect":
+            values[own.name] = effect[None]
+        else:
+            values[own.name] = parts[f"s{i}_{own.name}"]
+    y = np.concatenate([values[own.name].reshape(-1) for own in kernel.free])
+    # coordinates of the effects are shifted by what the imbalance carries: shift them back
+    places = np.cumsum([0, *(own.size for own in kernel.free)])
+    first = places[[own.name for own in kernel.free].index("effect")]
+    found = kernel.expand(y)["effect"].reshape(-1)
+    y[first : first + effect.size] -= found - effect.reshape(-1)
+    np.testing.assert_allclose(kernel.expand(y)["effect"][0], effect, atol=1e-9)
+    density = kernel.value_and_gradient(y)[0]
+    treated, visits = effect.shape
+    share = 0.5 if visits > 1 else 0.0
+    arms = contrast_factor(treated) @ contrast_factor(treated).T
+    covariance = 4 * np.kron(arms, share + (1 - share) * np.eye(visits))
+    density -= stats.multivariate_normal.logpdf(
+        effect.reshape(-1), np.zeros(effect.size), covariance
+    )
+    if visits > 1:
+        density -= stats.beta.logpdf(0.5, 2, 2) + np.log(0.25)
+    if "logit_rho" in values:
+        density -= stats.norm.logpdf(values["logit_rho"], 0.45, 0.8).sum()
+    return float(density)
+
+
+def test_the_order_of_studies_makes_no_difference() -> None:
+    design = several()
+    turned = design.of([3, 1, 4, 0, 2])
+    model, other = of_weak(design), of_weak(turned)
+    x = model.initial_point(5)
+    parts = _parts(model, x)
+    moved = {name: value for name, value in parts.items() if not name.startswith("s")}
+    for new, old in enumerate((3, 1, 4, 0, 2)):
+        head = f"s{old}_"
+        moved |= {
+            f"s{new}_{name.removeprefix(head)}": value
+            for name, value in parts.items()
+            if name.startswith(head)
+        }
+    y = np.concatenate([moved[own.name].reshape(-1) for own in other.free])
+    assert other.value_and_gradient(y)[0] == pytest.approx(model.value_and_gradient(x)[0], abs=1e-8)
+
+
+def test_a_change_of_unit_makes_no_difference() -> None:
+    names = list(STUDIES.values())
+    studies = [load_study(ROOT / name if "/" in name else name) for name in STUDIES]
+
+    def model_of(times: float) -> KernelModel:
+        sources = {
+            study.name: Source(outcome, factor=times * (1.0 + k))
+            for k, (study, outcome) in enumerate(zip(studies, names, strict=True))
+        }
+        return of_weak(pooled_design("pain", studies, sources))
+
+    model, other = model_of(1.0), model_of(1000.0)
+    x = model.initial_point(5)
+    assert other.value_and_gradient(x)[0] == pytest.approx(
+        model.value_and_gradient(x)[0], rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("name", ["sceptical", "enthusiastic", "empirical"])
+def test_the_prior_of_the_first_mean_effect_is_the_named_one(name: str) -> None:
+    design = several()
+    spec = PooledSpec(prior_set(name))
+    flat = replace(spec, prior=prior_set("reference"))
+    model, without = pooled_model(design, spec), pooled_model(design, flat)
+    x = model.initial_point(5)
+    prior = spec.prior.effect(design.target, "pain", unit=design.scale).times(-1.0)
+    for value, other in pairwise((-0.7, 0.1, 0.9)):
+        found = []
+        for place in (value, other):
+            x[0] = place
+            found.append(model.value_and_gradient(x)[0] - without.value_and_gradient(x)[0])
+        (part,) = prior.components
+        density = [
+            stats.t.logpdf(place, part.df, part.location, part.scale)
+            if np.isfinite(part.df)
+            else stats.norm.logpdf(place, part.location, part.scale)
+            for place in (value, other)
+        ]
+        assert found[0] - found[1] == pytest.approx(density[0] - density[1], abs=1e-8)
