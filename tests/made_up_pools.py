@@ -7,6 +7,8 @@ import pandas as pd
 import xarray as xr
 
 from bayesasthma.results.pooled import SAMPLE, PooledResults
+from bayesasthma.results.pooled_tables import EFFECTS, LEFT_OUT
+from bayesasthma.results.pooled_tables import STUDIES as STUDY_COLUMNS
 
 CHAINS, DRAWS = 4, 500
 WEEKS = (4.0, 12.0, 24.0, 52.0)
@@ -145,10 +147,11 @@ def tables(data: xr.Dataset, factor: float = 1.0) -> dict[str, pd.DataFrame]:
                 "alone_within": "" if np.isnan(own_mean) else "no" if own_mean > 4 else "yes",
             }
             left.append(row | _row(moved, sign, mcid))  # fmt: skip
+    # with the columns that a run writes, and no other
     return {
-        "effects": pd.DataFrame(effects),
-        "studies": pd.DataFrame(studies),
-        "left_out": pd.DataFrame(left),
+        "effects": pd.DataFrame(effects)[[name for name in EFFECTS if name != "mcse_mean"]],
+        "studies": pd.DataFrame(studies)[STUDY_COLUMNS],
+        "left_out": pd.DataFrame(left)[LEFT_OUT],
     }
 
 

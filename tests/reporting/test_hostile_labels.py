@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import matplotlib as mpl
@@ -49,3 +50,13 @@ def test_the_summary_has_no_html_of_a_label() -> None:
     plain = page_environment().overlay(autoescape=False)  # as for every file but HTML
     plain.finalize = inert_markdown
     assert plain.from_string("{{ x }}").render(x="<b>") == "&lt;b>"
+
+
+def test_no_template_writes_an_attribute_within_an_expression() -> None:
+    """Expressions are escaped: a class written in one has quotes in its name, and no style."""
+    from bayesasthma.reporting.writing import TEMPLATES
+
+    for template in TEMPLATES.iterdir():
+        if template.name.endswith(".html.j2"):
+            found = re.findall(r"\{\{[^}]*' \w+=\"[^}]*\}\}", template.read_text(encoding="utf-8"))
+            assert not found, f"{template.name}: {found}"

@@ -41,7 +41,7 @@ def test_between_weeks_is_a_brownian_bridge() -> None:
         found[:, [0, 3, 4]], np.broadcast_to([1.0, 3.0, -1.0], (size[1], 3))
     )
     assert found[:, 1].mean() == pytest.approx(1.5, abs=5 * 0.5 / np.sqrt(size[1]))
-    # variance scale^2 (w - a)(b - w) / (24 (b - a)), covariance scale^2 (w - a)(b - v) / (24 (b - a))
+    # the covariance at v > w is scale^2 (w - a)(b - v) / (24 (b - a))
     covariance = np.cov(found[:, 1], found[:, 2])
     expected = 0.25 / (24 * 12) * np.array([[3 * 9, 3 * 6], [3 * 6, 6 * 6]])
     np.testing.assert_allclose(covariance, expected, rtol=0.05)

@@ -151,18 +151,19 @@ def pooled_model(design: PooledDesign, spec: PooledSpec) -> KernelModel:
         "starts": np.array([places.get(name, -1) for name in COMMON]),
         "step": np.sqrt(np.diff(design.weeks) / REFERENCE_LAG_WEEKS),
         "unit": np.array([own.unit for own in design.studies]),
-        "contrast": contrast_factor(max(len(own.design.arms) - 1 for own in design.studies)),
+        # of fewer arms, the inverse of a triangular factor is the leading part of that of more
+        "whitener": np.linalg.inv(
+            contrast_factor(max(len(own.design.arms) - 1 for own in design.studies))
+        ),
+        "centring": _centring(design, float(spec.heterogeneity.quantile(0.5))),
     }
     prior = mean_prior(design, spec)
     values |= _first(prior)
     family, values["heterogeneity"] = heterogeneity_data(spec.heterogeneity)
     values["sizes"] = np.array([len(design.studies), len(design.weeks), family, prior.flat])
-    values |= _studies(design, table, own_free, first, places.get("shared", -1))
+    values |= _studies(design, table, own_free, first)
     free = [*common]
-    labels: dict[str, list[Any]] = {
-        "week": list(design.weeks),
-        "shared_arm": list(range(_shared(design))),
-    }
+    labels: dict[str, list[Any]] = {"week": list(design.weeks)}
     begin: dict[str, Any] = {
         "walk_scale": np.log(WALK_MEDIAN),
         "heterogeneity": np.log(0.2),
@@ -185,20 +186,26 @@ def _common_variables(design: PooledDesign, table: TableSpec) -> tuple[Variable,
     if len(design.weeks) > 1:
         found["walk_scale"] = ()
     found["heterogeneity"] = ()
-    shared = _shared(design)
-    if shared:
+    if any(len(own.weeks) > 1 for own in design.studies):
         found["visit_correlation"] = ()
     several = any(len(own.design.visits) > 1 for own in design.studies)
     if several and table.correlation.structure != "fixed":
         found |= {"rho_location": (), "rho_scale": ()}
-    if shared:
-        found["shared"] = ("shared_arm",)
-    return variables({"week": len(design.weeks), "shared_arm": shared}, **found)
+    return variables({"week": len(design.weeks)}, **found)
 
 
-def _shared(design: PooledDesign) -> int:
-    """Treated arms of studies with several follow-up visits."""
-    return sum(len(own.design.arms) - 1 for own in design.studies if len(own.design.follow_up) > 1)
+def _centring(design: PooledDesign, tau: float) -> np.ndarray:
+    """Centring of each study's effects (study x visit,): by about what their sampling variance is.
+
+    The variance of an adjusted difference, with a correlation of a half with baseline; any centring
+    gives the same posterior.
+    """
+    found = []
+    for own in design.studies:
+        n = own.design.n_arm
+        variance = 0.75 * (1 / n[0] + 1 / n[1:].mean()) / own.unit**2
+        found += [tau**2 / (tau**2 + variance)] * len(own.weeks)
+    return np.array(found)
 
 
 def _study_variables(design: Design, table: TableSpec) -> tuple[Variable, ...]:
@@ -223,7 +230,6 @@ def _studies(
     table: TableSpec,
     free: list[tuple[Variable, ...]],
     first: int,
-    shared: int,
 ) -> dict[str, np.ndarray]:
     """Places and data of every study."""
     rows, blocks = [], []
@@ -237,7 +243,6 @@ def _studies(
         block = pack(values[name] for name in data_names(own.design))
         places, count = _places(found), sum(item.size for item in found)
         treated, visits = len(own.design.arms) - 1, len(own.design.follow_up)
-        several = visits > 1
         rows.append(
             [
                 begin,
@@ -249,13 +254,11 @@ def _studies(
                 treated,
                 visits,
                 len(weeks),
-                shared if several else -1,
             ]
         )
         weeks += [design.weeks.index(week) for week in own.weeks]
         blocks.append(block)
         begin, words = begin + count, words + block.size
-        shared += treated if several else 0
     return {
         "study": np.array(rows, dtype=int),
         "week": np.array(weeks, dtype=int),

@@ -135,7 +135,7 @@ def outcome_answer(results: PooledResults, outcome: str) -> str:
         first += f"; the probability of benefit is {benefit(row)}"
         if np.isfinite(float(row["p_benefit_gt_mcid"])):
             beyond = chance(row["p_benefit_gt_mcid"], row["ess_bulk"])
-            first += f", and that it exceeds the MCID of {row['mcid']:g}{gap}, {beyond}"
+            first += f", of a benefit beyond the MCID ({row['mcid']:g}{gap}) {beyond}"
         second += (
             f" (95{NBSP}%), and be a benefit with probability "
             f"{chance(row['p_benefit_new'], row['ess_bulk'])}"
@@ -148,9 +148,17 @@ def outcome_answer(results: PooledResults, outcome: str) -> str:
 
 
 def benefit(row: pd.Series) -> str:
-    """The probability of benefit of a row, or a dash where none is claimed."""
+    """The probability of benefit of a row, or a dash where none is claimed.
+
+    Of a row without its Monte Carlo error, as if it had the fewest effective draws that pass the
+    gate.
+    """
     p = float(row["p_benefit"])
-    return format_probability(p, float(row["p_benefit_mcse"])) if np.isfinite(p) else "–"
+    if not np.isfinite(p):
+        return "–"
+    if "p_benefit_mcse" in row:
+        return format_probability(p, float(row["p_benefit_mcse"]))
+    return chance(p, ESS_MIN)
 
 
 def heterogeneity_sentence(data: xr.Dataset) -> str:

@@ -90,21 +90,23 @@ def test_the_density_is_that_of_the_studies_under_the_hierarchy() -> None:
     expected += stats.norm.logpdf(named["rho_location"], 0.45, 0.7)
     spread = float(named["rho_scale"])
     expected += stats.halfnorm.logpdf(spread, 0, 0.4) + np.log(spread)
-    expected += stats.norm.logpdf(named["shared"]).sum()
-    shared = 0
+    start = 0
     for i, own in enumerate(design.studies):
         treated, visits = len(own.design.arms) - 1, len(own.design.follow_up)
         effect = named[f"s{i}_effect"][0]
         week = [design.weeks.index(value) for value in own.weeks]
-        # deviations from the mean effect, arms made independent
-        deviation = np.linalg.solve(contrast_factor(treated), (effect - mean[week]) / tau)
+        arms = contrast_factor(treated) @ contrast_factor(treated).T
+        covariance = tau**2 * np.kron(arms, kappa + (1 - kappa) * np.eye(visits))
+        expected += stats.multivariate_normal.logpdf(
+            (effect - mean[week]).reshape(-1), np.zeros(effect.size), covariance
+        )
+        centring = model.values["centring"][start : start + visits]
+        start += visits
         raw = parts[f"s{i}_effect"][0]
-        if visits > 1:
-            both = named["shared"][shared : shared + treated][:, None]
-            deviation = (deviation - np.sqrt(kappa) * both) / np.sqrt(1 - kappa)
-            shared += treated
-        np.testing.assert_allclose(deviation, raw, atol=1e-9)
-        expected += stats.norm.logpdf(raw).sum()
+        np.testing.assert_allclose(
+            effect, (1 - centring) * mean[week] + tau ** (1 - centring) * raw, atol=1e-12
+        )
+        expected += treated * ((1 - centring) * np.log(tau)).sum()
         expected += _study_density(i, own.design, own.unit * effect, parts, named, spec)
         if f"s{i}_logit_rho" in parts:
             score = (named[f"s{i}_logit_rho"] - named["rho_location"]) / spread
@@ -162,14 +164,7 @@ def test_the_order_of_studies_makes_no_difference() -> None:
     model, other = of_weak(design), of_weak(turned)
     x = model.initial_point(5)
     parts = _parts(model, x)
-    shared_of = []  # the arms' common parts follow the studies
-    start = 0
-    for own in design.studies:
-        count = len(own.design.arms) - 1 if len(own.design.follow_up) > 1 else 0
-        shared_of.append(parts["shared"][start : start + count])
-        start += count
-    moved = {name: value for name, value in parts.items() if name[0] != "s" or name == "shared"}
-    moved["shared"] = np.concatenate([shared_of[i] for i in (3, 1, 4, 0, 2)])
+    moved = {name: value for name, value in parts.items() if not name.startswith("s")}
     for new, old in enumerate((3, 1, 4, 0, 2)):
         head = f"s{old}_"
         moved |= {

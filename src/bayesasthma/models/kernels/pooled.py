@@ -7,7 +7,7 @@ of one kernel: nothing is compiled for them. A trailing ``_`` marks an adjoint.
 from __future__ import annotations
 
 from math import lgamma
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,11 +24,11 @@ from bayesasthma.models.kernels.borrowing import (
 from bayesasthma.models.kernels.cells import empty_cells, zero_adjoints
 from bayesasthma.models.kernels.compiling import compiled
 from bayesasthma.models.kernels.data import ENTRY, scalar
+from bayesasthma.models.kernels.effects import pooled_normal
 from bayesasthma.models.kernels.patients import patients_logp
 from bayesasthma.models.kernels.pooled_layout import (
     BLOCKS,
-    COMMON_PART,
-    CONTRAST,
+    CENTRING,
     COUNT,
     DATA_FROM,
     DATA_TO,
@@ -52,7 +52,6 @@ from bayesasthma.models.kernels.pooled_layout import (
     RHO_LOCATION,
     RHO_SCALE,
     SCALE,
-    SHARED,
     SIZES,
     STARTS,
     STEP,
@@ -67,6 +66,7 @@ from bayesasthma.models.kernels.pooled_layout import (
     WEEK,
     WEEK_FROM,
     WEEKS,
+    WHITENER,
 )
 from bayesasthma.models.kernels.pooled_study import study_backward, study_forward
 from bayesasthma.models.kernels.rows import empty_rows
@@ -152,6 +152,30 @@ def first_effect(x: float, data: Any) -> Any:
     return np.log(total) + top, total_ / total
 
 
+class Effects(NamedTuple):
+    """A study's effects (treated, follow_up) with their prior, and the adjoints by that prior."""
+
+    effect: Any
+    location: Any
+    scale: Any
+    in_own_unit: Any
+    effect_: Any
+    whitener: Any
+
+
+@returning
+def empty_effects(data: Any, treated: int, follow_up: int) -> Any:
+    """`Effects` to be filled."""
+    return Effects(
+        np.empty((treated, follow_up)),
+        np.empty((treated, follow_up)),
+        np.empty(treated),
+        np.empty((treated, follow_up)),
+        np.empty((treated, follow_up)),
+        matrix(data, WHITENER),
+    )
+
+
 @borrowing
 def mean_effects(x: Any, data: Any, mean: Any) -> None:
     """Mean effects (week,): a random walk in continuous time, from its standard normal steps."""
@@ -168,8 +192,7 @@ def mean_effects(x: Any, data: Any, mean: Any) -> None:
 def common_logp(x: Any, gradient: Any, data: Any) -> Any:
     """Log prior density of the common parameters; sets all entries of the gradient.
 
-    Those of the mean effects' steps and of what a study's visits have in common are standard
-    normal; studies add to the gradient.
+    Steps of the mean effects are standard normal. Studies add to the gradient.
     """
     sizes, starts = integers(data, SIZES), integers(data, STARTS)
     own = vector(data, HETEROGENEITY)
@@ -177,8 +200,7 @@ def common_logp(x: Any, gradient: Any, data: Any) -> Any:
     total = 0.0
     for i in range(first):
         value, gradient[i] = normal(x[i], 0.0, 1.0)
-        step = starts[MEAN] < i < starts[MEAN] + sizes[WEEKS]
-        if step or i >= starts[SHARED] >= 0:
+        if starts[MEAN] < i < starts[MEAN] + sizes[WEEKS]:
             total += value
         else:
             gradient[i] = 0.0
@@ -210,66 +232,62 @@ def common_logp(x: Any, gradient: Any, data: Any) -> Any:
 
 
 @borrowing
-def study_effects(x: Any, data: Any, s: int, mean: Any, deviation: Any, effect: Any) -> None:
-    """Standardised deviations (treated, follow_up) of a study, and its effects in its own unit."""
+def study_effects(x: Any, data: Any, s: int, mean: Any, own: Any) -> None:
+    """Effects (treated, follow_up) of a study, the mean ones and their scale, in the pooled unit.
+
+    Coordinates are those of :class:`bayesasthma.models.coordinates.PartlyCentred`, by visit.
+    """
     starts, study = integers(data, STARTS), integer_matrix(data, STUDY)[s]
-    week, contrast, unit = integers(data, WEEK), matrix(data, CONTRAST), vector(data, UNIT)[s]
+    week, centring = integers(data, WEEK), vector(data, CENTRING)
+    unit = vector(data, UNIT)[s]
     tau, _ = heterogeneity(x[starts[TAU]], data)
     treated, follow_up, place = study[TREATED], study[FOLLOW_UP], study[FROM] + study[EFFECT]
-    root, rest_root = 0.0, 1.0
-    if study[COMMON_PART] >= 0:
-        share = sigmoid(x[starts[KAPPA]])
-        root, rest_root = np.sqrt(share), np.sqrt(1.0 - share)
     for f in range(follow_up):
+        typical, rest = mean[week[study[WEEK_FROM] + f]], 1.0 - centring[study[WEEK_FROM] + f]
         for g in range(treated):
-            deviation[g, f] = 0.0
-            for h in range(g + 1):
-                own = rest_root * x[place + h * follow_up + f]
-                if study[COMMON_PART] >= 0:
-                    own += root * x[study[COMMON_PART] + h]
-                deviation[g, f] += contrast[g, h] * own
-            effect[g, f] = unit * (mean[week[study[WEEK_FROM] + f]] + tau * deviation[g, f])
+            own.location[g, f] = typical
+            own.effect[g, f] = rest * typical + tau**rest * x[place + g * follow_up + f]
+            own.in_own_unit[g, f] = unit * own.effect[g, f]
+            own.effect_[g, f] = 0.0
+    for g in range(treated):
+        own.scale[g] = tau
 
 
 @borrowing
-def study_effects_reverse(
-    x: Any, gradient: Any, data: Any, s: int, deviation: Any, mean_: Any
-) -> Any:
-    """Carry adjoints of a study's effects, in their places of the gradient, back.
+def study_effects_reverse(x: Any, gradient: Any, data: Any, s: int, own: Any, mean_: Any) -> Any:
+    """Log prior density of a study's effects, about the mean ones.
 
-    Sets the gradient by the study's deviations, and adds to those of the mean effects and of the
-    common parameters; log prior density of the deviations.
+    Finds the adjoints of the effects by the likelihood in their places of the gradient, sets these
+    to those of the values sampled, and adds to those of the mean effects and common parameters.
     """
     starts, study = integers(data, STARTS), integer_matrix(data, STUDY)[s]
-    week, contrast, unit = integers(data, WEEK), matrix(data, CONTRAST), vector(data, UNIT)[s]
-    tau, slope_of_tau = heterogeneity(x[starts[TAU]], data)
+    week, centring = integers(data, WEEK), vector(data, CENTRING)
+    unit = vector(data, UNIT)[s]
+    tau, slope = heterogeneity(x[starts[TAU]], data)
     treated, follow_up, place = study[TREATED], study[FOLLOW_UP], study[FROM] + study[EFFECT]
-    common = study[COMMON_PART]
-    root, rest_root = 0.0, 1.0
-    share, rest = 0.0, 1.0
-    if common >= 0:
-        share, rest = sigmoid(x[starts[KAPPA]]), sigmoid(-x[starts[KAPPA]])
-        root, rest_root = np.sqrt(share), np.sqrt(rest)
-    total = 0.0
+    share = 0.0
+    if follow_up > 1:
+        share = sigmoid(x[starts[KAPPA]])
+    total, share_ = pooled_normal(
+        own.effect, own.location, own.scale, own.whitener, share, own.effect_
+    )
+    if follow_up > 1:
+        gradient[starts[KAPPA]] += share_ * share * (1.0 - share)
+    log_tau_ = 0.0
     for f in range(follow_up):
+        rest, typical_ = 1.0 - centring[study[WEEK_FROM] + f], 0.0
+        power = tau**rest
         for g in range(treated):
-            effect_ = unit * gradient[place + g * follow_up + f]
-            mean_[week[study[WEEK_FROM] + f]] += effect_
-            gradient[starts[TAU]] += effect_ * slope_of_tau * deviation[g, f]
-        for h in range(treated):
-            # of the arms from h on, for the factor is triangular; those before are done with
-            own_ = 0.0
-            for g in range(h, treated):
-                own_ += contrast[g, h] * unit * tau * gradient[place + g * follow_up + f]
-            own = x[place + h * follow_up + f]
-            if common >= 0:
-                both = x[common + h]
-                gradient[common + h] += root * own_
-                turn = rest * root * both - share * rest_root * own
-                gradient[starts[KAPPA]] += 0.5 * own_ * turn
-            value, slope = normal(own, 0.0, 1.0)
-            total += value
-            gradient[place + h * follow_up + f] = rest_root * own_ + slope
+            k = place + g * follow_up + f
+            prior_ = own.effect_[g, f]
+            effect_ = prior_ + unit * gradient[k]
+            typical_ += rest * effect_ - prior_
+            log_tau_ += effect_ * rest * power * x[k] + rest - 1.0
+            log_tau_ -= prior_ * (own.effect[g, f] - own.location[g, f])
+            total += rest * np.log(tau)
+            gradient[k] = effect_ * power
+        mean_[week[study[WEEK_FROM] + f]] += typical_
+    gradient[starts[TAU]] += log_tau_ * slope / tau
     return total
 
 
@@ -337,15 +355,14 @@ def pooled_kernel(x: Any, gradient: Any, data: Any) -> Any:
         study, own_data = studies[s], study_data(data, s)
         start, stop = study[FROM], study[FROM] + study[COUNT]
         own, point = np.empty(study[COUNT]), np.empty(study[COUNT])
-        deviation = np.empty((study[TREATED], study[FOLLOW_UP]))
-        effect = np.empty((study[TREATED], study[FOLLOW_UP]))
+        effects = empty_effects(data, study[TREATED], study[FOLLOW_UP])
         shape = integers(own_data, layout.SIZES)
         error = np.zeros((2, shape[layout.ARMS], shape[layout.VISITS]))
         cells, cells_ = empty_cells(own_data), zero_adjoints(own_data)
         own_ = gradient[start:stop]
-        study_effects(x, data, s, mean, deviation, effect)
+        study_effects(x, data, s, mean, effects)
         own_correlation(x, data, s, own)
-        total += study_forward(own, point, own_data, effect, cells, error)
+        total += study_forward(own, point, own_data, effects.in_own_unit, cells, error)
         if shape[layout.BLOCKS]:
             row = empty_rows(shape[layout.ROWS], shape[layout.VISITS])
             work = workspace(shape[layout.ROWS])
@@ -353,7 +370,7 @@ def pooled_kernel(x: Any, gradient: Any, data: Any) -> Any:
         else:
             total += patients_logp(own, own_, own_data, cells, cells_)
         total += study_backward(own, point, own_, own_data, cells, cells_, error)
-        total += study_effects_reverse(x, gradient, data, s, deviation, mean_)
+        total += study_effects_reverse(x, gradient, data, s, effects, mean_)
         total += own_correlation_reverse(x, gradient, data, own_data, s)
     mean_effects_reverse(x, gradient, data, mean_)
     return total
@@ -379,13 +396,12 @@ def expand_pooled(x: Any, out: Any, data: Any) -> None:
     for s in range(sizes[STUDIES]):
         study, own_data = studies[s], study_data(data, s)
         own, point = np.empty(study[COUNT]), out[study[FROM] : study[FROM] + study[COUNT]]
-        deviation = np.empty((study[TREATED], study[FOLLOW_UP]))
-        effect = np.empty((study[TREATED], study[FOLLOW_UP]))
+        effects = empty_effects(data, study[TREATED], study[FOLLOW_UP])
         shape = integers(own_data, layout.SIZES)
         error = np.zeros((2, shape[layout.ARMS], shape[layout.VISITS]))
-        study_effects(x, data, s, mean, deviation, effect)
+        study_effects(x, data, s, mean, effects)
         own_correlation(x, data, s, own)
-        study_forward(own, point, own_data, effect, empty_cells(own_data), error)
+        study_forward(own, point, own_data, effects.in_own_unit, empty_cells(own_data), error)
         for g in range(study[TREATED]):
             for f in range(study[FOLLOW_UP]):
                 place = study[EFFECT] + g * study[FOLLOW_UP] + f

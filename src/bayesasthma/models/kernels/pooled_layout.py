@@ -10,9 +10,9 @@ from __future__ import annotations
 #: time between weeks in units of the reference lag; ``first_*`` (component,) the prior of the mean
 #: effect at the first week; ``heterogeneity`` three numbers of its prior; ``study`` (study, entry)
 #: as below; ``unit`` (study,) the pooled unit in each study's own; ``week`` (study x visit,) which
-#: week each follow-up visit is; ``contrast`` the factor of
-#: :func:`bayesasthma.models.arm_contrasts.contrast_factor`; ``blocks`` the data of all studies'
-#: kernels, one after the other.
+#: week each follow-up visit is, and ``centring`` that of the coordinates of its effects;
+#: ``whitener`` the inverse of :func:`bayesasthma.models.arm_contrasts.contrast_factor` of the most
+#: treated arms; ``blocks`` the data of all studies' kernels, one after the other.
 POOLED_DATA = (
     "sizes",
     "starts",
@@ -26,7 +26,8 @@ POOLED_DATA = (
     "study",
     "unit",
     "week",
-    "contrast",
+    "centring",
+    "whitener",
     "blocks",
 )
 (
@@ -42,7 +43,8 @@ POOLED_DATA = (
     STUDY,
     UNIT,
     WEEK,
-    CONTRAST,
+    CENTRING,
+    WHITENER,
     BLOCKS,
 ) = range(len(POOLED_DATA))
 
@@ -65,15 +67,10 @@ COMMON = (
     "visit_correlation",
     "rho_location",
     "rho_scale",
-    "shared",
 )
-MEAN, WALK_SCALE, TAU, KAPPA, RHO_LOCATION, RHO_SCALE, SHARED = range(len(COMMON))
+MEAN, WALK_SCALE, TAU, KAPPA, RHO_LOCATION, RHO_SCALE = range(len(COMMON))
 
 #: Entries of ``study``: where its parameters begin and how many they are, where its data begin and
 #: end, the places of its effects and of its correlation among its parameters (-1: none), treated
-#: arms, follow-up visits, where its visits begin in ``week``, and the place of what its visits have
-#: in common (-1: one visit).
-FROM, COUNT, DATA_FROM, DATA_TO, EFFECT, LOGIT_RHO, TREATED, FOLLOW_UP, WEEK_FROM, COMMON_PART = (
-    range(10)
-)
-STUDY_ENTRIES = 10
+#: arms, follow-up visits, and where its visits begin in ``week``.
+FROM, COUNT, DATA_FROM, DATA_TO, EFFECT, LOGIT_RHO, TREATED, FOLLOW_UP, WEEK_FROM = range(9)
