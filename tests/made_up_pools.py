@@ -128,7 +128,7 @@ def tables(data: xr.Dataset, factor: float = 1.0) -> dict[str, pd.DataFrame]:
             row |= {"alone_mean": alone, "alone_sd": error, "alone_q025": alone - 1.96 * error,
                     "alone_q975": alone + 1.96 * error, "rho_alone_mean": rho[0],
                     "rho_alone_sd": rho[1], "rho_mean": float(pooled_rho.mean()),
-                    "rho_sd": float(pooled_rho.std()), "shrinkage": 0.4}  # fmt: skip
+                    "rho_sd": float(pooled_rho.std())}  # fmt: skip
             studies.append(row)
         for week in WEEKS:
             moved = data["mean_effect"].sel(week=week) * (0.75 if name == "birch2019" else 1.05)
@@ -192,7 +192,7 @@ def pooled_results(
     }
     if not alone:
         names_of = list(map(str, joined["studies"]))
-        columns = [name for name in names_of if "alone" in name or name == "shrinkage"]
+        columns = [name for name in names_of if "alone" in name]
         joined["studies"][columns] = np.nan
         joined["left_out"] = joined["left_out"].iloc[:0]
     fits = [f"pooled-{outcome}" for outcome in pools]

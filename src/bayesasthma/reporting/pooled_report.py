@@ -33,7 +33,7 @@ from bayesasthma.reporting.pooled_sentences import (
     unit_text,
 )
 from bayesasthma.reporting.tables import gate_rows
-from bayesasthma.reporting.wording import chance, number, percent
+from bayesasthma.reporting.wording import chance, number
 from bayesasthma.reporting.writing import page_environment
 from bayesasthma.results.pooled import PooledResults, headline_week, prior_of_rho
 
@@ -263,7 +263,6 @@ def _week(data: xr.Dataset, row: pd.Series) -> list[str]:
 
 
 def _study(data: xr.Dataset, row: pd.Series) -> list[str]:
-    moved = float(row["shrinkage"])
     return [
         str(row["study"]),
         f"{row['week']:g}",
@@ -271,8 +270,6 @@ def _study(data: xr.Dataset, row: pd.Series) -> list[str]:
         effect_text(data, row, "alone_"),
         effect_text(data, row),
         benefit(row),
-        # of an estimate that lies at the mean the share is no share
-        percent(moved) if 0 <= moved <= 1 else "–",
         str(row["gate"]),
     ]
 
