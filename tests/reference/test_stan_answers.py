@@ -90,10 +90,15 @@ class TestQuality:
             assert run["divergences"] <= 0.002 * runs()["chains"] * runs()["draws"], run
             assert run["at_maximum_depth"] == 0, run
 
-    def test_errors_of_estimands_are_small(self) -> None:
-        table = expected()
-        table = table[table["kind"] != "parameter"]
-        assert (table["mcse_mean"] / table["sd"]).max() < 0.03
+    def test_errors_are_small(self) -> None:
+        """In posterior SDs; shares of patients and correlations move with what no table tells."""
+        table = expected().assign(error=lambda own: own["mcse_mean"] / own["sd"])
+        contrasts = table["quantity"].isin([
+            "difference", "adjusted_difference", "difference_in_change", "area_under_follow_up",
+            "standardised_difference", "change", "risk_difference", "rate", "log_odds_ratio",
+        ])  # fmt: skip
+        assert table.loc[contrasts, "error"].max() < 0.04
+        assert table["error"].max() < 0.06
 
     def test_no_entry_twice(self) -> None:
         keys = ["study", "model", "prior", "outcome", "reading", *ENTRY]
