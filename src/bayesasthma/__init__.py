@@ -55,6 +55,7 @@ _EXPORTS = {
     "compare": "comparison.posterior_beside_p",
     "quote": "comparison.quotes",
     "quote_events": "comparison.event_quotes",
+    "pool": "reporting.pooled",
     "calibrate": "calibration",
     "Calibration": "calibration",
     "sensitivity": "specification_curve",
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
     from bayesasthma.inference.named_models import fit as fit
     from bayesasthma.inference.sampling import SamplerOptions as SamplerOptions
     from bayesasthma.reporting.diagnostic_report.page import diagnose as diagnose
+    from bayesasthma.reporting.pooled import pool as pool
     from bayesasthma.reporting.reanalysis import reanalyse as reanalyse
     from bayesasthma.reporting.reanalysis import report as report
     from bayesasthma.results.adverse_table import adverse_effects as adverse_effects

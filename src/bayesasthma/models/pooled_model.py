@@ -41,6 +41,8 @@ from bayesasthma.priors.heterogeneity import (
 )
 from bayesasthma.priors.named_sets import prior_set
 
+#: Correlation of a study's effects at two visits, for the coordinates alone.
+TYPICAL = 0.7
 #: Of outcomes, in baseline SDs.
 DEFAULT_HETEROGENEITY = "half-normal(0.5)"
 
@@ -155,6 +157,7 @@ def pooled_model(design: PooledDesign, spec: PooledSpec) -> KernelModel:
         "whitener": np.linalg.inv(
             contrast_factor(max(len(own.design.arms) - 1 for own in design.studies))
         ),
+        "mix": _mix(max(len(own.weeks) for own in design.studies)),
         "centring": _centring(design, float(spec.heterogeneity.quantile(0.5))),
     }
     prior = mean_prior(design, spec)
@@ -195,7 +198,7 @@ def _common_variables(design: PooledDesign, table: TableSpec) -> tuple[Variable,
 
 
 def _centring(design: PooledDesign, tau: float) -> np.ndarray:
-    """Centring of each study's effects (study x visit,): by about what their sampling variance is.
+    """Centring of each study's effects (study,): by about what their sampling variance is.
 
     The variance of an adjusted difference, with a correlation of a half with baseline; any centring
     gives the same posterior.
@@ -204,8 +207,17 @@ def _centring(design: PooledDesign, tau: float) -> np.ndarray:
     for own in design.studies:
         n = own.design.n_arm
         variance = 0.75 * (1 / n[0] + 1 / n[1:].mean()) / own.unit**2
-        found += [tau**2 / (tau**2 + variance)] * len(own.weeks)
+        found.append(tau**2 / (tau**2 + variance))
     return np.array(found)
+
+
+def _mix(visits: int) -> np.ndarray:
+    """Cholesky factor (visit, visit) of a typical correlation of a study's effects over visits.
+
+    Of fewer visits it is the leading part.
+    """
+    factor: np.ndarray = np.linalg.cholesky(TYPICAL + (1 - TYPICAL) * np.eye(visits))
+    return factor
 
 
 def _study_variables(design: Design, table: TableSpec) -> tuple[Variable, ...]:

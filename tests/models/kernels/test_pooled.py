@@ -90,7 +90,6 @@ def test_the_density_is_that_of_the_studies_under_the_hierarchy() -> None:
     expected += stats.norm.logpdf(named["rho_location"], 0.45, 0.7)
     spread = float(named["rho_scale"])
     expected += stats.halfnorm.logpdf(spread, 0, 0.4) + np.log(spread)
-    start = 0
     for i, own in enumerate(design.studies):
         treated, visits = len(own.design.arms) - 1, len(own.design.follow_up)
         effect = named[f"s{i}_effect"][0]
@@ -100,13 +99,11 @@ def test_the_density_is_that_of_the_studies_under_the_hierarchy() -> None:
         expected += stats.multivariate_normal.logpdf(
             (effect - mean[week]).reshape(-1), np.zeros(effect.size), covariance
         )
-        centring = model.values["centring"][start : start + visits]
-        start += visits
-        raw = parts[f"s{i}_effect"][0]
-        np.testing.assert_allclose(
-            effect, (1 - centring) * mean[week] + tau ** (1 - centring) * raw, atol=1e-12
-        )
-        expected += treated * ((1 - centring) * np.log(tau)).sum()
+        rest = 1 - model.values["centring"][i]
+        mix = model.values["mix"][:visits, :visits]
+        raw = parts[f"s{i}_effect"][0] @ mix.T
+        np.testing.assert_allclose(effect, rest * mean[week] + tau**rest * raw, atol=1e-12)
+        expected += treated * (visits * rest * np.log(tau) + np.log(np.diag(mix)).sum())
         expected += _study_density(i, own.design, own.unit * effect, parts, named, spec)
         if f"s{i}_logit_rho" in parts:
             score = (named[f"s{i}_logit_rho"] - named["rho_location"]) / spread

@@ -49,6 +49,7 @@ from bayesasthma.models.kernels.pooled_layout import (
     LOGARITHM,
     LOGIT_RHO,
     MEAN,
+    MIX,
     RHO_LOCATION,
     RHO_SCALE,
     SCALE,
@@ -161,6 +162,7 @@ class Effects(NamedTuple):
     in_own_unit: Any
     effect_: Any
     whitener: Any
+    mix: Any
 
 
 @returning
@@ -173,6 +175,7 @@ def empty_effects(data: Any, treated: int, follow_up: int) -> Any:
         np.empty((treated, follow_up)),
         np.empty((treated, follow_up)),
         matrix(data, WHITENER),
+        matrix(data, MIX),
     )
 
 
@@ -235,18 +238,22 @@ def common_logp(x: Any, gradient: Any, data: Any) -> Any:
 def study_effects(x: Any, data: Any, s: int, mean: Any, own: Any) -> None:
     """Effects (treated, follow_up) of a study, the mean ones and their scale, in the pooled unit.
 
-    Coordinates are those of :class:`bayesasthma.models.coordinates.PartlyCentred`, by visit.
+    Coordinates are those of :class:`bayesasthma.models.coordinates.PartlyCentred`, mixed over
+    visits by the factor of a typical correlation.
     """
     starts, study = integers(data, STARTS), integer_matrix(data, STUDY)[s]
-    week, centring = integers(data, WEEK), vector(data, CENTRING)
-    unit = vector(data, UNIT)[s]
+    week, unit = integers(data, WEEK), vector(data, UNIT)[s]
     tau, _ = heterogeneity(x[starts[TAU]], data)
     treated, follow_up, place = study[TREATED], study[FOLLOW_UP], study[FROM] + study[EFFECT]
+    rest = 1.0 - vector(data, CENTRING)[s]
+    power = tau**rest
     for f in range(follow_up):
-        typical, rest = mean[week[study[WEEK_FROM] + f]], 1.0 - centring[study[WEEK_FROM] + f]
+        typical = mean[week[study[WEEK_FROM] + f]]
         for g in range(treated):
             own.location[g, f] = typical
-            own.effect[g, f] = rest * typical + tau**rest * x[place + g * follow_up + f]
+            own.effect[g, f] = rest * typical
+            for h in range(f + 1):
+                own.effect[g, f] += power * own.mix[f, h] * x[place + g * follow_up + h]
             own.in_own_unit[g, f] = unit * own.effect[g, f]
             own.effect_[g, f] = 0.0
     for g in range(treated):
@@ -261,8 +268,7 @@ def study_effects_reverse(x: Any, gradient: Any, data: Any, s: int, own: Any, me
     to those of the values sampled, and adds to those of the mean effects and common parameters.
     """
     starts, study = integers(data, STARTS), integer_matrix(data, STUDY)[s]
-    week, centring = integers(data, WEEK), vector(data, CENTRING)
-    unit = vector(data, UNIT)[s]
+    week, unit = integers(data, WEEK), vector(data, UNIT)[s]
     tau, slope = heterogeneity(x[starts[TAU]], data)
     treated, follow_up, place = study[TREATED], study[FOLLOW_UP], study[FROM] + study[EFFECT]
     share = 0.0
@@ -273,20 +279,25 @@ def study_effects_reverse(x: Any, gradient: Any, data: Any, s: int, own: Any, me
     )
     if follow_up > 1:
         gradient[starts[KAPPA]] += share_ * share * (1.0 - share)
-    log_tau_ = 0.0
+    log_tau_, rest = 0.0, 1.0 - vector(data, CENTRING)[s]
+    power = tau**rest
     for f in range(follow_up):
-        rest, typical_ = 1.0 - centring[study[WEEK_FROM] + f], 0.0
-        power = tau**rest
+        typical_ = 0.0
         for g in range(treated):
-            k = place + g * follow_up + f
             prior_ = own.effect_[g, f]
-            effect_ = prior_ + unit * gradient[k]
+            effect_ = prior_ + unit * gradient[place + g * follow_up + f]
             typical_ += rest * effect_ - prior_
-            log_tau_ += effect_ * rest * power * x[k] + rest - 1.0
-            log_tau_ -= prior_ * (own.effect[g, f] - own.location[g, f])
-            total += rest * np.log(tau)
-            gradient[k] = effect_ * power
+            log_tau_ += rest * effect_ * (own.effect[g, f] - rest * own.location[g, f])
+            log_tau_ -= prior_ * (own.effect[g, f] - own.location[g, f]) + 1.0 - rest
+            total += rest * np.log(tau) + np.log(own.mix[f, f])
+            own.effect_[g, f] = effect_
         mean_[week[study[WEEK_FROM] + f]] += typical_
+    for g in range(treated):
+        for h in range(follow_up):
+            value_ = 0.0
+            for f in range(h, follow_up):
+                value_ += own.mix[f, h] * own.effect_[g, f]
+            gradient[place + g * follow_up + h] = power * value_
     gradient[starts[TAU]] += log_tau_ * slope / tau
     return total
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 #: time between weeks in units of the reference lag; ``first_*`` (component,) the prior of the mean
 #: effect at the first week; ``heterogeneity`` three numbers of its prior; ``study`` (study, entry)
 #: as below; ``unit`` (study,) the pooled unit in each study's own; ``week`` (study x visit,) which
-#: week each follow-up visit is, and ``centring`` that of the coordinates of its effects;
-#: ``whitener`` the inverse of :func:`bayesasthma.models.arm_contrasts.contrast_factor` of the most
-#: treated arms; ``blocks`` the data of all studies' kernels, one after the other.
+#: week each follow-up visit is; ``centring`` (study,) that of the coordinates of its effects, and
+#: ``mix`` the factor that mixes these over visits; ``whitener`` the inverse of
+#: :func:`bayesasthma.models.arm_contrasts.contrast_factor` of the most treated arms; ``blocks`` the
+#: data of all studies' kernels, one after the other.
 POOLED_DATA = (
     "sizes",
     "starts",
@@ -27,6 +28,7 @@ POOLED_DATA = (
     "unit",
     "week",
     "centring",
+    "mix",
     "whitener",
     "blocks",
 )
@@ -44,6 +46,7 @@ POOLED_DATA = (
     UNIT,
     WEEK,
     CENTRING,
+    MIX,
     WHITENER,
     BLOCKS,
 ) = range(len(POOLED_DATA))
