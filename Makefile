@@ -36,8 +36,8 @@ browser-test: $(VENV)/.developed ## test the report in Chromium, which has to be
 	$(BIN)/python -m pytest tests/browser $(ARGS)
 
 .PHONY: fuzz
-fuzz: $(VENV)/.developed ## read and audit thousands of bundles with something wrong in them
-	$(BIN)/python -m tests.mutated_bundles $(ARGS)
+fuzz: $(VENV)/.developed ## read and audit what has something wrong in it, following the coverage
+	$(BIN)/python -m tests.fuzzing $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.developed ## check style, format and types
