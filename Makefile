@@ -93,8 +93,8 @@ test-python: $(VENV)/.developed ## run the tests on another Python: make test-py
 	build/python/bin/python $(RUN_TESTS) -m "not slow" $(ARGS)
 
 .PHONY: fuzz
-fuzz: $(VENV)/.developed ## read and audit thousands of bundles with something wrong in them
-	$(BIN)/python -m tests.mutated_bundles $(ARGS)
+fuzz: $(VENV)/.developed ## read and audit what has something wrong in it, following the coverage
+	$(BIN)/python -m tests.fuzzing $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.developed ## check style, format and types

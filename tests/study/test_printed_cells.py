@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -245,3 +246,20 @@ def test_the_cells_that_the_documentation_shows_are_read() -> None:
     shown = re.findall(r"`([^`]*[0-9][^`]*)`", p_values.partition("`≤`")[0])[1:]
     assert len(shown) >= 6
     assert all(parse_p(cell) is not None for cell in shown), shown
+
+
+@pytest.mark.parametrize(
+    "text", ["9" * 4300 + "x", "1 " * 2000 + "x", "1/" + "1" * 3000, "1 (" * 900, "1" + " - " * 900]
+)
+def test_endless_cells_take_no_time(text: str) -> None:
+    start = time.process_time()
+    assert parse_number(text) is None
+    assert parse_value(text) is None
+    assert parse_count(text) is None
+    assert parse_p(text) is None
+    assert time.process_time() - start < 1
+
+
+def test_a_p_value_beyond_floats() -> None:
+    assert parse_p("5e-2424") is None
+    assert parse_p("1e-300") is not None

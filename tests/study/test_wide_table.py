@@ -223,3 +223,21 @@ def test_a_label_says_what_a_row_is(tmp_path: Path) -> None:
 def test_a_count_that_is_none(tmp_path: Path) -> None:
     found = problems(tmp_path, MIXED.replace("37 (62.7)", "37 ± 62.7"), name="table.csv")
     assert [(row, column) for row, column, _ in found] == [(6, "Control")]
+
+
+def test_formulas_of_a_table_are_texts_for_spreadsheets(tmp_path: Path) -> None:
+    """Labels and notes come back as they stand, and no cell of the bundle begins as a formula."""
+    table = (
+        "outcome,visit,Placebo (n = 20),=1+1 (n = 21),note\n"
+        "=cmd|' /C calc'!A0,Baseline,16.8 ± 4.3,17.0 ± 4.0,@SUM(1)\n"
+        "'+1+1,Week 12,-1.8 ± 4.3,18.0 ± 4.0,-2+3\n"
+    )
+    folder = make(tmp_path, table, "table.csv")
+    study = load_study(folder)
+    assert study.outcomes["label"].tolist() == ["=cmd|' /C calc'!A0", "'+1+1"]
+    assert study.arms["label"].tolist() == ["Placebo", "=1+1"]
+    assert set(study.summaries["note"]) == {"@SUM(1)", "-2+3"}
+    for path in folder.glob("*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            cells = {cell for row in csv.reader(file) for cell in row}
+        assert not [cell for cell in cells if cell[:1] in "=@\t\r" and cell], path.name

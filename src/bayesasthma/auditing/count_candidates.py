@@ -54,8 +54,9 @@ def _tests(e1: float, n1: float, e2: float, n2: float) -> dict[str, Callable[[],
 
 COUNT_TESTS = tuple(_tests(1, 2, 1, 2))
 #: Most possible tables of an exact test that are summed: of given margins, and (Barnard) of given
-#: numbers of patients; and most patients of a larger table.
-MOST_TABLES, MOST_PAIRS, MOST_PATIENTS = 100_000, 4_000_000, 1_000_000
+#: numbers of patients; most patients of an arm, beyond which logarithms of factorials lose the
+#: digits that count; and most patients of a larger table.
+MOST_TABLES, MOST_PAIRS, MOST_IN_ARM, MOST_PATIENTS = 100_000, 4_000_000, 10_000_000, 1_000_000
 
 
 def feasible(subject: Counts, name: str) -> bool:
@@ -64,7 +65,8 @@ def feasible(subject: Counts, name: str) -> bool:
     if "Barnard" in name:
         return n1 * n2 <= MOST_PAIRS
     exact = "Fisher" in name or name == "mid-p"
-    return not exact or min(n1, n2, e1 + e2, n1 + n2 - e1 - e2) <= MOST_TABLES
+    few = min(n1, n2, e1 + e2, n1 + n2 - e1 - e2) <= MOST_TABLES and max(n1, n2) <= MOST_IN_ARM
+    return few or not exact
 
 
 def count_test(subject: Counts, name: str) -> Candidate:

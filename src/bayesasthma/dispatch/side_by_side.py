@@ -126,5 +126,9 @@ def _start(tasks: Sequence[Callable[[], Any]], queue: int) -> tuple[Any, Connect
 
 def _help(tasks: Sequence[Callable[[], Any]], queue: int, connection: Connection) -> None:
     """A helper: do tasks, then send all results at once."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # an interrupt ends it without a traceback
-    connection.send(dict(_take(tasks, queue)))
+    # what ends this process's group ends a helper as well, without a traceback
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    with contextlib.suppress(BrokenPipeError):  # nobody waits for it: the process was killed
+        connection.send(dict(_take(tasks, queue)))

@@ -82,8 +82,9 @@ def header_of(draft: Draft, decimal: str | None, value_is: str, randomised: bool
     if unknown:
         parts.append(f"in outcomes.csv, which direction is better for {', '.join(unknown)}")
     design = "; ".join(parts)
+    file = visible(draft.file).replace("\n", " ")
     lines = [
-        f"# From {visible(draft.file).replace(chr(10), ' ')}. What follows TO FILL IN is not in the table.",
+        f"# From {file}. What follows TO FILL IN is not in the table.",
         f'title = "{TO_FILL_IN}: title of the paper"',
         f'citation = "{TO_FILL_IN}: first author, journal, year, doi"',
         f'design = "{TO_FILL_IN}: {design}"',
