@@ -41,6 +41,12 @@ READ = HERE / "mutation_read.csv"
 #: Times the processor time that the tests took unchanged, and seconds on top, before giving up.
 SLOWER, ON_TOP = 5, 20
 TOOL = sys.monitoring.PROFILER_ID
+#: Tests of a room's modules that stand with those of another.
+ELSEWHERE = {
+    "frequentist": ["tests/reference/test_published_patients.py"],
+    "likelihood": ["tests/models/test_joint.py", "tests/models/graph_ops"],
+    "results": ["tests/comparison/test_quote_parts.py", "tests/reporting/test_joint_section.py"],
+}
 #: The published answers that need no fit.
 REFERENCE = [
     f"tests/reference/test_{name}.py"
@@ -170,16 +176,21 @@ class Judge:
             tests = reached.get((mutant.module, mutant.function), [])
             limit = ON_TOP + SLOWER * sum(calls[number][1] for number in tests)
             start = time.monotonic()
-            status, text = self._forked(
-                lambda m=mutant, t=tests: self._changed(session, m, [items[n] for n in t]), limit
-            )
-            outcome = {0: "survived", 1: "noticed", 3: "not swapped"}.get(status, "too slow")
+            status, text = 0, ""
+            if tests:
+                status, text = self._forked(
+                    lambda m=mutant, t=tests: self._changed(session, m, [items[n] for n in t]),
+                    limit,
+                )
+            if status == 2:
+                raise SystemExit(f"{mutant}: could not be judged")
+            outcome = {0: "survived", 1: "noticed", 3: "survived"}.get(status, "too slow")
             self.rows.append(
                 {
                     "room": self.room,
                     **asdict(mutant),
                     "tests": len(tests),
-                    "outcome": outcome if tests else "survived",
+                    "outcome": outcome,
                     "by": text,
                     "mutants": len(every),
                 }
@@ -234,7 +245,16 @@ def judge(room: str, options: argparse.Namespace) -> list[dict[str, Any]]:
     if child == 0:
         os.close(reading)
         plugin = Judge(room, options)
-        arguments = [f"tests/{room}", *REFERENCE, "-q", "-p", "no:cacheprovider", "-m", "not slow"]
+        arguments = [
+            f"tests/{room}",
+            *ELSEWHERE.get(room, ()),
+            *REFERENCE,
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-m",
+            "not slow",
+        ]
         pytest.main(arguments, plugins=[plugin])
         with os.fdopen(writing, "w") as stream:
             json.dump(plugin.rows, stream)

@@ -119,6 +119,13 @@ def test_one_way_equals_scipy() -> None:
     assert result.p == pytest.approx(expected.pvalue)
 
 
+def test_groups_without_spread_differ_beyond_measure_or_not_at_all() -> None:
+    alike = one_way_anova([3.0, 3.0], [0.0, 0.0], [5, 6])
+    assert np.isnan([alike.f, alike.p]).all()
+    apart = one_way_anova([3.0, 4.0], [0.0, 0.0], [5, 6])
+    assert (apart.f, apart.p) == (np.inf, 0.0)
+
+
 def test_impossible_correlation_is_refused() -> None:
     with pytest.raises(ValueError, match=r"between -0\.333 and 1"):
         compound_symmetry(-0.5, 4)

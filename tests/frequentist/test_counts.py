@@ -116,3 +116,9 @@ def test_newcombe_mirrors(arms: tuple[int, int, int, int]) -> None:
     one, other = newcombe_interval(*arms), newcombe_interval(e2, n2, e1, n1)
     assert one.low == pytest.approx(-other.high, abs=1e-12)
     assert -1 <= one.low <= one.estimate <= one.high <= 1
+
+
+@pytest.mark.parametrize("statistic", ["pearson", "likelihood"])
+def test_a_table_of_one_row_says_nothing(statistic: str) -> None:
+    value, df, p = contingency_chi2([[3, 4], [0, 0]], statistic)
+    assert (value, df, p) == (0.0, 0.0, 1.0)

@@ -55,6 +55,12 @@ def test_grim_equals_enumeration(n: int, hundredths: int) -> None:
     assert grim(text, n) is possible
 
 
+def test_items_bound_the_sd_from_below() -> None:
+    """Two scores of halves with mean 1 have an SD of 0, 0.71 or 1.41."""
+    assert grimmer("1.00", "0.7", n=2, items=2)
+    assert not grimmer("1.00", "0.8", n=2, items=2)
+
+
 def test_grim_power() -> None:
     assert grim_power(18, 1, 1) == 0.0
     assert grim_power(18, 1, 2) == pytest.approx(0.82)
