@@ -21,7 +21,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bayesasthma.inference.sampling import SamplerOptions, sample, versions
+from bayesasthma.inference.remedies import sample_closely
+from bayesasthma.inference.sampling import SamplerOptions, versions
 from bayesasthma.likelihood.tables import draw_table
 from bayesasthma.models.design import Design, TableBlock
 from bayesasthma.models.kernels.longitudinal_model import kernel_model
@@ -40,7 +41,7 @@ LAYOUTS: tuple[dict[str, Any], ...] = (
 )
 #: Rounding unit of printed numbers, in baseline SDs; the first study's SDs of change are printed.
 STEP = 0.05
-DRAWS, TUNE, THIN = 600, 400, 6
+DRAWS, TUNE, THIN = 1000, 400, 10
 
 
 def empty_design(layout: dict[str, Any], pinned_z: float = 0.0) -> Design:
@@ -154,7 +155,7 @@ def replicate(seed: int) -> dict[str, float]:
     options = SamplerOptions(
         draws=DRAWS, tune=TUNE, chains=2, seed=seed, target_accept=0.95, cores=1
     )
-    tree = sample(pooled_model(design, spec), options)
+    tree = sample_closely(pooled_model(design, spec), options)
     posterior = tree["posterior"].to_dataset()
     thinned = posterior.isel(draw=slice(None, None, THIN))
     found: dict[str, float] = {"divergences": float(tree["sample_stats"]["diverging"].sum())}

@@ -43,6 +43,8 @@ from bayesasthma.priors.named_sets import prior_set
 
 #: Correlation of a study's effects at two visits, for the coordinates alone.
 TYPICAL = 0.7
+#: Standard error, in the standard unit, below which a study's effects are sampled themselves.
+PRECISE = 0.05
 #: Of outcomes, in baseline SDs.
 DEFAULT_HETEROGENEITY = "half-normal(0.5)"
 
@@ -158,7 +160,7 @@ def pooled_model(design: PooledDesign, spec: PooledSpec) -> KernelModel:
             contrast_factor(max(len(own.design.arms) - 1 for own in design.studies))
         ),
         "mix": _mix(max(len(own.weeks) for own in design.studies)),
-        "centring": _centring(design, float(spec.heterogeneity.quantile(0.5))),
+        "centring": _centring(design),
     }
     prior = mean_prior(design, spec)
     values |= _first(prior)
@@ -197,17 +199,19 @@ def _common_variables(design: PooledDesign, table: TableSpec) -> tuple[Variable,
     return variables({"week": len(design.weeks)}, **found)
 
 
-def _centring(design: PooledDesign, tau: float) -> np.ndarray:
-    """Centring of each study's effects (study,): by about what their sampling variance is.
+def _centring(design: PooledDesign) -> np.ndarray:
+    """Centring of each study's effects (study,): 1 for studies of thousands of patients, else 0.
 
-    The variance of an adjusted difference, with a correlation of a half with baseline; any centring
-    gives the same posterior.
+    Where a study's standard error is small beside the heterogeneity, effects less the mean ones
+    must move against the heterogeneity; where it is not, effects themselves make a funnel. Any
+    centring gives the same posterior. The standard error is that of an adjusted difference, with a
+    correlation of a half with baseline.
     """
     found = []
     for own in design.studies:
         n = own.design.n_arm
         variance = 0.75 * (1 / n[0] + 1 / n[1:].mean()) / own.unit**2
-        found.append(tau**2 / (tau**2 + variance))
+        found.append(float(variance < PRECISE**2))
     return np.array(found)
 
 

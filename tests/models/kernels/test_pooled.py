@@ -51,6 +51,7 @@ def of_weak(design: PooledDesign, prior: HeterogeneityPrior | None = None) -> Ke
 )  # fmt: skip
 def test_the_gradient_is_that_of_the_density(formula: str) -> None:
     model = of_weak(several(), heterogeneity_prior(formula))
+    model = model.with_data(centring=np.linspace(0, 1, 5))
     x = model.initial_point(7)
     _, gradient, status = model.value_and_gradient(x)
     assert status == 0
@@ -70,7 +71,7 @@ def test_the_gradient_is_that_of_the_density(formula: str) -> None:
 def test_the_density_is_that_of_the_studies_under_the_hierarchy() -> None:
     design = several()
     spec = PooledSpec(heterogeneity=heterogeneity_prior("half-t(4, 0.5)"))
-    model = pooled_model(design, spec)
+    model = pooled_model(design, spec).with_data(centring=np.linspace(0, 1, 5))
     x = model.initial_point(11)
     parts = _parts(model, x)
     for name in parts:
