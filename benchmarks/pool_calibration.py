@@ -27,9 +27,9 @@ from bayesasthma.likelihood.tables import draw_table
 from bayesasthma.models.design import Design, TableBlock
 from bayesasthma.models.kernels.longitudinal_model import kernel_model
 from bayesasthma.models.moments import Moments, moments, row_moments
-from bayesasthma.models.pooled_data import PooledDesign, PooledStudy
-from bayesasthma.models.pooled_model import PooledSpec, pooled_model
 from bayesasthma.models.prior_draws import prior_draws
+from bayesasthma.pooling.data import PooledDesign, PooledStudy
+from bayesasthma.pooling.model import PooledSpec, pooled_model
 
 RESULTS = Path(__file__).parent / "results"
 #: Studies of a replicate: weeks, patients by arm, whether randomised, and what each row prints.

@@ -13,8 +13,8 @@ ROOT = Path(bayesasthma.__file__).parent
 
 #: The rooms of the package, from the bottom up; one imports only from those before it and itself.
 FLOORS = [
-    "errors", "_files", "study", "likelihood", "priors", "models", "inference", "results",
-    "dispatch", "specification_curve", "frequentist", "auditing", "comparison", "plots",
+    "errors", "_files", "study", "likelihood", "priors", "models", "pooling", "inference",
+    "results", "dispatch", "specification_curve", "frequentist", "auditing", "comparison", "plots",
     "calibration", "reporting", "validation", "commands", "__main__",
 ]  # fmt: skip
 HEAVY = {"pymc", "pytensor", "nutpie"}

@@ -19,8 +19,8 @@ from bayesasthma.inference.pooling import (
     shared_outcomes,
 )
 from bayesasthma.inference.sampling import SamplerOptions
-from bayesasthma.models.pooled_data import Source
-from bayesasthma.models.pooled_model import PooledSpec
+from bayesasthma.pooling.data import Source
+from bayesasthma.pooling.model import PooledSpec
 from bayesasthma.priors.heterogeneity import heterogeneity_prior
 from bayesasthma.priors.named_sets import prior_set
 from bayesasthma.results.effect_table import estimand_draws

@@ -11,7 +11,7 @@ from tests.made_up_pools import pooled_results as made_up
 
 import bayesasthma as ba
 from bayesasthma.likelihood.correlation import CorrelationPrior
-from bayesasthma.models.pooled_model import PooledSpec
+from bayesasthma.pooling.model import PooledSpec
 from bayesasthma.reporting.pooled import Pooled
 from bayesasthma.reporting.pooled_page import Made, pooled_results
 from bayesasthma.results.pooled import prior_of_rho

@@ -90,8 +90,8 @@ def pool(
     """Pool several studies: effects by week, their heterogeneity, and a new study's effect."""
     from bayesasthma.inference.pooling import ACCEPTANCE, check_studies
     from bayesasthma.likelihood.correlation import CorrelationPrior
-    from bayesasthma.models.pooled_data import Source
-    from bayesasthma.models.pooled_model import PooledSpec, outcome_heterogeneity
+    from bayesasthma.pooling.data import Source
+    from bayesasthma.pooling.model import PooledSpec, outcome_heterogeneity
     from bayesasthma.priors.named_sets import prior_set
     from bayesasthma.reporting.pooled import pool as run
     from bayesasthma.reporting.pooled_page import Made, write_page

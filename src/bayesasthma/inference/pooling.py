@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayesasthma import pooling
+from bayesasthma._files.source_code import file_tokens
 from bayesasthma.errors import UsageError
 from bayesasthma.inference.diagnostics import Gate, check
 from bayesasthma.inference.fitting import run_or_resume, silent
 from bayesasthma.inference.remedies import sample_closely
 from bayesasthma.inference.sampling import Progress, SamplerOptions, Stopwatch
-from bayesasthma.models.pooled_data import PooledDesign, Source, pooled_design
-from bayesasthma.models.pooled_model import PooledSpec, pooled_model
+from bayesasthma.pooling.data import PooledDesign, Source, pooled_design
+from bayesasthma.pooling.model import PooledSpec, pooled_model
 from bayesasthma.study.study import Study
 
 #: Parameters that all studies have in common, and those kept of a study in a refit without another.
@@ -42,7 +44,7 @@ class PooledFit:
     label : str
         Also of its file.
     data : DataTree
-        ``posterior`` with the parameters that :func:`bayesasthma.models.pooled_model.pooled_model`
+        ``posterior`` with the parameters that :func:`bayesasthma.pooling.model.pooled_model`
         names, in its standard unit, and ``sample_stats``.
     seconds : dict
         Wall seconds by stage; empty if resumed.
@@ -179,6 +181,7 @@ def fit_pooled(
         "sources": [_facts(own) for own in design.studies],
         "scale": [design.scale, design.target, design.direction],
         "whole": whole,
+        "source": _source(),
     }
     if folder is None or inputs is None:
         folder = None
@@ -201,6 +204,12 @@ def fit_pooled(
 
     tree, seconds, _ = run_or_resume(label, record, run, folder, progress)
     return PooledFit(design, spec, label, tree, seconds)
+
+
+def _source() -> list[list[str]]:
+    """Code of the pooled model, which the key of a single study's fit does not cover."""
+    folder = Path(pooling.__file__).parent
+    return [file_tokens(path) for path in sorted(folder.glob("*.py"))]
 
 
 def _facts(own: Any) -> list[Any]:

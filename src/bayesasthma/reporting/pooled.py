@@ -25,8 +25,8 @@ from bayesasthma.inference.pooling import (
     shared_outcomes,
 )
 from bayesasthma.inference.sampling import Progress, SamplerOptions
-from bayesasthma.models.pooled_data import PooledDesign, Source, pooled_design
-from bayesasthma.models.pooled_model import PooledSpec
+from bayesasthma.pooling.data import PooledDesign, Source, pooled_design
+from bayesasthma.pooling.model import PooledSpec
 from bayesasthma.results.map_prior import external_rows, map_table, map_week, prior_toml
 from bayesasthma.results.pooled_effects import pooled_dataset
 from bayesasthma.results.pooled_tables import (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import bayesasthma
 from bayesasthma.inference.sampling import versions
-from bayesasthma.models.pooled_scales import RHO_LOCATION, RHO_LOCATION_SD, RHO_SPREAD
+from bayesasthma.pooling.scales import RHO_LOCATION, RHO_LOCATION_SD, RHO_SPREAD
 from bayesasthma.reporting.methods import bundle_argument
 from bayesasthma.reporting.pooled import Pooled
 from bayesasthma.reporting.pooled_report import write_pooled_report

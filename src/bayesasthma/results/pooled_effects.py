@@ -10,7 +10,7 @@ import xarray as xr
 from bayesasthma.errors import UsageError
 from bayesasthma.inference.pooling import PooledFit, variable
 from bayesasthma.likelihood.correlation import REFERENCE_LAG_WEEKS
-from bayesasthma.models.pooled_model import mean_prior
+from bayesasthma.pooling.model import mean_prior
 
 DIMS = ("chain", "draw")
 

@@ -13,8 +13,8 @@ from scipy import stats
 from bayesasthma.models.arm_contrasts import contrast_factor
 from bayesasthma.models.kernels.longitudinal_model import kernel_model
 from bayesasthma.models.kernels.model import KernelModel
-from bayesasthma.models.pooled_data import PooledDesign, Source, pooled_design
-from bayesasthma.models.pooled_model import PooledSpec, pooled_model
+from bayesasthma.pooling.data import PooledDesign, Source, pooled_design
+from bayesasthma.pooling.model import PooledSpec, pooled_model
 from bayesasthma.priors.heterogeneity import HeterogeneityPrior, heterogeneity_prior
 from bayesasthma.priors.named_sets import prior_set
 from bayesasthma.study.bundle import load_study

@@ -21,18 +21,18 @@ from bayesasthma.models.kernels.longitudinal_model import (
     values_of,
 )
 from bayesasthma.models.kernels.model import Kernel, KernelModel, Variable, variables
-from bayesasthma.models.kernels.pooled import expand_pooled, pooled_kernel
-from bayesasthma.models.kernels.pooled_layout import (
+from bayesasthma.models.mixture_data import mixture_data
+from bayesasthma.models.specification import TableSpec, table_spec
+from bayesasthma.pooling.data import PooledDesign
+from bayesasthma.pooling.kernel import expand_pooled, pooled_kernel
+from bayesasthma.pooling.layout import (
     COMMON,
     HALF,
     LOGARITHM,
     POOLED_DATA,
     UNIFORM,
 )
-from bayesasthma.models.mixture_data import mixture_data
-from bayesasthma.models.pooled_data import PooledDesign
-from bayesasthma.models.pooled_scales import RHO_LOCATION, WALK_MEDIAN
-from bayesasthma.models.specification import TableSpec, table_spec
+from bayesasthma.pooling.scales import RHO_LOCATION, WALK_MEDIAN
 from bayesasthma.priors.distributions import EffectPrior, PriorSet
 from bayesasthma.priors.heterogeneity import (
     LOG_ODDS_RATIO,
@@ -80,7 +80,7 @@ class PooledSpec:
         Of the SD of effects between studies, in the model's standard unit.
     correlation : CorrelationPrior
         Structure of each study's correlations over visits; its location and scale are the
-        hierarchy's (:mod:`bayesasthma.models.pooled_scales`).
+        hierarchy's (:mod:`bayesasthma.pooling.scales`).
     rounding : bool
         Treat each printed number as its unrounded value plus a uniform error.
     """

@@ -26,7 +26,10 @@ from bayesasthma.models.kernels.compiling import compiled
 from bayesasthma.models.kernels.data import ENTRY, scalar
 from bayesasthma.models.kernels.effects import pooled_normal
 from bayesasthma.models.kernels.patients import patients_logp
-from bayesasthma.models.kernels.pooled_layout import (
+from bayesasthma.models.kernels.rows import empty_rows
+from bayesasthma.models.kernels.special import beta_log_odds, normal, sigmoid
+from bayesasthma.models.kernels.tables import workspace
+from bayesasthma.pooling.layout import (
     BLOCKS,
     CENTRING,
     COUNT,
@@ -69,20 +72,17 @@ from bayesasthma.models.kernels.pooled_layout import (
     WEEKS,
     WHITENER,
 )
-from bayesasthma.models.kernels.pooled_study import study_backward, study_forward
-from bayesasthma.models.kernels.rows import empty_rows
-from bayesasthma.models.kernels.special import beta_log_odds, normal, sigmoid
-from bayesasthma.models.kernels.tables import workspace
-from bayesasthma.models.pooled_scales import (
+from bayesasthma.pooling.scales import (
     RHO_LOCATION as RHO_CENTRE,
 )
-from bayesasthma.models.pooled_scales import (
+from bayesasthma.pooling.scales import (
     RHO_LOCATION_SD,
     RHO_SPREAD,
     VISIT_CORRELATION,
     WALK_LOG_SD,
     WALK_MEDIAN,
 )
+from bayesasthma.pooling.study_kernel import study_backward, study_forward
 
 LOG_WALK_MEDIAN = float(np.log(WALK_MEDIAN))
 LOG_2, LOG_PI = float(np.log(2.0)), float(np.log(np.pi))

@@ -1,0 +1,1 @@
+"""The pooled model of several studies: its data, priors and kernel."""
