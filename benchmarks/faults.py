@@ -35,6 +35,8 @@ COLUMNS = ("stage", "fault", "status", "said", "left", "status_after", "left_aft
 DISTURBED = r"""
 import errno, os, pathlib, signal, sys, threading
 stage, fault, *arguments = sys.argv[1:]
+# a shell that starts this in the background has Ctrl-C ignored, and then nothing would happen
+signal.signal(signal.SIGINT, signal.default_int_handler)
 full = False
 
 def strike():
@@ -65,7 +67,7 @@ class Full:
 opened, replaced = pathlib.Path.open, pathlib.Path.replace
 def opening(self, mode="r", *args, **options):
     file = opened(self, mode, *args, **options)
-    return Full(file) if full and "w" in mode else file
+    return Full(file) if full and "w" in mode and self.name.endswith(".part") else file
 def replacing(self, target):
     path = pathlib.Path(target)
     here = {"saving": path.suffix == ".nc", "figures": path.parent.name == "figures",
