@@ -113,9 +113,9 @@ def test_links_hold_in_the_repository(hooks: ModuleType) -> None:
 
 def test_a_link_to_nothing_is_refused(hooks: ModuleType) -> None:
     with pytest.raises(
-        PluginError, match=r"docs/faq\.md: the link to missing\.md leads to no file"
+        PluginError, match=r"docs/faq\.md: the link to nothing\.md leads to no file"
     ):
-        hooks.linked("docs/faq.md", "See [this](missing.md).")
-    assert hooks.linked("docs/faq.md", "`[code](missing.md)` and [web](https://x.org)") == {}
+        hooks.linked("docs/faq.md", "See [this](nothing.md).")
+    assert hooks.linked("docs/faq.md", "`[code](nothing.md)` and [web](https://x.org)") == {}
     given = hooks.linked("docs/faq.md", "[proof](../calibration/README.md#made)")
     assert given == {"../calibration/README.md#made": "calibration/README.md"}
