@@ -32,8 +32,8 @@ def found(result: AuditResult, kind: str) -> list[dict[str, object]]:
 def test_denominators_of_a_percentage() -> None:
     assert percent_fits(79, 91, 86.8, 0.1)
     assert not percent_fits(79, 98, 86.8, 0.1)
-    assert denominators(79, 98, 86.8, 0.1) == [91]
-    assert denominators(79, 98, 70.0, 0.1) == []
+    assert list(denominators(79, 98, 86.8, 0.1)) == [91]
+    assert list(denominators(79, 98, 70.0, 0.1)) == []
     assert percent_fits(79, 98, float("nan"), 0.0)
 
 

@@ -19,7 +19,7 @@ from bayesasthma.priors.heterogeneity import HeterogeneityPrior, heterogeneity_p
 from bayesasthma.priors.named_sets import prior_set
 from bayesasthma.study.bundle import load_study
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 #: Shapes: no baseline, changes alone, five arms with SDs of change, patients who leave.
 STUDIES = {
     "data/examples/no-baseline": "pain",

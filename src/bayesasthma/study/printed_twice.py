@@ -379,6 +379,8 @@ def _leaving(study: Study) -> Iterator[Remark]:
     share = found.share.sel(arm=[study.control, *study.treatments]).to_numpy()
     # the cell of a treated arm and the control that leaves out most patients
     lost = np.nan_to_num(share[:, 1:] + share[:, :1])
+    if not lost.max() > 0.0:
+        return
     k, g, t = np.unravel_index(int(lost.argmax()), lost.shape)
     outcome, arm = str(found.share["outcome"].to_numpy()[k]), study.treatments[int(g)]
     visit = study.follow_up[int(t)]
