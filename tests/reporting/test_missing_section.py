@@ -32,11 +32,11 @@ LEFT = "AIT=0,1,2; OMA_AIT=1,2,4"
 
 @pytest.fixture(scope="module")
 def asked(results: ReanalysisResults) -> ReanalysisResults:
-    return with_missing(results, LEFT)
+    return with_missing(results, left_patients(results.study, LEFT))
 
 
 def test_nothing_changes_where_nobody_left(results: ReanalysisResults) -> None:
-    assert with_missing(results, None) is results
+    assert with_missing(results, left_patients(results.study)) is results
     assert missing_section(results) is None
     assert missing_drawings(results) == []
     assert [title for title, _ in limitations(results)].count("Missing values") == 1
@@ -143,7 +143,7 @@ def test_a_bundle_whose_numbers_fall_has_the_section_by_itself(tmp_path: Path) -
     results = ReanalysisResults(
         study, [fit], [], ba.effects(fit), *(pd.DataFrame() for _ in range(3))
     )
-    section = missing_section(with_missing(results, None))
+    section = missing_section(with_missing(results, left_patients(results.study)))
     assert section is not None
     assert "from the numbers of patients in the table" in section.source
     assert [part.arm for part in section.parts] == ["Low", "High"]
@@ -160,7 +160,7 @@ def test_figure_without_letters_that_a_label_forms(study: Study) -> None:
     left = left_patients(hostile, LEFT)
     results = with_missing(
         ReanalysisResults(hostile, [table_fit(hostile)], [], *(pd.DataFrame() for _ in range(4))),
-        LEFT,
+        left,
     )
     assert left is not None
     last = results.tipping[results.tipping["visit"] == "week48"]

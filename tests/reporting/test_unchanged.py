@@ -13,7 +13,10 @@ import pytest
 
 from bayesasthma.inference.sampling import SamplerOptions
 from bayesasthma.reporting import unchanged
+from bayesasthma.reporting.missing_section import with_missing
 from bayesasthma.reporting.results import ReanalysisResults
+from bayesasthma.results.design_table import next_trial
+from bayesasthma.study.left_patients import left_patients
 
 OPTIONS = SamplerOptions()
 
@@ -34,6 +37,17 @@ def test_tables_come_back_to_the_last_digit(results: ReanalysisResults, folder: 
     assert found is not None
     for name in unchanged.TABLES:
         pd.testing.assert_frame_equal(found[name], getattr(results, name), check_exact=True)
+
+
+def test_who_left_and_the_next_trial_come_back(results: ReanalysisResults, tmp_path: Path) -> None:
+    left = left_patients(results.study, "AIT=0,1,2; OMA_AIT=0,1,3")
+    full = replace(with_missing(results, left), next_trial=next_trial(results.table_fits[0]))
+    unchanged.keep(full, tmp_path, OPTIONS)
+    found = unchanged.take_up(results.study, tmp_path, OPTIONS)
+    assert found is not None
+    for name in ("missing", "tipping", "next_trial"):
+        assert not found[name].empty
+        pd.testing.assert_frame_equal(found[name], getattr(full, name), check_exact=True)
 
 
 def test_the_record_and_dates_of_files_do_not_count(

@@ -24,7 +24,6 @@ from bayesasthma.study.left_patients import (
     STATED,
     LeftPatients,
     left_in_words,
-    left_patients,
 )
 from bayesasthma.study.study import Study
 
@@ -74,15 +73,9 @@ class MissingSection:
     parts: list[MissingPart]
 
 
-def with_missing(results: ReanalysisResults, said: str | None) -> ReanalysisResults:
-    """The results with their tables on patients who left, if anybody did.
-
-    Raises
-    ------
-    UsageError
-        As :func:`bayesasthma.study.left_patients.left_patients`.
-    """
-    left, fit = left_patients(results.study, said), main_fit(results)
+def with_missing(results: ReanalysisResults, left: LeftPatients | None) -> ReanalysisResults:
+    """The results with their tables on patients who left, if anybody did."""
+    fit = main_fit(results)
     if left is None or fit is None:
         return results
     table, tipping = missing_patients(fit, left), tipping_points(fit, left)

@@ -77,7 +77,7 @@ def reanalyse(
     UsageError
         If ``missing`` is not of its form.
     """
-    left_patients(study, missing)  # refuses before anything is fitted
+    left = left_patients(study, missing)  # refuses before anything is fitted
     folder = Path(out)
     options = options or SamplerOptions()
     started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -86,7 +86,7 @@ def reanalyse(
 
     findings = watch.time("audit", lambda: audit(study))
     progress("audit: done")
-    if (left := left_patients(study, missing)) is not None:
+    if left is not None:
         progress(f"patients who left: up to {shares_in_words(study, left)} ({left.source})")
 
     def fit_one(model: str) -> Fit:
@@ -118,7 +118,13 @@ def reanalyse(
         progress("nothing has changed: keeping tables, figures and report")
         tables: dict[str, Any] = kept
         results = ReanalysisResults(
-            study, table_fits, adverse_fits, **tables, audit=findings, run=run
+            study,
+            table_fits,
+            adverse_fits,
+            **tables,
+            audit=findings,
+            run=run,
+            left=left if table_fits else None,
         )
         _write_run(results, folder, watch)
         return results
@@ -129,7 +135,7 @@ def reanalyse(
     results = watch.time(
         "summarise", lambda: _results(study, table_fits, adverse_fits, findings, sceptical, run)
     )
-    results = watch.time("patients who left", lambda: with_missing(results, missing))
+    results = watch.time("patients who left", lambda: with_missing(results, left))
     results = watch.time("next trial", lambda: _with_next_trial(results))
     progress("figures and report")
     write(results, folder, watch)

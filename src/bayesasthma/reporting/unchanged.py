@@ -26,7 +26,9 @@ from bayesasthma.study.study import Study
 
 #: Folder of the tables at full precision, and the file with the fingerprint in it.
 FOLDER, FINGERPRINT = "unrounded", "fingerprint.txt"
-TABLES = ("effects", "adverse", "comparison", "diagnostics", "joint")
+TABLES = (
+    "effects", "adverse", "comparison", "diagnostics", "joint", "missing", "tipping", "next_trial",
+)  # fmt: skip
 #: Packages, beside those that a fit depends on, that make the tables, the figures and the page.
 PACKAGES = ("arviz-plots", "jinja2", "matplotlib", "pandas", "pillow", "pyarrow")
 
