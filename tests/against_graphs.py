@@ -7,37 +7,15 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor
-import pytensor.tensor as pt
 import pytest
 from pymc.initial_point import make_initial_point_fn
 from pymc.model.transform.optimization import freeze_dims_and_data
-from pytensor.compile.mode import Mode
 
 from bayesasthma.inference.routes import STARTS
 from bayesasthma.models.kernels.model import KernelModel
+from bayesasthma.validation.graph_densities import density, in_double, plain_mode
 
-#: Otherwise PyTensor computes with constants that have few digits, such as the normalising constant
-#: of a Beta(1, 4), in single precision; that adds a constant of 1e-8 to the log-density.
-IN_DOUBLE = pytensor.config.change_flags(cast_policy="numpy+floatX")
-#: Built in seconds, where compiling takes a minute; what stands twice in a graph is computed once.
-PLAIN = Mode(linker="py", optimizer="merge")
-
-
-def density(model: pm.Model) -> Any:
-    """Log-density and gradient of a PyMC model at a flat vector, as nutpie has them."""
-    logp = model.logp()
-    values = [model.rvs_to_values[rv] for rv in model.free_RVs]
-    gradient = pt.concatenate([pt.atleast_1d(g).ravel() for g in pt.grad(logp, values)])
-    function = model.compile_fn([logp, gradient], inputs=values, mode=PLAIN)
-    shapes = {v.name: np.shape(model.initial_point()[v.name]) for v in values}
-
-    def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
-        ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
-        parts = zip(shapes.items(), np.split(x, ends[:-1]), strict=True)
-        value, slope = function({name: part.reshape(shape) for (name, shape), part in parts})
-        return float(value), slope
-
-    return evaluate
+IN_DOUBLE, PLAIN = in_double(), plain_mode()
 
 
 def assert_same_density(model: pm.Model, kernel: KernelModel, points: int, spread: float) -> None:

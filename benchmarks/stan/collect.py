@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 from benchmarks.stan.data import Run, studies
-from tests.stan_answers import SHIPPED, summary
+from tests.stan_answers import summary
 
 HERE = Path(__file__).resolve().parent
 
@@ -170,7 +170,7 @@ def main() -> None:
         done.append(own | {"baseline": labels["baseline"]} | sampler | worst)
     frame = pd.DataFrame(table).reindex(columns=COLUMNS)
     frame.to_csv(
-        SHIPPED / "stan_answers.csv", index=False, float_format="%.6g", lineterminator="\n"
+        folder() / "stan_answers.csv", index=False, float_format="%.6g", lineterminator="\n"
     )
     settings = common | {
         "programs": {f"{name}.stan": program_hash(name) for name in ("longitudinal", "adverse")},
@@ -178,7 +178,7 @@ def main() -> None:
         "runs": done,
     }
     text = json.dumps(settings, indent=1) + "\n"
-    (SHIPPED / "stan_runs.json").write_text(text, encoding="utf-8")
+    (folder() / "stan_runs.json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

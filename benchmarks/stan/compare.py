@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from benchmarks.stan.data import studies
 from scipy import stats
-from tests.stan_answers import ENTRY, FIT, STATISTICS, answers, apart, beside, runs
+from tests.stan_answers import FIT, STATISTICS, apart, beside
 
 from bayesasthma import __version__
 from bayesasthma.inference.adverse_fits import AdverseFit, fit_adverse
@@ -28,6 +28,7 @@ from bayesasthma.inference.fitting import Fit, fit_table
 from bayesasthma.inference.sampling import SamplerOptions, versions
 from bayesasthma.models.specification import table_spec
 from bayesasthma.study.study import Study
+from bayesasthma.validation.second_implementation import ENTRY, answers, runs
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 OPTIONS = SamplerOptions()

@@ -23,8 +23,9 @@ from bayesasthma.models.specification import table_spec
 from bayesasthma.priors.named_sets import prior_set
 from bayesasthma.study.bundle import load_study
 from bayesasthma.study.study import Study
+from bayesasthma.validation.second_implementation import folder
 
-STUDIES = Path(__file__).resolve().parents[2] / "src" / "bayesasthma" / "validation" / "studies"
+STUDIES = folder() / "studies"
 #: Beside the prior set ``weak`` of every outcome: a centred one, and the flat one.
 MORE_PRIORS = (("liu2025", "act", "enthusiastic"), ("liu2025", "act", "reference"))
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-STUDIES = Path(__file__).resolve().parents[2] / "src" / "bayesasthma" / "validation" / "studies"
+from bayesasthma.validation.second_implementation import folder
+
+STUDIES = folder() / "studies"
 WEEKS = {"start": 0, "week4": 4, "week12": 12}
 #: SDs and correlations of the patients: they spread as time goes by.
 SDS = np.array([1.8, 2.0, 2.3])

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
-from bayesasthma.likelihood.correlation import pairs
 from bayesasthma.likelihood.tables import fisher_scale, log_constant, patient_logp, table_logp
+from bayesasthma.validation.likelihoods import log_kibble, log_partial_jacobian
 from bayesasthma.validation.population import (
     Population,
     correlation_of,
@@ -25,16 +25,6 @@ from bayesasthma.validation.population import (
 
 seeds = st.integers(0, 2**32 - 1)
 patients = st.integers(8, 60)
-
-
-def log_partial_jacobian(z: np.ndarray, rows: int) -> float:
-    """log |d C / d r|: correlations by partial ones, ``prod (1 - r_ij^2)^((rows - 2 - j) / 2)``.
-
-    Lewandowski, Kurowicka and Joe 2009, J Multivar Anal 100:1989.
-    """
-    return sum(
-        0.5 * (rows - 2 - j) * log(1 - np.tanh(z[k]) ** 2) for k, (_, j) in enumerate(pairs(rows))
-    )
 
 
 class TestOneRow:
@@ -53,27 +43,6 @@ class TestOneRow:
         )
         got = population.log_density(np.array([mean]), np.array([sd]))
         assert got == pytest.approx(expected, rel=1e-10, abs=1e-10)
-
-
-def log_kibble(sd: np.ndarray, sigma: np.ndarray, rho: float, df: float) -> float:
-    """Joint density of the SDs of two correlated normal samples.
-
-    ``df s^2 / (2 sigma^2)`` follow the bivariate gamma of Kibble 1941, Sankhya 5:137 (of several
-    variables: Krishnamoorthy and Parthasarathy 1951, Ann Math Stat 22:549), with shape ``df / 2``
-    and correlation ``rho^2``; its series in Laguerre polynomials sums to a Bessel function.
-    """
-    shape = df / 2
-    x, y = shape * (sd / sigma) ** 2
-    argument = 2 * abs(rho) * sqrt(x * y) / (1 - rho**2)
-    log_bessel = log(special.ive(shape - 1, argument)) + argument
-    log_gamma_pair = (
-        0.5 * (shape - 1) * log(x * y / rho**2)
-        - special.gammaln(shape)
-        - log(1 - rho**2)
-        - (x + y) / (1 - rho**2)
-        + log_bessel
-    )
-    return float(log_gamma_pair + np.sum(np.log(2 * shape * sd / sigma**2)))
 
 
 class TestTwoRows:

@@ -14,12 +14,13 @@ from benchmarks.stan.data import STUDIES, studies
 from benchmarks.stan.data import runs as planned
 from benchmarks.stan.simulate_studies import simulate
 from tests.monte_carlo import Estimate, assert_agree, seeded
-from tests.stan_answers import ENTRY, STATISTICS, answers, beside, runs
+from tests.stan_answers import STATISTICS, beside
 
 from bayesasthma.inference.adverse_fits import fit_adverse
 from bayesasthma.inference.fitting import fit_table
 from bayesasthma.inference.sampling import SamplerOptions
 from bayesasthma.models.specification import table_spec
+from bayesasthma.validation.second_implementation import ENTRY, answers, runs
 
 ROOT = Path(__file__).resolve().parents[2]
 ORIGINALS = [
@@ -32,11 +33,6 @@ SIMULATED = ["baseline-then-changes", "changes-beside-levels"]
 
 #: Posterior SDs that would not pass, of means and SDs: draws of correlations are few.
 SHARE = 0.4
-
-
-@cache
-def expected() -> pd.DataFrame:
-    return answers()
 
 
 @cache
@@ -84,7 +80,7 @@ class TestProvenance:
 
 class TestQuality:
     def test_chains_agree(self) -> None:
-        assert expected()["r_hat"].max() < 1.02
+        assert answers()["r_hat"].max() < 1.02
         for run in runs()["runs"]:
             # Stan's own warnings begin at one; a handful of thousands moves no summary seen here
             assert run["divergences"] <= 0.002 * runs()["chains"] * runs()["draws"], run
@@ -92,7 +88,7 @@ class TestQuality:
 
     def test_errors_are_small(self) -> None:
         """In posterior SDs; shares of patients and correlations move with what no table tells."""
-        table = expected().assign(error=lambda own: own["mcse_mean"] / own["sd"])
+        table = answers().assign(error=lambda own: own["mcse_mean"] / own["sd"])
         contrasts = table["quantity"].isin([
             "difference", "adjusted_difference", "difference_in_change", "area_under_follow_up",
             "standardised_difference", "change", "risk_difference", "rate", "log_odds_ratio",
@@ -102,13 +98,13 @@ class TestQuality:
 
     def test_no_entry_twice(self) -> None:
         keys = ["study", "model", "prior", "outcome", "reading", *ENTRY]
-        assert not expected().duplicated(keys).any()
+        assert not answers().duplicated(keys).any()
 
 
 class TestCommittedAgreement:
     def test_it_is_of_these_answers(self) -> None:
         assert agreement()["stan"]["programs"] == runs()["programs"]
-        assert agreement()["all"]["mean"]["comparisons"] == len(expected())
+        assert agreement()["all"]["mean"]["comparisons"] == len(answers())
 
     def test_distances_are_those_of_chance(self) -> None:
         """Entries of one fit go together, so that the mean of z is not known to 1/sqrt(n)."""
@@ -125,7 +121,7 @@ class TestCommittedAgreement:
     [("liu2025", "act"), ("baseline-then-changes", "pain"), ("changes-beside-levels", "pain")],
 )
 def test_tables_agree(study: str, outcome: str) -> None:
-    table = expected()
+    table = answers()
     rows = table[
         (table["study"] == study) & (table["outcome"] == outcome) & (table["prior"] == "weak")
     ]
@@ -136,7 +132,7 @@ def test_tables_agree(study: str, outcome: str) -> None:
 
 @pytest.mark.parametrize("reading", ["per_visit", "cumulative"])
 def test_reactions_agree(reading: str) -> None:
-    table = expected()
+    table = answers()
     rows = table[(table["study"] == "liu2025") & (table["reading"] == reading)]
     options = SamplerOptions(draws=1500, seed=seeded())
     found = fit_adverse(studies()["liu2025"], "weak", options, readings=[reading])

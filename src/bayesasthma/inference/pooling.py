@@ -183,7 +183,7 @@ def fit_pooled(
         "whole": whole,
         "source": _source(),
     }
-    if folder is None or inputs is None:
+    if inputs is None:
         folder = None
 
     def run(watch: Stopwatch) -> xr.DataTree:
@@ -242,21 +242,9 @@ def leave_one_out(
 
     Of two studies, what is left is one study with the pooled model's priors.
     """
-    found = {}
     count = len(fit.design.studies)
-    for i, name in enumerate(fit.design.names):
-        rest = fit.design.of([j for j in range(count) if j != i])
-        found[name] = fit_pooled(
-            rest,
-            fit.spec,
-            replace(options, seed=options.seed + 1 + i),
-            inputs=inputs,
-            folder=folder,
-            label=f"{fit.label}-without-{i + 1}",
-            whole=False,
-            progress=progress,
-        )
-    return found
+    parts = {i: [j for j in range(count) if j != i] for i in range(count)}
+    return _refits(fit, "without", parts, options, 1, inputs, folder, progress)
 
 
 def each_alone(
@@ -268,20 +256,38 @@ def each_alone(
     progress: Progress = silent,
 ) -> dict[str, PooledFit]:
     """The same model of each study alone, by study: what it says by itself under these priors."""
-    found = {}
     count = len(fit.design.studies)
-    for i, name in enumerate(fit.design.names):
-        found[name] = fit_pooled(
-            fit.design.of([i]),
+    parts = {i: [i] for i in range(count)}
+    return _refits(fit, "alone", parts, options, 1 + count, inputs, folder, progress)
+
+
+def _refits(
+    fit: PooledFit,
+    word: str,
+    parts: Mapping[int, Sequence[int]],
+    options: SamplerOptions,
+    first: int,
+    inputs: Mapping[str, Any] | None,
+    folder: Path | None,
+    progress: Progress,
+) -> dict[str, PooledFit]:
+    """The model of some of the studies, by the study that each refit is about.
+
+    Seeds follow that of the options from its ``first`` successor on.
+    """
+    return {
+        fit.design.names[i]: fit_pooled(
+            fit.design.of(kept),
             fit.spec,
-            replace(options, seed=options.seed + 1 + count + i),
+            replace(options, seed=options.seed + first + i),
             inputs=inputs,
             folder=folder,
-            label=f"{fit.label}-alone-{i + 1}",
+            label=f"{fit.label}-{word}-{i + 1}",
             whole=False,
             progress=progress,
         )
-    return found
+        for i, kept in parts.items()
+    }
 
 
 def pool_outcome(

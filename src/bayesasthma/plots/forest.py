@@ -29,7 +29,8 @@ from bayesasthma.plots.style import (
     tip,
     wrapped,
 )
-from bayesasthma.results.pooled import SAMPLE, headline_week
+from bayesasthma.results.pooled import headline_week
+from bayesasthma.results.summaries import SAMPLE
 
 #: Columns of the rows that a forest is drawn from.
 ROWS = ["kind", "label", "n", "mean", "low", "high", "alone_mean", "alone_low", "alone_high"]

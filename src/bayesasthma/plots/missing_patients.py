@@ -57,7 +57,7 @@ def tipping_curves(
     study = fit.study
     shown = dict(zip(tipping["outcome"], tipping["visit"], strict=True))
     cells = [
-        cell for cell in leaver_cells(fit, left)
+        cell for cell in leaver_cells(fit, left, assumptions=False)
         if cell.arm == arm and shown.get(cell.outcome) == cell.visit
     ]  # fmt: skip
     figure, axes = panels(len(cells), narrow=narrow, wide_columns=4, narrow_columns=2, height=1.75)

@@ -22,12 +22,8 @@ from bayesasthma.plots.style import (
     tip,
     wrapped,
 )
-from bayesasthma.results.pooled import (
-    SAMPLE,
-    headline_week,
-    prior_of_heterogeneity,
-    prior_of_rho,
-)
+from bayesasthma.results.pooled import headline_week, prior_of_heterogeneity, prior_of_rho
+from bayesasthma.results.summaries import SAMPLE
 
 #: Width in inches of figures with one panel.
 SINGLE = 6.4

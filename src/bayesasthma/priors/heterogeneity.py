@@ -84,8 +84,6 @@ class HeterogeneityPrior:
 
     def log_density(self, tau: ArrayLike) -> FloatArray:
         """Log-density at ``tau`` (any shape), minus infinity below 0."""
-        from scipy import special
-
         tau = np.asarray(tau, dtype=float)
         inside = np.where(tau > 0, tau, 1.0)
         if self.family == "uniform":
@@ -93,17 +91,7 @@ class HeterogeneityPrior:
             return np.where((tau >= 0) & (tau <= upper), -np.log(upper), -np.inf)
         z = self._standardised(inside if self._is_log else np.maximum(tau, 0.0))
         log_scale = np.log(self.parameters[-1])
-        df = self._df
-        if np.isinf(df):
-            value = -0.5 * z**2 - 0.5 * np.log(2 * np.pi) - log_scale
-        else:
-            value = (
-                special.gammaln((df + 1) / 2)
-                - special.gammaln(df / 2)
-                - 0.5 * np.log(df * np.pi)
-                - (df + 1) / 2 * np.log1p(z**2 / df)
-                - log_scale
-            )
+        value = student_log_density(z, self._df) - log_scale
         if self._is_log:
             return np.where(tau > 0, value - np.log(inside), -np.inf)
         return np.where(tau >= 0, value + np.log(2.0), -np.inf)
@@ -166,6 +154,20 @@ class HeterogeneityPrior:
         if self._is_log:
             return np.asarray((np.log(tau) - self.parameters[-2]) / self.parameters[-1])
         return np.asarray(tau / self.parameters[-1])
+
+
+def student_log_density(z: FloatArray, df: float) -> FloatArray:
+    """Log-density of a standard Student t distribution at ``z`` (any shape), normal at infinity."""
+    from scipy import special
+
+    if not isfinite(df):
+        return np.asarray(-0.5 * z**2 - 0.5 * np.log(2 * np.pi))
+    return np.asarray(
+        special.gammaln((df + 1) / 2)
+        - special.gammaln(df / 2)
+        - 0.5 * np.log(df * np.pi)
+        - (df + 1) / 2 * np.log1p(z**2 / df)
+    )
 
 
 def heterogeneity_prior(text: str, *, allow_unverified: bool = False) -> HeterogeneityPrior:

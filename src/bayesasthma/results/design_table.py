@@ -18,6 +18,7 @@ from bayesasthma.models.moments import effect_prior
 from bayesasthma.models.specification import table_spec
 from bayesasthma.results.assurance import FEWEST, MOST, NewTrial, needed, power
 from bayesasthma.results.effect_table import estimand_draws, headlines
+from bayesasthma.results.effective_draws import effective_draws
 from bayesasthma.results.summaries import summarise
 from bayesasthma.study.study import Study
 
@@ -145,7 +146,7 @@ def _of_size(finding: Finding, benefit: np.ndarray, trial: NewTrial) -> dict[str
     drawn, at_mean = found[:-1].reshape(benefit.shape), found[-1]
     sceptical = power(benefit, finding.sd, trial, finding.sceptic)
     # mean of draws as dependent as those of the effect
-    error = float(drawn.std() / np.sqrt(_effective(drawn)))
+    error = float(drawn.std() / np.sqrt(effective_draws(drawn)))
     return {
         "n": float(trial.n),
         "assurance": float(drawn.mean()),
@@ -153,14 +154,6 @@ def _of_size(finding: Finding, benefit: np.ndarray, trial: NewTrial) -> dict[str
         "power_at_mean": float(at_mean),
         "assurance_sceptical": float(sceptical.mean()),
     }
-
-
-def _effective(draws: np.ndarray) -> float:
-    from bayesasthma.inference.convergence import ess_mean
-
-    if np.ptp(draws) == 0:
-        return float(draws.size)
-    return min(float(ess_mean(draws[..., None])[0]), float(draws.size))
 
 
 def _numbers(found: list[Finding]) -> tuple[list[Finding], list[Mapping[str, Any]]]:

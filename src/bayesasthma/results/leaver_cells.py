@@ -69,7 +69,9 @@ class LeaverCell:
         return weight_of_delta(scenario, *self.shares)
 
 
-def leaver_cells(fit: Fit, left: LeftPatients, uncertain: bool = False) -> Iterator[LeaverCell]:
+def leaver_cells(
+    fit: Fit, left: LeftPatients, uncertain: bool = False, *, assumptions: bool = True
+) -> Iterator[LeaverCell]:
     """Every headline after the baseline of which both arms print a mean.
 
     Parameters
@@ -78,6 +80,8 @@ def leaver_cells(fit: Fit, left: LeftPatients, uncertain: bool = False) -> Itera
     left : LeftPatients
     uncertain : bool
         Draw the shares from their posterior under Jeffreys' prior instead of taking them as known.
+    assumptions : bool
+        Whether ``reference_based`` is wanted; it is empty without.
     """
     study, moments = fit.study, fit.moments
     names = [str(name) for name in moments["outcome"].to_numpy()]
@@ -99,11 +103,19 @@ def leaver_cells(fit: Fit, left: LeftPatients, uncertain: bool = False) -> Itera
             started = left.started.sel(outcome=outcome, arm=[arm, study.control]).to_numpy()
             effect = draws[estimand].sel(outcome=outcome, arm=arm, visit=visits)
             values = effect.transpose("chain", "draw", "visit").to_numpy()
-            start = np.zeros(values.shape[:2])
-            if estimand == "difference" and base is not None and base in draws[estimand]["visit"]:
-                at_base = draws[estimand].sel(outcome=outcome, arm=arm, visit=base)
-                start = at_base.transpose("chain", "draw").to_numpy()
-            assumed = _reference_based(fit, outcome, estimand, values, start, counts[0], started[0])
+            assumed = {}
+            if assumptions:
+                start = np.zeros(values.shape[:2])
+                if (
+                    estimand == "difference"
+                    and base is not None
+                    and base in draws[estimand]["visit"]
+                ):
+                    at_base = draws[estimand].sel(outcome=outcome, arm=arm, visit=base)
+                    start = at_base.transpose("chain", "draw").to_numpy()
+                assumed = _reference_based(
+                    fit, outcome, estimand, values, start, counts[0], started[0]
+                )
             for t, visit in enumerate(visits):
                 if not np.isfinite(counts[:, t]).all():
                     continue

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesasthma.inference import convergence
+from bayesasthma.results.effective_draws import effective_draws
 
 #: Whose leavers are worse by delta: of the treated arm, of both arms, or of the treated arm while
 #: the control's are better by as much. Signs of the shares of the treated and of the control arm.
@@ -164,11 +164,8 @@ def tipping_point(benefit: np.ndarray, weight: np.ndarray, level: float) -> Tipp
         return TippingPoint(0.0, float("nan"), BELOW)
     if np.isinf(delta):
         return TippingPoint(delta, float("nan"), NEVER)
-    total = float(benefit.size)
     still: np.ndarray = (benefit - weight * delta > 0).astype(float)
-    ess = float(convergence.ess_mean(still[..., None])[0])
-    ess = min(ess, total) if np.isfinite(ess) else total
-    error = np.sqrt(level * (1 - level) / ess)
+    error = np.sqrt(level * (1 - level) / effective_draws(still))
     near = [_tips_at(benefit, weight, level + sign * error) for sign in (1, -1)]
     return TippingPoint(delta, abs(near[1] - near[0]) / 2, TIPS)
 

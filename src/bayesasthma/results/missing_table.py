@@ -180,7 +180,8 @@ def tipping_points(
     found = _asked(fit.study, left)
     if found is None:
         return pd.DataFrame(columns=TIPPING_COLUMNS)
-    cells = [cell for cell in leaver_cells(fit, found, uncertain) if cell.direction]
+    every = leaver_cells(fit, found, uncertain, assumptions=False)
+    cells = [cell for cell in every if cell.direction]
     rows: list[dict[str, Any]] = []
     numbers = _summaries(cells, [{STAYED: cell.effect} for cell in cells], 0.95) if cells else ()
     for cell, own in zip(cells, numbers, strict=True):

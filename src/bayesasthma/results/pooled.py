@@ -11,8 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesasthma.priors.heterogeneity import HeterogeneityPrior, heterogeneity_prior
-
-SAMPLE = ("chain", "draw")
+from bayesasthma.results.summaries import SAMPLE
 
 
 @dataclass(frozen=True)

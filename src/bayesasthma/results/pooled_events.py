@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import inf, isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from scipy import interpolate, special
 
 from bayesasthma.errors import UsageError
 from bayesasthma.priors.distributions import EffectPrior
-from bayesasthma.priors.heterogeneity import HeterogeneityPrior
+from bayesasthma.priors.heterogeneity import HeterogeneityPrior, student_log_density
 from bayesasthma.results._event_grids import (
     GridMixture,
     LogGrid,
@@ -258,15 +257,6 @@ def log_prior(prior: EffectPrior, x: FloatArray) -> FloatArray:
     for part in prior.components:
         if part.weight <= 0:
             continue
-        z, df = (x - part.location) / part.scale, part.df
-        if df == inf or not isfinite(df):
-            value = -0.5 * z**2 - 0.5 * np.log(2 * np.pi)
-        else:
-            value = (
-                special.gammaln((df + 1) / 2)
-                - special.gammaln(df / 2)
-                - 0.5 * np.log(df * np.pi)
-                - (df + 1) / 2 * np.log1p(z**2 / df)
-            )
+        value = student_log_density((x - part.location) / part.scale, part.df)
         parts.append(np.log(part.weight) - np.log(part.scale) + value)
     return np.asarray(special.logsumexp(parts, axis=0))

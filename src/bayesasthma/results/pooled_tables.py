@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesasthma.inference.diagnostics import Gate, mark
+from bayesasthma.results.pooled import studies_by_week
 from bayesasthma.results.summaries import SAMPLE, summarise
 
 #: Columns of `pooled_effects.csv`.
@@ -55,13 +56,12 @@ def effects_table(data: xr.Dataset, gate: Gate) -> pd.DataFrame:
     found = _by_week(data["mean_effect"], sign, mcid)
     new = data["predictive_effect"]
     tau = data["heterogeneity"]
-    seen = data["study_effect"].notnull().all(SAMPLE).sum("study")
     found = found.assign(
         outcome=data.attrs["outcome"],
         label=data.attrs["label"],
         unit=data.attrs["unit"],
         n_studies=data.sizes["study"],
-        n_studies_at_week=seen.to_numpy(),
+        n_studies_at_week=studies_by_week(data).to_numpy(),
         n_patients=int(data["patients"].sum()),
         mcid=mcid,
         predictive_q025=_quantile(new, 0.025),

@@ -15,26 +15,8 @@ from bayesasthma.models.design import Design, design
 from bayesasthma.models.kernels.longitudinal_model import covers, kernel_model
 from bayesasthma.models.longitudinal_data import data
 from bayesasthma.models.specification import TableSpec, table_spec
+from bayesasthma.validation.graph_densities import several_blocks
 from bayesasthma.validation.made_up_designs import made_up
-
-CHANGES = np.array([[1.0, 0, 0], [-1, 1, 0], [0, 0, 1]])
-
-
-def several_blocks() -> Design:
-    """Levels with a published correlation, changes, and rows whose numbers of patients differ."""
-    eye = np.eye(3)
-    return made_up(
-        4,
-        3,
-        tables=[
-            {"series": [(0, 0), (0, 1), (0, 2), (1, 0)], "functional": eye, "pinned": (1,)},
-            {"series": [(1, 1), (1, 2), (2, 0)], "functional": CHANGES, "pinned": (0,)},
-            {"series": [(2, 1), (2, 2)], "functional": eye, "balanced": False},
-            {"series": [(3, 0), (3, 1), (3, 2)], "functional": CHANGES[:2], "balanced": False},
-            {"series": [(3, 0), (3, 2)], "functional": eye[[0, 2]]},
-        ],
-    )
-
 
 #: By name: the design, the prior set, and the rest of the specification.
 CASES: dict[str, tuple[Design, str, dict[str, Any]]] = {
