@@ -103,7 +103,7 @@ def _part(results: ReanalysisResults, left: LeftPatients, arm: str) -> MissingPa
     return MissingPart(
         f"{arm_name(study, arm)} against {arm_name(study, study.control)}",
         arm_name(study, arm),
-        [(_name(study, rows.iloc[0]), tipping_sentence(study, left, rows)) for rows in groups],
+        [_sentence(study, left, rows) for rows in groups],
         [_tipping_row(study, left, rows, levels) for rows in groups],
         [f"{level:g}" for level in levels],
         [
@@ -121,6 +121,11 @@ def _last(table: pd.DataFrame, arm: str) -> pd.DataFrame:
 
 def _name(study: Study, row: pd.Series) -> str:
     return f"{outcome_name(study, str(row['outcome']))}, {visit_name(study, str(row['visit']))}"
+
+
+def _sentence(study: Study, left: LeftPatients, rows: pd.DataFrame) -> tuple[str, str]:
+    raised = rows.assign(unit=[pretty_unit(str(unit)) for unit in rows["unit"]])
+    return _name(study, rows.iloc[0]), tipping_sentence(study, left, raised)
 
 
 def _subject(study: Study, row: pd.Series) -> list[str]:
