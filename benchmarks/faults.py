@@ -109,7 +109,8 @@ def run(folder: Path, *disturbed: str) -> tuple[int, str]:
 def left(folder: Path) -> str:
     """Unfinished files, without the number of their process."""
     found = (path.relative_to(folder / "out") for path in (folder / "out").rglob("*.part*"))
-    return " ".join(sorted(str(path.with_name(path.name.split(".part")[0])) for path in found))
+    names = (path.with_name(path.name.split(".part")[0]).with_suffix("") for path in found)
+    return " ".join(sorted(map(str, names)))
 
 
 def tables(folder: Path) -> dict[str, bytes]:
