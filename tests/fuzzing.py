@@ -194,7 +194,7 @@ def fuzz(  # noqa: C901  # one loop over the targets
                 (folder / name).write_bytes(raw)
             done = mutate(folder, rng)
             kept = files_of(folder)
-            if tried("bundle", lambda: refused_or_read(folder), done) and kept:
+            if tried("bundle", lambda: refused_or_read(folder), done):
                 corpus.append(kept)
             if counts["bundle accepted"] > counts["audit accepted"] + counts[
                 "audit wrong"

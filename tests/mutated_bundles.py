@@ -55,7 +55,10 @@ def mutate(folder: Path, rng: random.Random) -> str:
     """Change one to three things of a bundle; returns what was done."""
     done = []
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        path = rng.choice(sorted(folder.iterdir()))
+        files = sorted(folder.iterdir())
+        if not files:
+            break
+        path = rng.choice(files)
         change = rng.choice(CHANGES)
         raw = path.read_bytes()
         with contextlib.suppress(FileNotFoundError, IndexError, ValueError, shutil.SameFileError):
