@@ -68,9 +68,7 @@ def test_what_a_dead_helper_had_is_done_here() -> None:
 @forking
 def test_an_interrupt_ends_the_helpers() -> None:
     code = (
-        "import os, signal, time\n"
-        # a shell that starts the tests in the background has Ctrl-C ignored, and they inherit it
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "import os, time\n"
         "from bayesasthma.dispatch import side_by_side\n"
         # in one piece, for two processes write
         "def task():\n    os.write(1, f'{os.getpid()}\\n'.encode())\n    time.sleep(60)\n"
