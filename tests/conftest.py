@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,11 @@ os.environ["MPLBACKEND"] = "Agg"
 os.environ["PYTENSOR_FLAGS"] = ",".join(
     filter(None, [os.environ.get("PYTENSOR_FLAGS"), "traceback__limit=0"])
 )
+
+# What a shell starts in the background ignores interrupts, as would the commands that tests send
+# them to.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A shared machine is not a stopwatch, and in CI the same commit has to give the same answer.
 settings.register_profile("default", deadline=None)

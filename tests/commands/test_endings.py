@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.bundles import one_visit
 
+from bayesasthma.commands.cli import main
 from bayesasthma.commands.ending import LONGEST, MOST_LINES, printable
 
 MAIN = [sys.executable, "-m", "bayesasthma"]
@@ -108,12 +109,20 @@ def test_no_space_for_a_table(small: Path) -> None:
     ],
 )
 def test_what_no_fit_could_answer_is_refused_before_there_is_one(
-    arguments: list[str], said: str, tmp_path: Path
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    result = run(*arguments, *([] if "--draws" in arguments else FEW), cwd=tmp_path)
-    assert result.returncode == 2
-    assert said in result.stderr
-    assert "sampling" not in result.stderr
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ending:
+        main([*arguments, *([] if "--draws" in arguments else FEW)])
+    assert ending.value.code == 2
+    errors = capsys.readouterr().err
+    assert said in errors
+    assert "sampling" not in errors
+    assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == []
 
 

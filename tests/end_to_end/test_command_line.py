@@ -12,6 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bayesasthma.commands.cli import main
+
 FEW = ["--draws", "60", "--tune", "120", "--chains", "2"]
 
 
@@ -126,9 +128,17 @@ def test_bad_bundle_lists_every_problem_and_writes_nothing(tmp_path: Path) -> No
         ("fit", "longitudinal", "--draws", "none"),
     ],
 )
-def test_bad_usage_exits_with_2(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    result = run(*arguments, cwd=tmp_path)
-    assert result.returncode == 2
-    assert result.stderr
-    assert "Traceback" not in result.stderr
+def test_bad_usage_exits_with_2(
+    arguments: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ending:
+        main(list(arguments))
+    assert ending.value.code == 2
+    said = capsys.readouterr().err
+    assert said
+    assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []

@@ -18,7 +18,6 @@ from bayesasthma.inference.fitting import fit_table
 from bayesasthma.inference.sampling import SamplerOptions
 from bayesasthma.models.design import design
 from bayesasthma.models.specification import table_spec
-from bayesasthma.reporting import write_report
 from bayesasthma.results.adverse_table import adverse_effects
 from bayesasthma.results.effect_table import effects, estimand_draws
 from bayesasthma.study.bundle import load_study
@@ -168,6 +167,5 @@ def test_report_of_another_study(tmp_path: Path) -> None:
     from bayesasthma.reporting.reanalysis import reanalyse
 
     study = load_study(bundles.three_arms(tmp_path / "three"))
-    results = reanalyse(study, tmp_path / "out", options=FEW)
-    written = write_report(results, tmp_path / "out")
-    assert (tmp_path / "out" / "report.html") in written
+    reanalyse(study, tmp_path / "out", options=FEW)
+    assert (tmp_path / "out" / "report.html").is_file()

@@ -121,19 +121,30 @@ def test_steps_of_zero_change_nothing_else(layout: Design) -> None:
     assert np.array_equal(before.mean, after.mean)
 
 
-@pytest.mark.slow
-def test_a_swapped_graph_draws_what_its_own_would(tmp_path: Path) -> None:
-    """Same seed, same draws: prior swapped in, and data of another study of the same shape."""
-    first = design(ba.load_study(one_visit(tmp_path / "first", seed=1)))
-    second = design(ba.load_study(one_visit(tmp_path / "second", seed=2)))
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Design:
+    folder = tmp_path_factory.mktemp("graphs") / "first"
+    return design(ba.load_study(one_visit(folder, seed=1)))
+
+
+@pytest.fixture(scope="module")
+def plain(first: Design) -> CompiledGraphs:
+    """The graph of one study and the default prior; compiling one takes half a minute."""
     graphs = CompiledGraphs(kernels=False)
     graphs.get(first, DEFAULT)
+    return graphs
+
+
+@pytest.mark.slow
+def test_a_swapped_graph_draws_what_its_own_would(tmp_path: Path, plain: CompiledGraphs) -> None:
+    """Same seed, same draws: prior swapped in, and data of another study of the same shape."""
+    second = design(ba.load_study(one_visit(tmp_path / "second", seed=2)))
     sceptical = table_spec("longitudinal", "sceptical")
     options = SamplerOptions(draws=100, tune=100, chains=2, cores=1)
-    shared = sample(graphs.get(second, sceptical), options)["posterior"].to_dataset()
+    shared = sample(plain.get(second, sceptical), options)["posterior"].to_dataset()
     own = compile_model(longitudinal.build(second, sceptical))
     alone = sample(own, options)["posterior"].to_dataset()
-    assert len(graphs.seconds) == 1
+    assert len(plain.seconds) == 1
     for name in alone:
         assert np.allclose(shared[name], alone[name], rtol=1e-6), name
 
@@ -141,17 +152,17 @@ def test_a_swapped_graph_draws_what_its_own_would(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kernels", [True, False], ids=["kernel", "graph"])
 def test_draws_do_not_depend_on_which_prior_was_compiled_first(
-    tmp_path: Path, kernels: bool
+    request: pytest.FixtureRequest, first: Design, kernels: bool
 ) -> None:
     """Chains start alike, though the enthusiast's prior is not centred at 0."""
-    layout = design(ba.load_study(one_visit(tmp_path / "study")))
     enthusiastic = table_spec("longitudinal", "enthusiastic")
     options = SamplerOptions(draws=50, tune=50, chains=2, cores=1)
     found = []
-    for first in (DEFAULT, enthusiastic):
-        graphs = CompiledGraphs(kernels=kernels)
-        graphs.get(layout, first)
-        found.append(sample(graphs.get(layout, enthusiastic), options)["posterior"].to_dataset())
+    of_default = CompiledGraphs() if kernels else request.getfixturevalue("plain")
+    of_default.get(first, DEFAULT)
+    for graphs in (of_default, CompiledGraphs(kernels=kernels)):
+        found.append(sample(graphs.get(first, enthusiastic), options)["posterior"].to_dataset())
+        assert len(graphs.seconds) == 1
     for name in found[0]:
         assert np.array_equal(found[0][name], found[1][name]), name
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.unrendered import leave_unrendered
 
 from bayesasthma.reporting import write_report
 from bayesasthma.reporting.checklists import (
@@ -47,7 +48,9 @@ def test_the_table_of_items_is_whole() -> None:
 @pytest.fixture(scope="module")
 def written(results: ReanalysisResults, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    write_report(results, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        leave_unrendered(patch)
+        write_report(results, folder)
     return folder
 
 

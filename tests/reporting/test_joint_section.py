@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from tests import bundles
 from tests.results.test_joint_estimands import made_up
+from tests.unrendered import leave_unrendered
 
 from bayesasthma.comparison.posterior_beside_p import compare
 from bayesasthma.inference.diagnostics import diagnostics_frame
@@ -55,13 +56,16 @@ def test_section_prints_the_table(results: ReanalysisResults) -> None:
     assert "Symptoms, Score, Peak flow and Volume" in part.outcomes
 
 
-def test_report_shows_section_and_figure(results: ReanalysisResults, tmp_path: Path) -> None:
+def test_report_shows_section_and_figure(
+    results: ReanalysisResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, (picture,) = paint(joint_drawings(results))
     assert picture.section == "joint"
     assert picture.narrow is not None
     for sheet in (picture.wide, picture.narrow):
         assert sheet.suffix == "svg"
         assert sheet.content.startswith(b"<svg")
+    leave_unrendered(monkeypatch)
     write_report(results, tmp_path)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert '<section id="joint">' in page

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unrendered import leave_unrendered
 
 import bayesasthma
 from bayesasthma.errors import BayesAsthmaError
@@ -159,7 +160,9 @@ def test_summary_tables_are_rectangular(folder: Path) -> None:
     assert "bayesasthma reanalyse liu2025" in text
 
 
-def test_failing_gate_is_said_and_marked(results: ReanalysisResults, tmp_path: Path) -> None:
+def test_failing_gate_is_said_and_marked(
+    results: ReanalysisResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "pass the diagnostics gate" in gate_sentence(results)
     effects = results.effects.copy()
     failing = (effects["outcome"] == "act") & (effects["model"] == "longitudinal")
@@ -170,6 +173,7 @@ def test_failing_gate_is_said_and_marked(results: ReanalysisResults, tmp_path: P
     sentence = gate_sentence(broken)
     assert f"{failing.sum()} quantities" in sentence
     assert "longitudinal-weak (3 divergent transitions)" in sentence
+    leave_unrendered(monkeypatch)
     write_report(broken, tmp_path)
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert sentence in page.text

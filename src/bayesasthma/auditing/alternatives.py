@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 import numpy as np
 
 from bayesasthma.auditing.candidates import (
     NON_NEGATIVE,
     Candidate,
+    Pair,
     contrast_within_anova,
     difference_of_changes,
     one_sided,
     paired,
-    student,
+    student_each,
     time_effect,
-    welch,
+    welch_each,
 )
 from bayesasthma.auditing.count_candidates import COUNT_TESTS, count_test, count_tests, feasible
 from bayesasthma.auditing.missing_patients import fewest_missing
 from bayesasthma.auditing.printed_tests import PrintedTest
-from bayesasthma.auditing.subjects import Change, Counts, Groups, Interaction, Summary
+from bayesasthma.auditing.subjects import (
+    Change,
+    Counts,
+    Groups,
+    Interaction,
+    Subject,
+    Summary,
+)
 from bayesasthma.auditing.verdicts import meets
 from bayesasthma.frequentist import Rounded
 
@@ -46,36 +56,49 @@ class Alternative:
     loose: bool = False
 
 
-def alternatives(test: PrintedTest, change: Interaction | None = None) -> list[Alternative]:
-    """Explanations to try for one printed p-value.
+def alternatives(
+    tests: Sequence[PrintedTest], changes: Sequence[Interaction | None]
+) -> list[list[Alternative]]:
+    """Explanations to try for each printed p-value, those of all computed together.
 
     Those that need other rows, and missing patients, are looked for where a p is not reproduced.
 
     Parameters
     ----------
-    test : PrintedTest
-        The printed p with its subject.
-    change : Interaction, optional
-        The arms' changes from baseline to the same visit.
+    tests : sequence of PrintedTest
+        The printed p-values with their subjects.
+    changes : sequence of Interaction or None
+        The arms' changes from baseline to the same visit, of each.
 
     Returns
     -------
-    list of Alternative
-        The stated test is not among them.
+    list of list of Alternative
+        In the order of the tests; the stated test is not among them.
     """
-    subject = test.subject
-    if isinstance(subject, Groups) and len(subject.groups) == 2:
-        found = _means(subject.groups[0], subject.groups[1])
-        if change is not None:
-            compared = difference_of_changes(change, NON_NEGATIVE)
-            found.append(Alternative("comparison of the changes from baseline", compared, True))
-    elif isinstance(subject, Counts) and len(subject.events) == 2:
-        found = _proportions(subject, {c.name for c in test.candidates})
-    elif isinstance(subject, Change):
-        found = _changes(subject)
-    else:
-        found = []
-    return found + [_truncated(test, c) for c in test.candidates[:1]]
+    subjects = [test.subject for test in tests]
+    groups = [own.groups for own in subjects if _is_pair(own)]
+    of_groups = iter(_means([(first, second) for first, second in groups]))
+    visits = [(own.before, own.after) for own in subjects if isinstance(own, Change)]
+    of_visits = iter(_unpaired(visits))
+    tried = []
+    for test, subject, change in zip(tests, subjects, changes, strict=True):
+        if _is_pair(subject):
+            found = next(of_groups)
+            if change is not None:
+                compared = difference_of_changes(change, NON_NEGATIVE)
+                found.append(Alternative("comparison of the changes from baseline", compared, True))
+        elif isinstance(subject, Counts) and len(subject.events) == 2:
+            found = _proportions(subject, {c.name for c in test.candidates})
+        elif isinstance(subject, Change):
+            found = _changes(subject, next(of_visits))
+        else:
+            found = []
+        tried.append(found + [_truncated(test, c) for c in test.candidates[:1]])
+    return tried
+
+
+def _is_pair(subject: Subject | None) -> TypeGuard[Groups]:
+    return isinstance(subject, Groups) and len(subject.groups) == 2
 
 
 def _truncated(test: PrintedTest, candidate: Candidate) -> Alternative:
@@ -86,24 +109,43 @@ def _truncated(test: PrintedTest, candidate: Candidate) -> Alternative:
     return Alternative("p cut off instead of rounded", moved)
 
 
-def _means(first: Summary, second: Summary) -> list[Alternative]:
-    plain = student(first, second)
-    total = first.n + second.n
-    swapped = replace(first, sd=second.sd), replace(second, sd=first.sd)
-    found = {
-        "Welch's t test": welch(first, second),
-        **{c.name: c for c in one_sided(plain)},
-        STANDARD_ERRORS: student(_as_se(first), _as_se(second)),
-        "standard errors were used in place of the SDs": student(_over(first), _over(second)),
-        "the arms' numbers of patients are swapped": student(
-            replace(first, n=second.n), replace(second, n=first.n)
-        ),
-        "all patients were counted in each arm": student(
-            replace(first, n=total), replace(second, n=total)
-        ),
-        "the arms' SDs are swapped": student(*swapped),
+def _means(pairs: list[Pair]) -> list[list[Alternative]]:
+    """Of each pair of arms."""
+    found = [
+        [
+            Alternative("Welch's t test", unequal),
+            *(Alternative(c.name, c) for c in one_sided(plain)),
+        ]
+        for unequal, plain in zip(welch_each(pairs), student_each(pairs), strict=True)
+    ]
+    read_otherwise: dict[str, list[Pair]] = {
+        STANDARD_ERRORS: [(_as_se(a), _as_se(b)) for a, b in pairs],
+        "standard errors were used in place of the SDs": [(_over(a), _over(b)) for a, b in pairs],
+        "the arms' numbers of patients are swapped": [
+            (replace(a, n=b.n), replace(b, n=a.n)) for a, b in pairs
+        ],
+        "all patients were counted in each arm": [
+            (replace(a, n=a.n + b.n), replace(b, n=a.n + b.n)) for a, b in pairs
+        ],
+        "the arms' SDs are swapped": [(replace(a, sd=b.sd), replace(b, sd=a.sd)) for a, b in pairs],
     }
-    return [Alternative(name, candidate) for name, candidate in found.items()]
+    for name, read in read_otherwise.items():
+        for own, candidate in zip(found, student_each(read), strict=True):
+            own.append(Alternative(name, candidate))
+    return found
+
+
+def _unpaired(visits: list[Pair]) -> list[list[Alternative]]:
+    """Of each pair of visits, as if other patients had been seen at the second."""
+    plain = student_each(visits)
+    errors = student_each([(_as_se(a), _as_se(b)) for a, b in visits])
+    return [
+        [
+            Alternative("unpaired Student's t test of the two visits", own),
+            Alternative("unpaired t test if the printed SDs are standard errors", of_errors),
+        ]
+        for own, of_errors in zip(plain, errors, strict=True)
+    ]
 
 
 def _scaled(cell: Summary, factor: float) -> Summary:
@@ -135,10 +177,11 @@ def _proportions(subject: Counts, stated: set[str]) -> list[Alternative]:
     return found
 
 
-def _changes(subject: Change) -> list[Alternative]:
+def _changes(subject: Change, unpaired: list[Alternative]) -> list[Alternative]:
     rho = subject.correlation or NON_NEGATIVE
+    plain = paired(subject, rho)
     found = [
-        *(Alternative(c.name, c, True) for c in one_sided(paired(subject, rho))),
+        *(Alternative(c.name, c, True) for c in one_sided(plain)),
         Alternative(
             STANDARD_ERRORS,
             paired(
@@ -146,13 +189,7 @@ def _changes(subject: Change) -> list[Alternative]:
             ),
             True,
         ),
-        Alternative(
-            "unpaired Student's t test of the two visits", student(subject.before, subject.after)
-        ),
-        Alternative(
-            "unpaired t test if the printed SDs are standard errors",
-            student(_as_se(subject.before), _as_se(subject.after)),
-        ),
+        *unpaired,
     ]
     for sphericity in (True, False):
         candidate = time_effect(subject, 0.0, sphericity=sphericity)
@@ -164,7 +201,6 @@ def _changes(subject: Change) -> list[Alternative]:
     visits = len(subject.series)
     if visits > 2:
         pairs = visits * (visits - 1) // 2
-        plain = paired(subject, rho)
         adjusted = replace(
             plain, low=min(plain.low * pairs, 1.0), high=min(plain.high * pairs, 1.0)
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayesasthma.auditing.subjects import Change, Interaction, Summary
 from bayesasthma.frequentist import (
@@ -30,6 +32,8 @@ from bayesasthma.frequentist import (
     welch_p_range,
     within_subject_error_range,
 )
+
+FloatArray = NDArray[np.float64]
 
 ANY_CORRELATION = Range(np.asarray(-1.0), np.asarray(1.0))
 NON_NEGATIVE = Range(np.asarray(0.0), np.asarray(1.0))
@@ -72,6 +76,49 @@ def welch(first: Summary, second: Summary, name: str = "Welch's t test") -> Cand
     """Welch's t test of two summaries."""
     p = two_sample_t(*_plain(second), *_plain(first), False).p
     return _candidate(name, p, welch_p_range(*_printed(second), *_printed(first)))
+
+
+type Pair = tuple[Summary, Summary]
+
+
+def student_each(pairs: Sequence[Pair]) -> list[Candidate]:
+    """`student` of each pair of summaries, all at once."""
+    if not pairs:
+        return []
+    numbers = _columns([second for _, second in pairs], [first for first, _ in pairs])
+    p = two_sample_t(*_values(numbers)).p
+    return _each("Student's t test", p, student_p_range(*numbers))
+
+
+def welch_each(pairs: Sequence[Pair]) -> list[Candidate]:
+    """`welch` of each pair of summaries, all at once."""
+    if not pairs:
+        return []
+    numbers = _columns([second for _, second in pairs], [first for first, _ in pairs])
+    p = two_sample_t(*_values(numbers), False).p
+    return _each("Welch's t test", p, welch_p_range(*numbers))
+
+
+type _Columns = tuple[Rounded, Rounded, FloatArray, Rounded, Rounded, FloatArray]
+
+
+def _columns(first: list[Summary], second: list[Summary]) -> _Columns:
+    return *_column(first), *_column(second)
+
+
+def _column(cells: list[Summary]) -> tuple[Rounded, Rounded, FloatArray]:
+    means, sds = _stack([c.mean for c in cells]), _stack([c.sd for c in cells])
+    return means, sds, np.array([c.n for c in cells])
+
+
+def _values(numbers: _Columns) -> tuple[FloatArray, ...]:
+    mean1, sd1, n1, mean2, sd2, n2 = numbers
+    return mean1.value, sd1.value, n1, mean2.value, sd2.value, n2
+
+
+def _each(name: str, p: FloatArray, reach: Range) -> list[Candidate]:
+    ends = zip(p.tolist(), reach.low.tolist(), reach.high.tolist(), strict=True)
+    return [Candidate(name, own, low, high) for own, low, high in ends]
 
 
 def one_way(groups: tuple[Summary, ...]) -> Candidate:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from bayesasthma.auditing.candidates import student, welch
-from bayesasthma.auditing.subjects import Cells
+from bayesasthma.auditing.candidates import Pair, student_each, welch_each
+from bayesasthma.auditing.subjects import Cells, Summary
 from bayesasthma.frequentist import (
     benjamini_hochberg,
     compound_symmetry,
@@ -60,35 +61,37 @@ def contrast_table(study: Study, cells: Cells) -> pd.DataFrame:
         `q_holm` adjust `p` over all follow-up visits, outcomes and treatments (missing at
         baseline). Cells with a missing number have no row.
     """
-    rows = []
+    keys: list[tuple[str, str, str]] = []
+    pairs: list[Pair] = []
     for outcome in study.outcomes.index:
         for visit in cells.visits:
             for arm in study.treatments:
                 groups = cells.groups(outcome, [study.control, arm], visit)
-                if groups is None:
-                    continue
-                control, treated = groups.groups
-                t = two_sample_t(
-                    *(treated.mean.value, treated.sd.value, treated.n),
-                    *(control.mean.value, control.sd.value, control.n),
-                )
-                pooled, unequal = student(control, treated), welch(control, treated)
-                rows.append(
-                    {
-                        "outcome": outcome,
-                        "visit": visit,
-                        "arm": arm,
-                        **{
-                            name: float(getattr(t, name))
-                            for name in ("difference", "se", "df", "t", "p", "ci_low", "ci_high")
-                        },
-                        "p_low": pooled.low,
-                        "p_high": pooled.high,
-                        "p_welch": unequal.p,
-                        "p_welch_low": unequal.low,
-                        "p_welch_high": unequal.high,
-                    }
-                )
+                if groups is not None:
+                    keys.append((outcome, visit, arm))
+                    pairs.append((groups.groups[0], groups.groups[1]))
+    cells_of = [
+        [np.array(own) for own in zip(*map(_plain, arm), strict=True)]
+        for arm in ([treated for _, treated in pairs], [control for control, _ in pairs])
+    ]
+    t = two_sample_t(*cells_of[0], *cells_of[1]) if pairs else None
+    rows = [
+        {
+            **dict(zip(("outcome", "visit", "arm"), key, strict=True)),
+            **{
+                name: float(getattr(t, name)[i])
+                for name in ("difference", "se", "df", "t", "p", "ci_low", "ci_high")
+            },
+            "p_low": pooled.low,
+            "p_high": pooled.high,
+            "p_welch": unequal.p,
+            "p_welch_low": unequal.low,
+            "p_welch_high": unequal.high,
+        }
+        for i, (key, pooled, unequal) in enumerate(
+            zip(keys, student_each(pairs), welch_each(pairs), strict=True)
+        )
+    ]
     frame = pd.DataFrame(rows, columns=CONTRAST_COLUMNS)
     follow_up = frame["visit"] != study.baseline_visit
     p = frame.loc[follow_up, "p"].to_numpy(dtype=float)
@@ -97,6 +100,10 @@ def contrast_table(study: Study, cells: Cells) -> pd.DataFrame:
         frame.loc[follow_up, "q_bh"] = benjamini_hochberg(p)
         frame.loc[follow_up, "q_holm"] = holm(p)
     return frame
+
+
+def _plain(cell: Summary) -> tuple[float, float, float]:
+    return float(cell.mean.value), float(cell.sd.value), cell.n
 
 
 def anova_table(study: Study, cells: Cells) -> pd.DataFrame:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def tried_readings(study: Study, cells: Cells, tests: list[PrintedTest]) -> list[list[Alternative]]:
     """Alternative readings of every printed p-value, in its order."""
-    return [alternatives(test, _changes(study, cells, test)) for test in tests]
+    return alternatives(tests, [_changes(study, cells, test) for test in tests])
 
 
 def _changes(study: Study, cells: Cells, test: PrintedTest) -> Interaction | None:
