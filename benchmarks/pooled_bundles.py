@@ -6,8 +6,8 @@
 *cold*: empty home and cache folders, nothing compiled; *warm*: compiled code of that run, no saved
 fit. Wall time is that of the machine as it was, so processor time (user and system, all threads and
 processes) and the machine's load stand beside it. Stages are wall seconds as each fit notes them.
-Writes benchmarks/results/pooled_bundles.json, with ``--example`` pooled_example.csv: mean effect and
-heterogeneity by the pooled model and by a meta-analysis in two steps, week by week.
+Writes benchmarks/results/pooled_bundles.json, with ``--example`` pooled_example.csv: mean effect
+and heterogeneity by the pooled model and by a meta-analysis in two steps, by week.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def main() -> None:
     """Measure, or make the example's numbers."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--example", action="store_true")
-    parser.add_argument("--out", type=Path, default=ROOT / "reports" / "alogliptin")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "alogliptin")
     asked = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     if asked.example:
