@@ -91,6 +91,7 @@ def _row(draws: xr.DataArray, sign: float, mcid: float) -> dict[str, float]:
     claimed, judged = sign != 0, sign != 0 and np.isfinite(mcid)
     return {
         "mean": values.mean(), "sd": values.std(ddof=1), "q025": low, "q975": high,
+        "mcse_mean": values.std(ddof=1) / np.sqrt(1900),
         "p_benefit": (sign * values > 0).mean() if claimed else np.nan,
         "p_benefit_mcse": 0.005, "p_positive": (values > 0).mean(),
         "p_benefit_gt_mcid": (sign * values > mcid).mean() if judged else np.nan,
@@ -126,7 +127,8 @@ def tables(data: xr.Dataset, factor: float = 1.0) -> dict[str, pd.DataFrame]:
             row = {"outcome": outcome, "study": name, "unit": unit, "week": week, "n_patients": n}
             row |= _row(data["study_effect"].sel(study=name, week=week), sign, mcid)
             row |= {"alone_mean": alone, "alone_sd": error, "alone_q025": alone - 1.96 * error,
-                    "alone_q975": alone + 1.96 * error, "rho_alone_mean": rho[0],
+                    "alone_q975": alone + 1.96 * error, "alone_mcse_mean": error / np.sqrt(1900),
+                    "rho_alone_mean": rho[0],
                     "rho_alone_sd": rho[1], "rho_mean": float(pooled_rho.mean()),
                     "rho_sd": float(pooled_rho.std())}  # fmt: skip
             studies.append(row)
@@ -140,6 +142,7 @@ def tables(data: xr.Dataset, factor: float = 1.0) -> dict[str, pd.DataFrame]:
                 "week": week,
                 "n_studies": 2,
                 "change_in_mean": 0.1,
+                "change_in_mean_mcse": 0.02,
                 "tau_mean": tau.mean(),
                 "predictive_q025": -0.9 * factor,
                 "predictive_q975": 4.0 * factor,
@@ -149,7 +152,7 @@ def tables(data: xr.Dataset, factor: float = 1.0) -> dict[str, pd.DataFrame]:
             left.append(row | _row(moved, sign, mcid))  # fmt: skip
     # with the columns that a run writes, and no other
     return {
-        "effects": pd.DataFrame(effects)[[name for name in EFFECTS if name != "mcse_mean"]],
+        "effects": pd.DataFrame(effects)[EFFECTS],
         "studies": pd.DataFrame(studies)[STUDY_COLUMNS],
         "left_out": pd.DataFrame(left)[LEFT_OUT],
     }

@@ -143,10 +143,14 @@ def pooled_design(
     converted = {part.unit for part in own if part.factor is None}
     same = len(converted) <= 1
     unit = next((part.unit_text for part in own if part.factor is None), own[0].unit_text)
-    scales = np.array([(part.factor or 1.0) * part.design.scale[0] for part in own])
+    factors = np.array([part.factor or 1.0 for part in own])
+    own_scales = np.array([part.design.scale[0] for part in own])
+    spreads = np.array([_spread(part.design) for part in own])
     weight = np.array([part.design.n_arm.sum() - len(part.design.arms) for part in own])
-    scale = float(np.sqrt((weight * scales**2).sum() / weight.sum())) if same else 1.0
-    units = scale / scales if same else np.ones(len(own))
+    scale = (
+        float(np.sqrt((weight * (factors * spreads) ** 2).sum() / weight.sum())) if same else 1.0
+    )
+    units = (scale / factors if same else spreads) / own_scales
     pooled = tuple(
         PooledStudy(
             part.study.name,
@@ -176,6 +180,21 @@ def pooled_design(
         target=float(target),
         log=log,
     )
+
+
+def _spread(design: Design) -> float:
+    """Baseline SD of a study, in its outcome's unit; of changes alone, their largest SD.
+
+    Early changes have small SDs, for visits of a few weeks are much alike; later ones come near the
+    SD of levels, which they have at a correlation of a half.
+    """
+    found = [1.0]
+    if design.tables and all((table.functional.min(axis=1) < 0).all() for table in design.tables):
+        for table in design.tables:
+            freedom = table.n - 1
+            variance = np.sum(freedom * table.sd**2, axis=0) / np.sum(freedom, axis=0)
+            found.append(float(np.sqrt(variance.max())))
+    return max(found) * float(design.scale[0])
 
 
 @dataclass(frozen=True)

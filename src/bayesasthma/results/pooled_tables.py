@@ -23,14 +23,15 @@ EFFECTS = [
 #: Columns of `pooled_studies.csv`.
 STUDIES = [
     "outcome", "study", "unit", "week", "n_patients",
-    "alone_mean", "alone_sd", "alone_q025", "alone_q975",
-    "mean", "sd", "q025", "q975", "p_benefit",
+    "alone_mean", "alone_sd", "alone_q025", "alone_q975", "alone_mcse_mean",
+    "mean", "sd", "q025", "q975", "mcse_mean", "p_benefit", "p_benefit_mcse",
     "rho_alone_mean", "rho_alone_sd", "rho_mean", "rho_sd", "gate",
 ]  # fmt: skip
 #: Columns of `leave_one_out.csv`.
 LEFT_OUT = [
-    "outcome", "left_out", "unit", "week", "n_studies", "mean", "sd", "q025", "q975",
-    "p_benefit", "change_in_mean", "tau_mean", "predictive_q025", "predictive_q975",
+    "outcome", "left_out", "unit", "week", "n_studies", "mean", "sd", "q025", "q975", "mcse_mean",
+    "p_benefit", "p_benefit_mcse", "change_in_mean", "change_in_mean_mcse",
+    "tau_mean", "predictive_q025", "predictive_q975",
     "alone_mean", "alone_within", "gate",
 ]  # fmt: skip
 _BOUNDS = {"ci_low": "q025", "ci_high": "q975"}
@@ -109,7 +110,7 @@ def studies_table(
         if name in alone:
             own = alone[name]["study_effect"].sel(study=name)
             by_itself = _by_week(own, sign, np.nan).set_index("week").loc[list(table["week"])]
-            for column in ("mean", "sd", "q025", "q975"):
+            for column in ("mean", "sd", "q025", "q975", "mcse_mean"):
                 table[f"alone_{column}"] = by_itself[column].to_numpy()
             rho = alone[name]["rho"].sel(study=name)
             table["rho_alone_mean"] = float(rho.mean())
@@ -146,17 +147,19 @@ def leave_one_out_table(
         estimate lies in the 95 % predictive interval of the others, where it has that visit.
     """
     sign, rows = float(data.attrs["direction"]), []
-    whole = data["mean_effect"].mean(SAMPLE)
+    whole = _by_week(data["mean_effect"], sign, np.nan).set_index("week")
     for name, rest in without.items():
         table = _by_week(rest["mean_effect"], sign, np.nan)
-        new = rest["predictive_effect"]
+        new, all_studies = rest["predictive_effect"], whole.loc[list(table["week"])]
         low, high = _quantile(new, 0.025), _quantile(new, 0.975)
         table = table.assign(
             outcome=data.attrs["outcome"],
             left_out=name,
             unit=data.attrs["unit"],
             n_studies=rest.sizes["study"],
-            change_in_mean=table["mean"] - whole.sel(week=list(table["week"])).to_numpy(),
+            change_in_mean=table["mean"] - all_studies["mean"].to_numpy(),
+            # draws of two fits are independent
+            change_in_mean_mcse=np.hypot(table["mcse_mean"], all_studies["mcse_mean"].to_numpy()),
             tau_mean=float(rest["heterogeneity"].mean()),
             predictive_q025=low,
             predictive_q975=high,
