@@ -58,7 +58,7 @@ def check_writable(folder: Path) -> None:
 
 
 def _check_below(folder: Path, place: Path) -> None:
-    """Refuse a place of a run's that is no folder to write in, or holds a fit that cannot be read."""
+    """Refuse a place of a run's that cannot be written, or holds a fit that cannot be read."""
     if not place.exists():
         return
     if not place.is_dir():

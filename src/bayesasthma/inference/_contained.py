@@ -1,7 +1,7 @@
-"""Whether an HDF5 file of whatever origin holds plain arrays of its own alone: told before it is read.
+"""Whether an HDF5 file of whatever origin holds plain arrays of its own alone, told before reading.
 
 HDF5 follows links into other files, puts arrays together from them (virtual datasets, external
-storage), decompresses a few bytes to any size, and loads libraries for filters that it does not know.
+storage), decompresses a few bytes to any size, and loads libraries for filters not known to it.
 """
 
 from __future__ import annotations
