@@ -33,7 +33,8 @@ def check_writable(folder: Path) -> None:
     Raises
     ------
     BayesAsthmaError
-        Naming what stands in the way.
+        Naming what stands in the way: a folder that may not be written, or another user's fit that
+        may not be read.
     """
     try:
         str(folder).encode("utf-8")
@@ -51,7 +52,24 @@ def check_writable(folder: Path) -> None:
             raise BayesAsthmaError(f"--out {folder}: {place} is a file, not a folder")
         if not os.access(place, os.W_OK | os.X_OK):
             raise BayesAsthmaError(f"cannot write {folder}: no permission to write in {place}")
+        break
+    for below in BELOW:
+        _check_below(folder, folder / below)
+
+
+def _check_below(folder: Path, place: Path) -> None:
+    """Refuse a place of a run's that cannot be written, or holds a fit that cannot be read."""
+    if not place.exists():
         return
+    if not place.is_dir():
+        raise BayesAsthmaError(f"cannot write {folder}: {place} is a file, not a folder")
+    if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        raise BayesAsthmaError(f"cannot write {folder}: no permission to read and write in {place}")
+    for fit in place.glob("*.nc"):
+        if not os.access(fit, os.R_OK):
+            raise BayesAsthmaError(
+                f"cannot use {folder}: no permission to read {fit}, which another run left there"
+            )
 
 
 @contextlib.contextmanager

@@ -40,10 +40,15 @@ def study_list(as_json: JsonOption = False) -> None:
 @app.command("check")
 def study_check(study: StudyArg, as_json: JsonOption = False) -> None:
     """Validate a bundle; reports every problem at once, then what it says twice and otherwise."""
+    from bayesasthma.models.design import design
     from bayesasthma.study.bundle import load_study
+    from bayesasthma.study.patients_needed import require_patients
     from bayesasthma.study.printed_twice import NOTE, printed_twice
 
     item = load_study(study)
+    require_patients(item)
+    if not item.outcomes.empty:
+        design(item)  # what a fit would refuse is refused here
     remarks = printed_twice(item)
     asked = [remark for remark in remarks if remark.weight != NOTE]
     facts = {

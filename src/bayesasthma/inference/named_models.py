@@ -12,6 +12,7 @@ from bayesasthma.inference.sampling import Progress, SamplerOptions
 from bayesasthma.likelihood.correlation import CorrelationPrior
 from bayesasthma.models.specification import Baseline, Variance, table_spec
 from bayesasthma.study.implied_correlations import passed_over, with_implied_correlations
+from bayesasthma.study.patients_needed import require_patients
 from bayesasthma.study.readings import Reading, read_as
 from bayesasthma.study.study import Study
 
@@ -76,12 +77,15 @@ def fit(
     ------
     UsageError
         If a name is unknown or the study lacks what the model needs.
+    StudyError
+        If rows have too few patients for a model, naming every one.
     """
     if model not in MODELS:
         raise UsageError(f"unknown model {model!r}; there are {', '.join(MODELS)}")
     where = Path(folder) if folder is not None else None
     if model == "adverse":
         return fit_adverse(study, prior or "weak", options, folder=where, progress=progress)
+    require_patients(study, outcomes)
     given = study if correlation != PRINTED else with_implied_correlations(study)
     left = passed_over(study) if correlation == PRINTED else []
     if correlation == PRINTED and given is study:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from bayesasthma.inference.adverse_fits import AdverseFit
 from bayesasthma.inference.event_groups import event_groups
 from bayesasthma.inference.fitting import Fit
 from bayesasthma.inference.named_models import PRINTED
-from bayesasthma.inference.saved_fits import read_whole
+from bayesasthma.inference.saved_fits import read_whole, record_of
 from bayesasthma.likelihood.correlation import CorrelationPrior
 from bayesasthma.models.adverse_counts import READINGS, AdverseSpec, counts
 from bayesasthma.models.specification import TableSpec, table_spec
@@ -23,12 +22,6 @@ from bayesasthma.priors.distributions import Component, EffectPrior, OwnPrior, P
 from bayesasthma.study.implied_correlations import with_implied_correlations
 from bayesasthma.study.readings import Reading, read_as
 from bayesasthma.study.study import Study
-
-
-def record_of(data: xr.DataTree) -> dict[str, Any]:
-    """What identifies a fit, as it was written with the draws; empty if there is none."""
-    found: dict[str, Any] = json.loads(data.attrs.get("record", "{}"))
-    return found
 
 
 def spec_of(fit: Fit) -> TableSpec:
@@ -78,7 +71,8 @@ def read_fit(path: Path, study: Study) -> Fit | AdverseFit:
     Raises
     ------
     UsageError
-        If the file is missing, damaged, is not a fit, or is one of another study.
+        If the file is missing, damaged, is not a fit, is one of another study, or holds what no
+        version that this one knows wrote.
     """
     try:
         data = read_whole(path)
@@ -89,8 +83,22 @@ def read_fit(path: Path, study: Study) -> Fit | AdverseFit:
         raise UsageError(
             f"{path}: a fit of the study {record.get('study')!r}, not of {study.name!r}"
         )
-    if isinstance(record.get("spec"), str):
-        return _events(path, data, record, study)
+    try:
+        if isinstance(record.get("spec"), str):
+            return _events(path, data, record, study)
+        return _means(path, data, record, study)
+    except UsageError:
+        raise
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        # another version's record or arrays, or a stranger's
+        raise UsageError(
+            f"{path}: no fit as this version writes them ({type(error).__name__}: {error}); fit "
+            "again"
+        ) from error
+
+
+def _means(path: Path, data: xr.DataTree, record: dict[str, Any], study: Study) -> Fit:
+    """A fit of means and SDs."""
     posterior = data["posterior"].to_dataset() if "posterior" in data.children else xr.Dataset()
     if "mean" not in posterior or not isinstance(record.get("spec"), dict):
         raise UsageError(

@@ -1,18 +1,20 @@
 """Fits on disk: netCDF that bears a checksum of itself, and is used if that and its key agree.
 
-What does not bear its checksum is not opened at all, so that no damaged file reaches HDF5.
+What does not bear its checksum is not opened at all, so that no damaged file reaches HDF5. A
+checksum is no signature: what a stranger gave one is looked through before its arrays are read.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
 from bayesasthma._files.sealed import BrokenSealError, read_sealed, write_sealed
+from bayesasthma.inference._contained import check_contained
 
 #: What a saved fit is held against, as a record names it, and how a message does.
 FACTS = {"study": "study", "inputs": "inputs", "spec": "specification", "options": "options"}
@@ -47,9 +49,10 @@ def load_if_current(
     """
     try:
         tree = read_whole(path)
-        if tree.attrs.get("key") == key:
+        saved = tree.attrs.get("key")
+        if isinstance(saved, str) and saved == key:
             return tree
-        say(f"{path.name} is not used: {_difference(tree.attrs, record)}")
+        say(f"{path.name} is not used: {_difference(record_of(tree), record)}")
     except FileNotFoundError:
         return None
     except BrokenSealError as error:
@@ -71,20 +74,30 @@ def read_whole(path: Path) -> xr.DataTree:
     """
     read_sealed(path)
     try:
+        check_contained(path)
         with xr.open_datatree(path, engine="h5netcdf") as tree:
             loaded: xr.DataTree = tree.load()
             return loaded
-    except (ValueError, KeyError, RuntimeError, AttributeError, OSError) as error:
-        # whole, but nothing that this package wrote
+    except BrokenSealError as error:
+        raise BrokenSealError(f"it is no saved fit ({error})") from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        # whole, but nothing that this package wrote: readers of HDF5 and netCDF raise anything
         raise BrokenSealError(f"it is no saved fit ({type(error).__name__})") from error
 
 
-def _difference(attributes: Mapping[Any, Any], record: dict[str, Any]) -> str:
-    """What a whole saved fit was made of, where that is not what is asked for."""
+def record_of(data: xr.DataTree) -> dict[str, Any]:
+    """What identifies a fit, as it was written with the draws; empty if there is none."""
     try:
-        saved = json.loads(attributes.get("record", "{}"))
-    except (TypeError, ValueError):
-        saved = {}
+        found = json.loads(data.attrs["record"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _difference(saved: dict[str, Any], record: dict[str, Any]) -> str:
+    """What a whole saved fit was made of, where that is not what is asked for."""
     wanted = json.loads(json.dumps(record, default=str))
     differs = [
         word for name, word in FACTS.items() if name in wanted and saved.get(name) != wanted[name]

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bayesasthma._files.output import write_csv, write_text
+from bayesasthma._files.run_folder import check_writable
 from bayesasthma.comparison.posterior_beside_p import COLUMNS as COMPARISON_COLUMNS
 from bayesasthma.comparison.posterior_beside_p import compare
 from bayesasthma.comparison.printed_differences import printed_differences
@@ -39,6 +40,7 @@ from bayesasthma.results.effect_table import effects
 from bayesasthma.results.joint_estimands import COLUMNS as JOINT_COLUMNS
 from bayesasthma.results.joint_estimands import joint_effects
 from bayesasthma.study.left_patients import left_patients
+from bayesasthma.study.patients_needed import require_patients
 from bayesasthma.study.study import Study
 
 
@@ -76,9 +78,14 @@ def reanalyse(
     ------
     UsageError
         If ``missing`` is not of its form.
+    BayesAsthmaError
+        If the folder cannot be written, or arms have too few patients for a model: told before
+        anything is fitted.
     """
     left = left_patients(study, missing)  # refuses before anything is fitted
     folder = Path(out)
+    check_writable(folder)
+    require_patients(study)
     options = options or SamplerOptions()
     started = datetime.now(UTC).isoformat(timespec="seconds")
     watch = Stopwatch()

@@ -38,7 +38,8 @@ def keep(
 ) -> None:
     """Leave the tables and the fingerprint of a run whose other files are all written.
 
-    Nothing is left of tables that a file would not give back as they are.
+    Nothing is left of tables that a file would not give back as they are, nor where a file of the
+    folder cannot be read.
     """
     own = folder / FOLDER
     own.mkdir(parents=True, exist_ok=True)
@@ -48,7 +49,11 @@ def keep(
         table.to_parquet(path)
         if not table.equals(pd.read_parquet(path)):
             return
-    write_text(fingerprint(results.study, folder, options, missing), own / FINGERPRINT)
+    try:
+        mark = fingerprint(results.study, folder, options, missing)
+    except OSError:  # a file of somebody else's in the folder, which cannot be read
+        return
+    write_text(mark, own / FINGERPRINT)
 
 
 def take_up(

@@ -14,7 +14,8 @@ from bayesasthma.dispatch.side_by_side import side_by_side
 from bayesasthma.inference.adverse_fits import AdverseFit
 from bayesasthma.inference.diagnostics import ESS_MIN, R_HAT_MAX
 from bayesasthma.inference.fitting import Fit
-from bayesasthma.inference.reopened import inputs_changed, record_of, spec_of
+from bayesasthma.inference.reopened import inputs_changed, spec_of
+from bayesasthma.inference.saved_fits import record_of
 from bayesasthma.models.design import Design, design
 from bayesasthma.models.moments import effect_priors
 from bayesasthma.plots import quantity_diagnostics as plots
