@@ -86,7 +86,8 @@ def student_each(pairs: Sequence[Pair]) -> list[Candidate]:
     if not pairs:
         return []
     numbers = _columns([second for _, second in pairs], [first for first, _ in pairs])
-    p = two_sample_t(*_values(numbers)).p
+    m1, s1, n1, m2, s2, n2 = _values(numbers)
+    p = two_sample_t(m1, s1, n1, m2, s2, n2).p
     return _each("Student's t test", p, student_p_range(*numbers))
 
 
@@ -95,7 +96,8 @@ def welch_each(pairs: Sequence[Pair]) -> list[Candidate]:
     if not pairs:
         return []
     numbers = _columns([second for _, second in pairs], [first for first, _ in pairs])
-    p = two_sample_t(*_values(numbers), False).p
+    m1, s1, n1, m2, s2, n2 = _values(numbers)
+    p = two_sample_t(m1, s1, n1, m2, s2, n2, False).p
     return _each("Welch's t test", p, welch_p_range(*numbers))
 
 

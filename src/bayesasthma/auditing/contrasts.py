@@ -70,11 +70,9 @@ def contrast_table(study: Study, cells: Cells) -> pd.DataFrame:
                 if groups is not None:
                     keys.append((outcome, visit, arm))
                     pairs.append((groups.groups[0], groups.groups[1]))
-    cells_of = [
-        [np.array(own) for own in zip(*map(_plain, arm), strict=True)]
-        for arm in ([treated for _, treated in pairs], [control for control, _ in pairs])
-    ]
-    t = two_sample_t(*cells_of[0], *cells_of[1]) if pairs else None
+    numbers = [(*_plain(treated), *_plain(control)) for control, treated in pairs]
+    m1, s1, n1, m2, s2, n2 = np.array(numbers, dtype=float).reshape(-1, 6).T
+    t = two_sample_t(m1, s1, n1, m2, s2, n2)
     rows = [
         {
             **dict(zip(("outcome", "visit", "arm"), key, strict=True)),
