@@ -31,17 +31,18 @@ def test_folders_that_stay_empty_are_removed(tmp_path: Path) -> None:
 
 
 def test_unfinished_files_of_dead_processes_are_removed(tmp_path: Path) -> None:
-    dead, own = dead_process(), os.getpid()
+    dead, alive = dead_process(), os.getppid()
     (tmp_path / "posterior").mkdir()
     for name in (f".effects.csv.{dead}.part", f"posterior/.fit.nc.{dead}.part",
-                 f".effects.csv.{own}.part", ".mine.part", "a.1.part"):  # fmt: skip
+                 f".effects.csv.{alive}.part", ".mine.part", "a.1.part"):  # fmt: skip
         (tmp_path / name).write_text("")
-    old = tmp_path / f".old.csv.{own}.part"
+    (tmp_path / f".before.csv.{os.getpid()}.part").write_text("")  # of a process before this one
+    old = tmp_path / f".old.csv.{alive}.part"
     old.write_text("")
     os.utime(old, (0, 0))
-    assert len(sweep(tmp_path)) == 3
+    assert len(sweep(tmp_path)) == 4
     left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {f".effects.csv.{own}.part", ".mine.part", "a.1.part"}
+    assert left == {f".effects.csv.{alive}.part", ".mine.part", "a.1.part"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel of Linux")
@@ -87,3 +88,49 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(BayesAsthmaError, match="no permission to write"):
         check_writable(tmp_path / "new")
+
+
+@pytest.mark.parametrize(
+    ("closed", "said"),
+    [
+        ("posterior", "no permission to read and write in .*posterior"),
+        ("posterior/sensitivity", "no permission to read and write in .*sensitivity"),
+        ("figures", "no permission to read and write in .*figures"),
+        ("posterior/a.nc", r"no permission to read .*a\.nc"),
+    ],
+)
+def test_what_a_run_would_meet_later_is_refused_at_once(
+    closed: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("posterior/sensitivity", "figures", "else"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "posterior" / "a.nc").touch()
+    check_writable(tmp_path)
+    # root may do everything
+    own = tmp_path / closed
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != own)
+    with pytest.raises(BayesAsthmaError, match=said):
+        check_writable(tmp_path)
+
+
+def test_a_file_in_the_place_of_a_folder_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "posterior").touch()
+    with pytest.raises(BayesAsthmaError, match=r"posterior is a file, not a folder"):
+        check_writable(tmp_path)
+
+
+@pytest.mark.parametrize("years", [-10, 10])
+def test_the_clock_does_not_decide_what_is_litter(
+    years: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of a process that is no more goes, one of a process that writes stays."""
+    now = time.time()
+    dead = tmp_path / f".a.csv.{dead_process()}.part"
+    other = tmp_path / f".b.csv.{os.getppid()}.part"
+    dead.touch()
+    other.touch()
+    then = now + years * 365.25 * 86_400
+    os.utime(dead, (then, then))
+    monkeypatch.setattr(time, "time", lambda: min(now, then))  # set back, or never
+    assert sweep(tmp_path) == [dead]
+    assert other.exists()

@@ -62,6 +62,31 @@ def test_posterior_is_prior_times_likelihood(mixture: BetaMixture, n: int, share
     assert sum(posterior.weights) == pytest.approx(1, abs=1e-12)
 
 
+@pytest.mark.parametrize("shapes", [(1.1e7, 9e9), (1.1e7, 1.1e7), (2e7, 1e8), (1e8, 3e10)])
+@pytest.mark.parametrize("z", [-2.0, 0.3, 1.0])
+def test_rates_of_very_many(shapes: tuple[float, float], z: float) -> None:
+    """With the mean of one moved by so many standard errors: the quadrature says the same."""
+    first = stats.beta(*shapes)
+    a = shapes[0] + z * np.sqrt(2 * shapes[0])
+    second = stats.beta(a, shapes[1])
+    grid = np.polynomial.legendre.leggauss(200)
+    u = (grid[0] + 1) / 2
+    exact = float(grid[1] @ first.cdf(second.ppf(u))) / 2
+    assert probability_less(first, second) == pytest.approx(exact, abs=1e-6)
+    assert probability_less(second, first) == pytest.approx(1 - exact, abs=1e-6)
+
+
+def test_rates_next_to_zero_and_one_of_very_many() -> None:
+    none, every = stats.beta(0.5, 1e12), stats.beta(1e12, 0.5)
+    assert probability_less(none, none) == pytest.approx(0.5, abs=1e-9)
+    assert probability_less(every, every) == pytest.approx(0.5, abs=1e-9)
+    assert probability_less(none, every) == pytest.approx(1)
+    assert probability_less(every, none) == pytest.approx(0, abs=1e-12)
+    half = stats.beta(5e11, 5e11)
+    assert probability_less(half, stats.beta(1, 1)) == pytest.approx(0.5, abs=1e-6)
+    assert probability_less(stats.beta(1, 1), half) == pytest.approx(0.5, abs=1e-6)
+
+
 def test_probability_less_is_exact() -> None:
     # P(X < Y) for integer a of Y: Cook 2005, UT MD Anderson report 005-05
     a, b = 4, 2

@@ -129,7 +129,11 @@ def _locked(folder: Path, say: Callable[[str], None]) -> int | None:
 
 
 def sweep(folder: Path) -> list[Path]:
-    """Remove unfinished files of processes that are no more; returns them."""
+    """Remove unfinished files of processes that are no more; returns them.
+
+    Called before this process writes to the folder: what bears its number is of one before it, as
+    in containers, where each run may be process 7.
+    """
     removed = []
     for below in BELOW:
         for path in (folder / below).glob(".*.part*"):
@@ -137,8 +141,9 @@ def sweep(folder: Path) -> list[Path]:
             if match is None:
                 continue
             with contextlib.suppress(OSError):
+                process = int(match["process"])
                 aged = time.time() - path.stat().st_mtime > OLD
-                if aged or not _alive(int(match["process"])):
+                if aged or process == os.getpid() or not _alive(process):
                     path.unlink()
                     removed.append(path)
     return removed

@@ -15,12 +15,17 @@ MOST_MISSING = 10_000
 
 
 def could_be_missing(subject: Subject | None) -> int:
-    """Half of the patients of the smaller arm or visit; 0 of what missing patients do not mend."""
+    """Half of the patients of the smaller arm or visit; 0 of what missing patients do not mend.
+
+    Two patients stay, for one alone has no SD.
+    """
     if isinstance(subject, Groups) and len(subject.groups) == 2:
-        return int(min(cell.n for cell in subject.groups)) // 2
-    if isinstance(subject, Change):
-        return int(min(subject.before.n, subject.after.n)) // 2
-    return 0
+        n = int(min(cell.n for cell in subject.groups))
+    elif isinstance(subject, Change):
+        n = int(min(subject.before.n, subject.after.n))
+    else:
+        return 0
+    return min(n // 2, n - 2)
 
 
 def fewest_missing(subject: Subject | None, printed: Range) -> tuple[str, Candidate] | None:

@@ -17,6 +17,8 @@ from bayesasthma.study._sheets import Row, Sheet, step_of, value_of
 DIMS = ("outcome", "arm", "visit", "statistic")
 STATISTICS = ("level", "change")
 FIELDS = ("mean", "sd", "n", "mean_step", "sd_step")
+#: Smallest SD as a share of its mean, and largest ratio of two SDs of an outcome.
+SMALLEST_SHARE, MOST_TIMES = 1e-15, 1e6
 #: What a patient's missing value may be written as, in any case.
 MISSING = ("", "NA", "NAN")
 
@@ -107,6 +109,7 @@ def summary_table(
             where | {"statistic": statistic or "level"} | _as_printed(row, printed, size)
         )
     _check_geometric(lines)
+    _check_sizes(lines, cells, places)
     pins = _pins(table, lines, baseline_visit)
     return table, frame(records, SUMMARIES), pins, frame(middles, MEDIANS)
 
@@ -145,6 +148,34 @@ def _check_geometric(lines: dict[tuple[str, str, str, str], Row]) -> None:
     for (outcome, _, _, kind), row in lines.items():
         if outcome in own and kind != MEDIAN and row.text("statistic") != GEOMETRIC:
             row.bad("statistic", f"{GEOMETRIC}, as in the other rows of {outcome}")
+
+
+def _check_sizes(
+    lines: dict[tuple[str, str, str, str], Row],
+    cells: dict[str, np.ndarray],
+    places: dict[str, dict[str, int]],
+) -> None:
+    """Note SDs that are lost in the digits of their mean, or have nothing to do with the others.
+
+    No rounding or misprint explains them, and a model of both would be arithmetic without digits.
+    """
+    largest = np.nanmax(cells["sd"], axis=(1, 2, 3), initial=0.0)
+    for key, row in lines.items():
+        if key[3] not in STATISTICS:
+            continue
+        at = tuple(places[dim][name] for dim, name in zip(DIMS, key, strict=True))
+        mean, sd = float(cells["mean"][at]), float(cells["sd"][at])
+        if not sd > 0:
+            continue  # none, or printed as 0: less than a unit of its last place
+        column = next((name for name in ("sd", "se", "value", "cv") if row.text(name)), "ci_low")
+        if sd < SMALLEST_SHARE * abs(mean):
+            row.bad(column, f"an SD of at least {SMALLEST_SHARE:g} times the mean (15 digits)")
+        elif sd * MOST_TIMES < largest[at[0]]:
+            row.bad(
+                column,
+                f"an SD within a factor of {MOST_TIMES:,.0f} of the others of {key[0]}, of which "
+                f"one is {largest[at[0]]:g}",
+            )
 
 
 def _check_visit(row: Row, kind: str, visit: str, baseline: str | None) -> None:
@@ -283,7 +314,7 @@ def _check_spread(patients: pd.DataFrame, outcomes: list[str], sheet: Sheet) -> 
     for (arm, visit), cell in patients.groupby(["arm", "visit"], sort=False):
         for name in outcomes:
             values = cell[name].dropna()
-            if len(values) > 1 and (values == values.iloc[0]).all():
+            if len(values) > 1 and np.ptp(values) <= SMALLEST_SHARE * values.abs().max():
                 found = f"{values.iloc[0]:g} for all {len(values)} in {arm} at {visit}"
                 sheet.collector.add(sheet.file, None, name, found, "values that differ")
 

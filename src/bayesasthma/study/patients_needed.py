@@ -17,7 +17,7 @@ def too_few_patients(study: Study, outcomes: Collection[str] | None = None) -> l
 
     The sums of squares and products of *k* printed visits of the same patients have a Wishart
     distribution with n - 1 degrees of freedom, and a density where that is at least *k* (Anderson
-    2003, An Introduction to Multivariate Statistical Analysis, theorem 7.2.1). A model of an
+    2003, An Introduction to Multivariate Statistical Analysis, section 7.2). A model of an
     outcome in an arm therefore needs k + 1 patients at each of its visits.
 
     Parameters
