@@ -53,7 +53,7 @@ coverage: $(VENV)/.developed ## lines and branches of src that the tests run, by
 	$(BIN)/python -m coverage run $(RUN_TESTS) -m "" $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage json --quiet
-	$(BIN)/python benchmarks/_coverage_by_room.py
+	$(BIN)/python benchmarks/_coverage_by_room.py $(ARGS)
 
 .PHONY: mutation
 mutation: $(VENV)/.developed ## change the source a little, often, and count what the tests notice
@@ -71,6 +71,12 @@ $(BIN)/uv venv --clear --quiet --python "$$found" $(2)
 endef
 INTO = $(BIN)/uv pip install --quiet --no-config
 
+# What was run and how it ended goes to benchmarks/results/versions.md, failures too.
+define run_and_record
+status=0; $(2)/bin/python $(RUN_TESTS) -m "not slow" --junitxml=$(2).xml $(ARGS) || status=$$?; \
+$(BIN)/python benchmarks/_versions.py tests $(1) $(2) $(2).xml $(ARGS); exit $$status
+endef
+
 .PHONY: test-lowest
 test-lowest: $(VENV)/.developed ## run the tests on Python 3.12 at the lowest versions allowed
 	@mkdir -p build
@@ -79,7 +85,7 @@ test-lowest: $(VENV)/.developed ## run the tests on Python 3.12 at the lowest ve
 	@$(call other_venv,python3.12,build/lowest)
 	$(INTO) --python build/lowest --requirement build/lowest.txt
 	$(INTO) --python build/lowest --no-deps --no-build-isolation --editable .
-	build/lowest/bin/python $(RUN_TESTS) -m "not slow" $(ARGS)
+	@$(call run_and_record,lowest,build/lowest)
 
 PYTHON ?= python3.14
 
@@ -90,7 +96,11 @@ test-python: $(VENV)/.developed ## run the tests on another Python: make test-py
 	$(INTO) --python build/python --require-hashes --requirement requirements.lock
 	$(INTO) --python build/python --require-hashes --requirement requirements-dev.lock
 	$(INTO) --python build/python --no-deps --no-build-isolation --editable .
-	build/python/bin/python $(RUN_TESTS) -m "not slow" $(ARGS)
+	@$(call run_and_record,$(notdir $(PYTHON)),build/python)
+
+.PHONY: wheels
+wheels: $(VENV)/.developed ## whether all that is locked has wheels for a Python: make wheels PYTHON=python3.14
+	$(BIN)/python benchmarks/_versions.py wheels $(patsubst python%,%,$(notdir $(PYTHON)))
 
 .PHONY: fuzz
 fuzz: $(VENV)/.developed ## read and audit what has something wrong in it, following the coverage

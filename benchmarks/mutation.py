@@ -1,12 +1,14 @@
 """How many small changes of the source the tests notice, and which they do not.
 
     python benchmarks/mutation.py [--rooms frequentist priors] [--mutants 40] [--seed 20261128]
+    python benchmarks/mutation.py --survivors [--rooms ...]    # judge recorded survivors again
 
 Of each room, mutants are drawn from all of :mod:`_mutants`, and the tests of the room
 (``tests/ROOM``, and ``tests/reference`` but for its fits) are run on each, in a fork of a process
 that has collected them: those alone that call the changed function, or use a fixture that does,
-until one fails. What no such test notices has survived. A mutant that takes `SLOWER` times the
-processor time of its tests counts as noticed. Hypothesis draws the same examples each time.
+until one fails, the files that take least time first. What no such test notices has survived. A
+mutant that takes `SLOWER` times the processor time of its tests counts as noticed. Hypothesis draws
+the same examples each time.
 
 Writes ``results/mutation.csv``, a row a mutant, and ``results/mutation.md``. What was found when
 the survivors were read is in ``mutation_read.csv``.
@@ -18,8 +20,12 @@ from __future__ import annotations
 
 import argparse
 import csv
+import functools
+import gc
+import hashlib
 import json
 import os
+import platform
 import random
 import resource
 import sys
@@ -105,6 +111,7 @@ class Unchanged:
         """Of each test the functions called and the seconds of processor time."""
         found = []
         for item, after in zip(items, [*items[1:], None], strict=True):
+            forget()
             self.calls.start()
             start = time.process_time()
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
@@ -115,10 +122,41 @@ class Unchanged:
         ]
 
 
+def forget() -> None:
+    """Empty the package's caches, behind which a test's calls would not be seen."""
+    kind = functools._lru_cache_wrapper  # noqa: SLF001 - it has no public name
+    for own in gc.get_objects():
+        if isinstance(own, kind) and own.__module__.startswith("bayesasthma."):
+            own.cache_clear()
+
+
 def definitions(item: Any) -> list[Any]:
     """The fixtures that a test uses, those of its fixtures included."""
     by_name = item._fixtureinfo.name2fixturedefs  # noqa: SLF001 - pytest says it nowhere else
     return [own for several in by_name.values() for own in several]
+
+
+def place(row: dict[str, Any]) -> tuple[str, ...]:
+    """What tells a mutant from all others."""
+    return tuple(
+        str(row[key]) for key in ("module", "function", "line", "column", "before", "after")
+    )
+
+
+def source(room: str) -> str:
+    """The first digits of the SHA-256 of the room's files."""
+    found = hashlib.sha256()
+    for path in sorted(PACKAGE.glob(f"{room}/*.py")):
+        found.update(path.name.encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()[:12]
+
+
+def quick_first(items: list[Any], seconds: list[float], tests: list[int]) -> list[int]:
+    """Numbers of tests, the files that take least time first, in a file the order of it."""
+    of_file: dict[Any, float] = defaultdict(float)
+    for number in tests:
+        of_file[items[number].path] += seconds[number]
+    return sorted(tests, key=lambda number: (of_file[items[number].path], number))
 
 
 class Judge:
@@ -171,9 +209,16 @@ class Judge:
         ]
         draw = random.Random(f"{self.options.seed} {self.room}")  # noqa: S311 - a sample
         chosen = draw.sample(every, min(self.options.mutants, len(every)))
+        if self.options.survivors:
+            wanted = self.options.of_room[self.room]
+            chosen = [own for own in every if place(asdict(own)) in wanted]
+            if len(chosen) < len(wanted):
+                raise SystemExit(f"{self.room} has changed since the record: draw anew")
         print(f"{self.room}: {len(items)} tests, {len(chosen)} of {len(every)} mutants", flush=True)
         for mutant in sorted(chosen, key=lambda own: (own.module, own.number)):
-            tests = reached.get((mutant.module, mutant.function), [])
+            tests = quick_first(
+                items, [c[1] for c in calls], reached.get((mutant.module, mutant.function), [])
+            )
             limit = ON_TOP + SLOWER * sum(calls[number][1] for number in tests)
             start = time.monotonic()
             status, text = 0, ""
@@ -193,6 +238,9 @@ class Judge:
                     "outcome": outcome,
                     "by": text,
                     "mutants": len(every),
+                    "seed": self.options.seed,
+                    "source": source(self.room),
+                    "python": platform.python_version(),
                 }
             )
             print(f"  {time.monotonic() - start:5.1f} s {outcome:9} {mutant.module}:{mutant.line} "
@@ -274,7 +322,7 @@ def interval(noticed: int, count: int) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def page(rows: list[dict[str, Any]], seed: int) -> str:
+def page(rows: list[dict[str, Any]]) -> str:
     """The record in Markdown."""
     with READ.open(encoding="utf-8", newline="") as file:
         read = {
@@ -284,8 +332,9 @@ def page(rows: list[dict[str, Any]], seed: int) -> str:
     lines = [
         "# Mutants",
         "",
-        f"Made by `make mutation` (seed {seed}); `benchmarks/mutation.py` says how. A score is the",
-        "share of the drawn mutants that the tests notice, with Wilson's 95 % interval.",
+        "Made by `make mutation`; `benchmarks/mutation.py` says how. A score is the share of the",
+        "drawn mutants that the tests notice, with Wilson's 95 % interval. Survivors were read;",
+        "the tests that they asked for are counted here.",
         "",
         "| room | mutants | drawn | noticed | score | interval | of the others, change nothing |",
         "|---|---:|---:|---:|---:|---|---:|",
@@ -295,15 +344,20 @@ def page(rows: list[dict[str, Any]], seed: int) -> str:
         key = row["module"], row["function"], row["before"], row["after"]
         return read.get(key, "not read yet")
 
-    for room in dict.fromkeys(row["room"] for row in rows):
+    rooms = list(dict.fromkeys(row["room"] for row in rows))
+    for room in rooms:
         own = [row for row in rows if row["room"] == room]
         noticed = sum(row["outcome"] != "survived" for row in own)
         same = sum(row["outcome"] == "survived" and reading(row).startswith("same") for row in own)
         low, high = interval(noticed, len(own))
         lines.append(
-            f"| `{room}` | {own[0]['mutants']:,} | {len(own)} | {noticed} | "
+            f"| `{room}` | {int(own[0]['mutants']):,} | {len(own)} | {noticed} | "
             f"{noticed / len(own):.0%} | {low:.0%} to {high:.0%} | {same} |"
         )
+    lines += ["", "| room | seed | SHA-256 of the room's files | Python |", "|---|---:|---|---|"]
+    for room in rooms:
+        own = next(row for row in rows if row["room"] == room)
+        lines.append(f"| `{room}` | {own['seed']} | `{own['source']}` | {own['python']} |")
     lines += ["", "## By module", "", "| module | drawn | noticed |", "|---|---:|---:|"]
     drawn = Counter(row["module"] for row in rows)
     found = Counter(row["module"] for row in rows if row["outcome"] != "survived")
@@ -319,29 +373,53 @@ def page(rows: list[dict[str, Any]], seed: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def recorded() -> list[dict[str, Any]]:
+    """The rows of the record."""
+    table = RESULTS / "mutation.csv"
+    if not table.exists():
+        return []
+    with table.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write(rows: list[dict[str, Any]]) -> None:
+    """Write the record."""
+    with (RESULTS / "mutation.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    (RESULTS / "mutation.md").write_text(page(rows), encoding="utf-8")
+
+
 def main() -> None:
     """Judge the rooms asked for and write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rooms", nargs="+", choices=ROOMS, default=ROOMS)
     parser.add_argument("--mutants", type=int, default=40, help="of each room")
     parser.add_argument("--seed", type=int, default=20261128)
+    parser.add_argument("--survivors", action="store_true", help="judge these again, no others")
     options = parser.parse_args()
     os.chdir(ROOT)
-    table = RESULTS / "mutation.csv"
-    kept: list[dict[str, Any]] = []
-    if table.exists():
-        with table.open(encoding="utf-8", newline="") as file:
-            kept = [row for row in csv.DictReader(file) if row["room"] not in options.rooms]
-    for row in kept:
-        row["mutants"] = int(row["mutants"])
+    options.of_room = defaultdict(set)
+    for row in recorded():
+        if options.survivors and row["outcome"] == "survived":
+            options.of_room[row["room"]].add(place(row))
     for room in options.rooms:
-        kept += judge(room, options)
-        kept.sort(key=lambda row: ROOMS.index(row["room"]))
-        with table.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(kept[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(kept)
-        (RESULTS / "mutation.md").write_text(page(kept, options.seed), encoding="utf-8")
+        if options.survivors and not options.of_room[room]:
+            continue
+        found = judge(room, options)
+        again = {place(row): row for row in found}
+        kept = recorded()
+        if options.survivors:
+            rows = [
+                row | {key: again[place(row)][key] for key in ("tests", "outcome", "by")}
+                if place(row) in again
+                else row
+                for row in kept
+            ]
+        else:
+            rows = [row for row in kept if row["room"] != room] + found
+        write(sorted(rows, key=lambda row: ROOMS.index(row["room"])))
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def test_density_distribution_and_quantile_are_of_one_distribution(text: str) ->
 @pytest.mark.parametrize("text", SCIPY)
 def test_families_are_those_of_scipy(text: str) -> None:
     prior, other = heterogeneity_prior(text), SCIPY[text]
-    tau = np.array([0.01, 0.2, 0.7, 1.9])
+    tau = np.array([0.0, 0.01, 0.2, 0.7, 1.9, 3.0])
     np.testing.assert_allclose(prior.log_density(tau), other.logpdf(tau), rtol=1e-12)
     np.testing.assert_allclose(prior.cdf(tau), other.cdf(tau), rtol=1e-12)
 

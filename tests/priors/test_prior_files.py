@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bayesasthma.errors import UsageError
-from bayesasthma.priors.distributions import PriorSet
+from bayesasthma.priors.distributions import Component, EffectPrior, PriorSet
 from bayesasthma.priors.named_sets import prior_set
 
 HEAD = 'name = "mine"\njustification = "Agreed on."\n'
@@ -78,6 +78,18 @@ def test_a_mixture_has_two_components(tmp_path: Path, parts: str) -> None:
     text = parts if parts.startswith("[[") else "[effect]\n" + parts
     with pytest.raises(UsageError, match="expected 2 tables"):
         read(tmp_path, text)
+
+
+def test_a_location_is_finite_though_degrees_of_freedom_need_not_be(tmp_path: Path) -> None:
+    assert read(tmp_path, EFFECT + "df = inf\n").effects[0].prior.is_normal
+    with pytest.raises(UsageError, match="location = inf: expected a number"):
+        read(tmp_path, EFFECT.replace("location = 0.0", "location = inf"))
+
+
+@pytest.mark.parametrize("weights", [(), (0.5,), (0.5, 0.4), (0.5, 0.3, 0.2)])
+def test_weights_of_one_or_two_components_sum_to_1(weights: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="sum to 1"):
+        EffectPrior(tuple(Component(0.0, 1.0, weight=weight) for weight in weights))
 
 
 def test_the_other_trial_may_have_all_the_weight() -> None:
