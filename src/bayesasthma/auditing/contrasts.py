@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from bayesasthma.auditing.candidates import Pair, student_each, welch_each
-from bayesasthma.auditing.subjects import Cells, Summary
+from bayesasthma.auditing.candidates import Pair, student_each, t_of_each, welch_each
+from bayesasthma.auditing.subjects import Cells
 from bayesasthma.frequentist import (
     benjamini_hochberg,
     compound_symmetry,
     holm,
     repeated_measures_anova,
-    two_sample_t,
 )
 
 if TYPE_CHECKING:
@@ -70,11 +68,7 @@ def contrast_table(study: Study, cells: Cells) -> pd.DataFrame:
                 if groups is not None:
                     keys.append((outcome, visit, arm))
                     pairs.append((groups.groups[0], groups.groups[1]))
-    cells_of = [
-        [np.array(own) for own in zip(*map(_plain, arm), strict=True)]
-        for arm in ([treated for _, treated in pairs], [control for control, _ in pairs])
-    ]
-    t = two_sample_t(*cells_of[0], *cells_of[1]) if pairs else None
+    t = t_of_each(pairs) if pairs else None
     rows = [
         {
             **dict(zip(("outcome", "visit", "arm"), key, strict=True)),
@@ -100,10 +94,6 @@ def contrast_table(study: Study, cells: Cells) -> pd.DataFrame:
         frame.loc[follow_up, "q_bh"] = benjamini_hochberg(p)
         frame.loc[follow_up, "q_holm"] = holm(p)
     return frame
-
-
-def _plain(cell: Summary) -> tuple[float, float, float]:
-    return float(cell.mean.value), float(cell.sd.value), cell.n
 
 
 def anova_table(study: Study, cells: Cells) -> pd.DataFrame:
