@@ -13,6 +13,7 @@ from bayesasthma.auditing.subjects import Change, Interaction, Summary
 from bayesasthma.frequentist import (
     Range,
     Rounded,
+    TTest,
     ancova,
     ancova_p_range,
     change_variance_range,
@@ -81,13 +82,33 @@ def welch(first: Summary, second: Summary, name: str = "Welch's t test") -> Cand
 type Pair = tuple[Summary, Summary]
 
 
+def t_of_each(pairs: Sequence[Pair], *, equal_var: bool = True) -> TTest:
+    """Test the second against the first of each pair of summaries by t, from their printed numbers.
+
+    Parameters
+    ----------
+    pairs : sequence of (Summary, Summary)
+        At least one; the control first.
+    equal_var : bool
+        Student's test, else Welch's.
+
+    Returns
+    -------
+    TTest
+        Fields of shape (pair,).
+    """
+    numbers = _columns([second for _, second in pairs], [first for first, _ in pairs])
+    mean1, sd1, n1, mean2, sd2, n2 = numbers
+    values = (mean1.value, sd1.value, n1, mean2.value, sd2.value, n2)
+    return two_sample_t(*values, equal_var)
+
+
 def student_each(pairs: Sequence[Pair]) -> list[Candidate]:
     """`student` of each pair of summaries, all at once."""
     if not pairs:
         return []
     numbers = _columns([second for _, second in pairs], [first for first, _ in pairs])
-    m1, s1, n1, m2, s2, n2 = _values(numbers)
-    p = two_sample_t(m1, s1, n1, m2, s2, n2).p
+    p = t_of_each(pairs).p
     return _each("Student's t test", p, student_p_range(*numbers))
 
 
@@ -96,8 +117,7 @@ def welch_each(pairs: Sequence[Pair]) -> list[Candidate]:
     if not pairs:
         return []
     numbers = _columns([second for _, second in pairs], [first for first, _ in pairs])
-    m1, s1, n1, m2, s2, n2 = _values(numbers)
-    p = two_sample_t(m1, s1, n1, m2, s2, n2, False).p
+    p = t_of_each(pairs, equal_var=False).p
     return _each("Welch's t test", p, welch_p_range(*numbers))
 
 
@@ -111,11 +131,6 @@ def _columns(first: list[Summary], second: list[Summary]) -> _Columns:
 def _column(cells: list[Summary]) -> tuple[Rounded, Rounded, FloatArray]:
     means, sds = _stack([c.mean for c in cells]), _stack([c.sd for c in cells])
     return means, sds, np.array([c.n for c in cells])
-
-
-def _values(numbers: _Columns) -> tuple[FloatArray, ...]:
-    mean1, sd1, n1, mean2, sd2, n2 = numbers
-    return mean1.value, sd1.value, n1, mean2.value, sd2.value, n2
 
 
 def _each(name: str, p: FloatArray, reach: Range) -> list[Candidate]:

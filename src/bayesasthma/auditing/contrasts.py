@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from bayesasthma.auditing.candidates import Pair, student_each, welch_each
-from bayesasthma.auditing.subjects import Cells, Summary
+from bayesasthma.auditing.candidates import Pair, student_each, t_of_each, welch_each
+from bayesasthma.auditing.subjects import Cells
 from bayesasthma.frequentist import (
     benjamini_hochberg,
     compound_symmetry,
     holm,
     repeated_measures_anova,
-    two_sample_t,
 )
 
 if TYPE_CHECKING:
@@ -70,9 +68,7 @@ def contrast_table(study: Study, cells: Cells) -> pd.DataFrame:
                 if groups is not None:
                     keys.append((outcome, visit, arm))
                     pairs.append((groups.groups[0], groups.groups[1]))
-    numbers = [(*_plain(treated), *_plain(control)) for control, treated in pairs]
-    m1, s1, n1, m2, s2, n2 = np.array(numbers, dtype=float).reshape(-1, 6).T
-    t = two_sample_t(m1, s1, n1, m2, s2, n2)
+    t = t_of_each(pairs) if pairs else None
     rows = [
         {
             **dict(zip(("outcome", "visit", "arm"), key, strict=True)),
@@ -98,10 +94,6 @@ def contrast_table(study: Study, cells: Cells) -> pd.DataFrame:
         frame.loc[follow_up, "q_bh"] = benjamini_hochberg(p)
         frame.loc[follow_up, "q_holm"] = holm(p)
     return frame
-
-
-def _plain(cell: Summary) -> tuple[float, float, float]:
-    return float(cell.mean.value), float(cell.sd.value), cell.n
 
 
 def anova_table(study: Study, cells: Cells) -> pd.DataFrame:
