@@ -97,7 +97,7 @@ def test_the_audit_takes_them(numbers: dict, tmp_path: Path) -> None:
         ),
         (
             {"sds": ("4", "4e8", "4", "4")},
-            "summaries.csv, row 2, column sd: found '4', expected an SD within a factor of 1,000,000",
+            "summaries.csv, row 2, column sd: found '4', expected an SD within a factor of",
         ),
         ({"n": (1, 24)}, "study.toml, column arms[1].n: found '1'"),
         ({"n": (24, 2 * TRILLION)}, "study.toml, column arms[2].n: found '2000000000000'"),
@@ -125,4 +125,7 @@ def test_what_the_audit_takes_is_fitted(numbers: dict, tmp_path: Path) -> None:
         if "events" in numbers:
             for fit in fit_adverse(study, options=FEW):
                 rates = adverse_effects(fit)
+                rates = rates[rates["estimand"] != "number_needed_to_treat"]  # it has no mean
                 assert np.isfinite(rates[["mean", "sd"]]).all(axis=None)
+                contrasts = rates[rates["estimand"] != "rate"]
+                assert contrasts["p_benefit"].between(0, 1).all()
