@@ -67,7 +67,7 @@ ACCEPTED = {
     },
     "a trillion patients": {"n": (TRILLION, TRILLION), "events": (10**9, 10**9 + 5)},
     "a million patients": {"n": (10**6, 10**6), "events": (1000, 1100)},
-    "no events": {"n": (TRILLION, 2), "events": (0, 0), "one_visit": True},
+    "no events": {"n": (10**6, 2), "events": (0, 0), "one_visit": True},
     "two patients": {"n": (2, 2), "one_visit": True},
     "three patients": {"n": (3, 3), "events": (0, 3)},
     "an SD of zero": {"sds": ("4", "4", "0", "4")},
@@ -76,7 +76,6 @@ ACCEPTED = {
     "means of zero": {"means": ("0",) * 4},
     "the smallest": {"means": ("1e-30",) * 4, "sds": ("1e-30",) * 4},
     "the largest": {"means": ("1e30",) * 4, "sds": ("1e30",) * 4},
-    "the largest and the smallest": {"means": ("1e30",) * 4, "sds": ("1e-30",) * 4},
 }
 
 
@@ -92,6 +91,14 @@ def test_the_audit_takes_them(numbers: dict, tmp_path: Path) -> None:
         ({"sds": ("4", "1e150", "4", "4")}, "summaries.csv, row 3, column sd: found '1e150'"),
         ({"means": ("4", "4", "1e150", "4")}, "summaries.csv, row 4, column mean: found '1e150'"),
         ({"sds": ("4", "4", "4", "-4")}, "summaries.csv, row 5, column sd: found '-4'"),
+        (
+            {"means": ("20", "1e30", "20", "20")},
+            "summaries.csv, row 3, column sd: found '4', expected an SD of at least 1e-15 times",
+        ),
+        (
+            {"sds": ("4", "4e8", "4", "4")},
+            "summaries.csv, row 2, column sd: found '4', expected an SD within a factor of",
+        ),
         ({"n": (1, 24)}, "study.toml, column arms[1].n: found '1'"),
         ({"n": (24, 2 * TRILLION)}, "study.toml, column arms[2].n: found '2000000000000'"),
         ({"events": (0, 28)}, "adverse.csv, row 3, column events: found '28'"),
@@ -118,4 +125,7 @@ def test_what_the_audit_takes_is_fitted(numbers: dict, tmp_path: Path) -> None:
         if "events" in numbers:
             for fit in fit_adverse(study, options=FEW):
                 rates = adverse_effects(fit)
+                rates = rates[rates["estimand"] != "number_needed_to_treat"]  # it has no mean
                 assert np.isfinite(rates[["mean", "sd"]]).all(axis=None)
+                contrasts = rates[rates["estimand"].isin(["risk_difference", "odds_ratio"])]
+                assert contrasts["p_benefit"].between(0, 1).all()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from bayesasthma._files.output import as_written
 from bayesasthma.comparison.posterior_beside_p import COLUMNS as COMPARISON_COLUMNS
 from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.reporting.results import ReanalysisResults
@@ -90,7 +91,7 @@ def _run(study: Study, folder: Path) -> dict[str, Any]:
 
 def _read(path: Path, columns: list[str], study: Study) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8")
+        table = as_written(pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8"))
     except FileNotFoundError as error:
         raise BayesAsthmaError(
             f"no {path.name} in {path.parent}; run 'bayesasthma reanalyse' on {study.name} with "
