@@ -32,7 +32,7 @@ from bayesasthma.pooling.data import PooledDesign, PooledStudy
 from bayesasthma.pooling.model import PooledSpec, pooled_model
 
 RESULTS = Path(__file__).parent / "results"
-#: Studies of a replicate: weeks, the first that of baseline; patients by arm; whether randomised; and
+#: Studies of a replicate: weeks, the first that of baseline; patients by arm; whether randomised;
 #: whether changes alone are printed. Of a randomised study these are levels without a baseline, as
 #: `bayesasthma.pooling.data.changes_as_levels` has them.
 LAYOUTS: tuple[dict[str, Any], ...] = (
@@ -90,13 +90,13 @@ def pooled(designs: list[Design]) -> PooledDesign:
         PooledStudy(
             f"study {i}",
             own,
-            tuple(own.weeks[own.baseline is not None :]),
+            tuple(own.weeks[0 if own.baseline is None else 1 :]),
             1.0,
             int(own.n_arm.sum()),
         )
         for i, own in enumerate(designs)
     )
-    weeks = tuple(sorted({week for own in studies for week in own.weeks}))  # of follow-up
+    weeks = tuple(sorted({week for own in studies for week in own.weeks}))
     return PooledDesign("y", "y", studies, weeks, 1.0, "SD", 1, float("nan"), 0.5)
 
 
