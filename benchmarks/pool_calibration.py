@@ -32,11 +32,13 @@ from bayesasthma.pooling.data import PooledDesign, PooledStudy
 from bayesasthma.pooling.model import PooledSpec, pooled_model
 
 RESULTS = Path(__file__).parent / "results"
-#: Studies of a replicate: weeks, patients by arm, whether randomised, and what each row prints.
+#: Studies of a replicate: weeks, the first that of baseline; patients by arm; whether randomised;
+#: whether changes alone are printed. Of a randomised study these are levels without a baseline, as
+#: `bayesasthma.pooling.data.changes_as_levels` has them.
 LAYOUTS: tuple[dict[str, Any], ...] = (
     {"weeks": (0.0, 12.0, 24.0), "n": (30, 32), "randomised": True, "change": False},
     {"weeks": (0.0, 12.0), "n": (60, 55), "randomised": False, "change": False},
-    {"weeks": (0.0, 24.0), "n": (45, 45), "randomised": True, "change": True},
+    {"weeks": (0.0, 12.0, 24.0), "n": (45, 45), "randomised": True, "change": True},
     {"weeks": (0.0, 12.0, 24.0), "n": (80, 40, 41), "randomised": True, "change": False},
 )
 #: Rounding unit of printed numbers, in baseline SDs; the first study's SDs of change are printed.
@@ -46,13 +48,10 @@ DRAWS, TUNE, THIN = 1000, 400, 10
 
 def empty_design(layout: dict[str, Any], pinned_z: float = 0.0) -> Design:
     """A study's design without numbers."""
-    weeks = np.array(layout["weeks"])
+    weeks = np.array(layout["weeks"][1:] if layout["change"] else layout["weeks"])
     n = np.array(layout["n"], dtype=float)
     size, arms = len(weeks), len(n)
     functional = np.eye(size)
-    if layout["change"]:
-        functional = functional[1:].copy()
-        functional[:, 0] = -1.0
     rows = len(functional)
     count = rows * (rows - 1) // 2
     block = TableBlock(
@@ -72,7 +71,7 @@ def empty_design(layout: dict[str, Any], pinned_z: float = 0.0) -> Design:
         arms=tuple(f"arm {g}" for g in range(arms)),
         visits=tuple(f"week {week:g}" for week in weeks),
         weeks=weeks,
-        baseline=0,
+        baseline=None if layout["change"] else 0,
         centre=np.zeros(1),
         scale=np.ones(1),
         direction=np.ones(1, dtype=int),
@@ -88,7 +87,13 @@ def empty_design(layout: dict[str, Any], pinned_z: float = 0.0) -> Design:
 def pooled(designs: list[Design]) -> PooledDesign:
     """Studies in one unit."""
     studies = tuple(
-        PooledStudy(f"study {i}", own, tuple(own.weeks[1:]), 1.0, int(own.n_arm.sum()))
+        PooledStudy(
+            f"study {i}",
+            own,
+            tuple(own.weeks[0 if own.baseline is None else 1 :]),
+            1.0,
+            int(own.n_arm.sum()),
+        )
         for i, own in enumerate(designs)
     )
     weeks = tuple(sorted({week for own in studies for week in own.weeks}))

@@ -116,7 +116,8 @@ def forest(
     text = f"τ {middle:.{places}f} ({low:.{places}f} to {high:.{places}f}) {unit}"
     title = f"{_name(data)}, week {week:g}. {text}"
     figure.suptitle(wrapped(title, int((NARROW if narrow else 8.6) * 11.5)), fontsize=9.5)
-    figure.legend(handles=_handles(), loc="outside lower center", ncols=2 if narrow else 4)
+    handles = _handles(bool(rows["alone_mean"].notna().any()))
+    figure.legend(handles=handles, loc="outside lower center", ncols=2 if narrow else 4)
     return figure
 
 
@@ -138,7 +139,8 @@ def forests(data: xr.Dataset, studies: pd.DataFrame, *, narrow: bool = False) ->
         ratio_axis(axis, data)
     title = wrapped(_name(data), int((NARROW if narrow else WIDE) * 11))
     figure.suptitle(title, fontsize=9.5)
-    figure.legend(handles=_handles(), loc="outside lower center", ncols=2 if narrow else 4)
+    handles = _handles(any(rows["alone_mean"].notna().any() for rows in every))
+    figure.legend(handles=handles, loc="outside lower center", ncols=2 if narrow else 4)
     return figure
 
 
@@ -258,9 +260,10 @@ def _numbers(axis: Axes, rows: pd.DataFrame, data: xr.Dataset, *, narrow: bool) 
     axis.axis("off")
 
 
-def _handles() -> list[Line2D]:
+def _handles(alone: bool) -> list[Line2D]:
+    own = Line2D([], [], color=GREY, marker="s", markersize=5, label="study alone")
     return [
-        Line2D([], [], color=GREY, marker="s", markersize=5, label="study alone"),
+        *([own] if alone else []),
         Line2D([], [], color=SHRUNKEN, marker="o", markersize=4.5, label="study in the pool"),
         Line2D([], [], color=ACCENT, marker="D", linestyle="none", markersize=6, label="mean"),
         Line2D([], [], color=ACCENT, linewidth=4, alpha=0.55, label="new study"),

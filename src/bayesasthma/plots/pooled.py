@@ -29,8 +29,9 @@ from bayesasthma.results.summaries import SAMPLE
 SINGLE = 6.4
 #: More studies than this share one colour: their names would not fit.
 NAMED = len(ARM_COLOURS)
-#: A prior's density is shown as far as this quantile, or as the posterior's largest draws.
-SHOWN_OF_PRIOR = 0.9
+#: A prior's density is shown as far as this quantile, or as the posterior's largest draws, but no
+#: further than this many times those: of many studies the posterior is narrow.
+SHOWN_OF_PRIOR, SHOWN_TIMES = 0.9, 3.0
 
 
 @mpl.rc_context(STYLE)
@@ -88,7 +89,8 @@ def heterogeneity(data: xr.Dataset, *, narrow: bool = False) -> Figure:
     """Posterior of tau, the SD of effects between studies, over its prior."""
     prior = prior_of_heterogeneity(data)
     draws = data["heterogeneity"].to_numpy().ravel()
-    end = max(float(np.quantile(draws, 0.998)), float(prior.quantile(SHOWN_OF_PRIOR)))
+    last = float(np.quantile(draws, 0.998))
+    end = min(max(last, float(prior.quantile(SHOWN_OF_PRIOR))), SHOWN_TIMES * last)
     figure = blank(NARROW if narrow else SINGLE, 2.5)
     axis = figure.subplots()
     bins = np.linspace(0, end, 51)

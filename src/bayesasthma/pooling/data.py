@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from bayesasthma.errors import UsageError
 from bayesasthma.models.design import Design, design
@@ -145,7 +146,7 @@ def pooled_design(
     unit = next((part.unit_text for part in own if part.factor is None), own[0].unit_text)
     factors = np.array([part.factor or 1.0 for part in own])
     own_scales = np.array([part.design.scale[0] for part in own])
-    spreads = np.array([_spread(part.design) for part in own])
+    spreads = np.array([part.spread for part in own])
     weight = np.array([part.design.n_arm.sum() - len(part.design.arms) for part in own])
     scale = (
         float(np.sqrt((weight * (factors * spreads) ** 2).sum() / weight.sum())) if same else 1.0
@@ -182,14 +183,14 @@ def pooled_design(
     )
 
 
-def _spread(design: Design) -> float:
+def _spread(study: Study, outcome: str, design: Design) -> float:
     """Baseline SD of a study, in its outcome's unit; of changes alone, their largest SD.
 
     Early changes have small SDs, for visits of a few weeks are much alike; later ones come near the
     SD of levels, which they have at a correlation of a half.
     """
     found = [1.0]
-    if design.tables and all((table.functional.min(axis=1) < 0).all() for table in design.tables):
+    if prints_changes_alone(study, outcome):
         for table in design.tables:
             freedom = table.n - 1
             variance = np.sum(freedom * table.sd**2, axis=0) / np.sum(freedom, axis=0)
@@ -206,15 +207,20 @@ class _Part:
     factor: float | None
     design: Design
     weeks: tuple[float, ...]
+    spread: float
 
     @classmethod
     def of(cls, study: Study, source: Source) -> _Part:
-        own = restricted(study, source)
+        printed = restricted(study, source)
+        own = changes_as_levels(printed, source.outcome)
         layout = design(own, [source.outcome])
         first = len(layout.visits) - len(layout.follow_up)
-        start = layout.weeks[0] if first else 0.0
+        start = 0.0
+        if printed.baseline_visit is not None:
+            start = float(printed.visits.loc[printed.baseline_visit, "week"])
         weeks = tuple(float(week - start) for week in layout.weeks[first:])
-        return cls(own, source.outcome, source.factor, layout, weeks)
+        spread = _spread(printed, source.outcome, layout)
+        return cls(own, source.outcome, source.factor, layout, weeks, spread)
 
     @property
     def row(self) -> dict[Any, Any]:
@@ -280,6 +286,39 @@ def restricted(study: Study, source: Source) -> Study:
         table=study.table.sel(arm=printed, visit=kept),
         correlations=correlations[within],
         patients=patients,
+    )
+
+
+def prints_changes_alone(study: Study, outcome: str) -> bool:
+    """Whether a study with a baseline prints an outcome's changes from it and no level."""
+    levels = study.table["mean"].sel(outcome=outcome, statistic="level")
+    return (
+        study.baseline_visit is not None
+        and study.patients is None
+        and not bool(levels.notnull().any())
+    )
+
+
+def changes_as_levels(study: Study, outcome: str) -> Study:
+    """A randomised study that prints changes alone, with these as levels and no baseline.
+
+    Randomised arms are alike at baseline, so that the difference between mean changes is the
+    baseline-adjusted one. SDs of levels and their correlations with baseline, which changes alone
+    do not tell apart, are no parameters then: left in, they make a ridge that takes six times the
+    steps to walk along.
+    """
+    if not study.randomised or not prints_changes_alone(study, outcome):
+        return study
+    kept = study.follow_up
+    changes = study.table.sel(visit=kept, statistic=["change"])
+    return replace(
+        study,
+        visits=study.visits.loc[kept],
+        table=xr.concat(
+            [changes.assign_coords(statistic=["level"]), changes.where(False)], dim="statistic"
+        ),
+        baseline_visit=None,
+        correlations=study.correlations.iloc[:0],
     )
 
 

@@ -138,9 +138,13 @@ def drawings(results: PooledResults) -> list[Drawing]:
         side = {1.0: "a benefit is to the right", -1.0: "a benefit is to the left"}.get(
             float(data.attrs["direction"]), "no side is a benefit"
         )
-        said = (
+        alone = (
             "Grey squares: each study alone, larger for more patients; blue dots: its effect in "
-            "the pool; diamond: mean effect; bar: true effect in a new study; with 95 % "
+            if bool(studies["alone_mean"].notna().any())
+            else "Blue dots: effect of each study in "
+        )
+        said = (
+            f"{alone}the pool; diamond: mean effect; bar: true effect in a new study; with 95 % "
             f"intervals; {side}."
         )
         dotted = " Dotted: the MCID." if np.isfinite(float(data.attrs["mcid"])) else ""
