@@ -105,18 +105,42 @@ def forest(
         For a phone.
     """
     week = headline_week(data) if week is None else week
-    rows = forest_rows(data, studies, week)
-    figure = blank(NARROW if narrow else 8.6, 0.42 * len(rows) + 1.85)
-    axis, table = figure.subplots(1, 2, sharey=True, width_ratios=[1.25, 1.0 if narrow else 0.95])
-    _draw(axis, rows, data, names=12 if narrow else 24)
-    _numbers(table, rows, data, narrow=narrow)
     low, middle, high = data["heterogeneity"].quantile([0.025, 0.5, 0.975]).to_numpy()
     places = _places(float(high - low))
     unit = "on the log scale" if is_ratio(data) else pretty_unit(str(data.attrs["unit"]))
     text = f"τ {middle:.{places}f} ({low:.{places}f} to {high:.{places}f}) {unit}"
     title = f"{_name(data)}, week {week:g}. {text}"
+    return forest_of_rows(forest_rows(data, studies, week), data, title, narrow=narrow)
+
+
+@mpl.rc_context(STYLE)
+def forest_of_rows(
+    rows: pd.DataFrame,
+    data: xr.Dataset,
+    title: str,
+    *,
+    alone: str = "study alone",
+    narrow: bool = False,
+) -> Figure:
+    """Forest plot of rows as `forest_rows` makes them, with the numbers beside it.
+
+    Parameters
+    ----------
+    rows : DataFrame
+    data : Dataset
+        Its attributes ``label``, ``unit``, ``direction``, ``mcid``, ``log`` and ``kind`` are used.
+    title : str
+    alone : str
+        What the grey squares are.
+    narrow : bool
+    """
+    figure = blank(NARROW if narrow else 8.6, 0.42 * len(rows) + 1.85)
+    axis, table = figure.subplots(1, 2, sharey=True, width_ratios=[1.25, 1.0 if narrow else 0.95])
+    _draw(axis, rows, data, names=12 if narrow else 24)
+    _numbers(table, rows, data, narrow=narrow)
     figure.suptitle(wrapped(title, int((NARROW if narrow else 8.6) * 11.5)), fontsize=9.5)
-    figure.legend(handles=_handles(), loc="outside lower center", ncols=2 if narrow else 4)
+    handles = _handles(alone)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2 if narrow else 4)
     return figure
 
 
@@ -258,9 +282,9 @@ def _numbers(axis: Axes, rows: pd.DataFrame, data: xr.Dataset, *, narrow: bool) 
     axis.axis("off")
 
 
-def _handles() -> list[Line2D]:
+def _handles(alone: str = "study alone") -> list[Line2D]:
     return [
-        Line2D([], [], color=GREY, marker="s", markersize=5, label="study alone"),
+        Line2D([], [], color=GREY, marker="s", markersize=5, label=alone),
         Line2D([], [], color=SHRUNKEN, marker="o", markersize=4.5, label="study in the pool"),
         Line2D([], [], color=ACCENT, marker="D", linestyle="none", markersize=6, label="mean"),
         Line2D([], [], color=ACCENT, linewidth=4, alpha=0.55, label="new study"),
