@@ -54,6 +54,10 @@ from bayesasthma.results.pooled_tables import (
 from bayesasthma.results.shared_events import SharedEvent, shared_events
 from bayesasthma.study.study import Study
 
+#: Columns of `pooled_diagnostics.csv` where nothing was sampled.
+DIAGNOSTICS = ["fit", "sampled", "parameters", "divergences", "tree_depth_reached", "bfmi",
+               "r_hat", "ess_bulk", "ess_tail", "worst", "gate", "failures"]  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Pooled:
@@ -227,7 +231,7 @@ def pool(
         _joined(effects, EFFECTS),
         _joined(by_study, STUDIES),
         _joined(without_each, LEFT_OUT),
-        diagnostics_frame(gates),
+        diagnostics_frame(gates) if gates else pd.DataFrame(columns=DIAGNOSTICS),
         _joined(priors, MAP_COLUMNS),
         external_rows(found),
         prior_toml(found),

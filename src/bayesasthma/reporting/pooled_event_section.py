@@ -20,8 +20,8 @@ METHOD = (
     "(normal, SD 2.5 of the log odds) and a log odds ratio that is random over studies; empty "
     "cells need no correction. The posterior is a nested quadrature and has no Monte Carlo error. "
     "Prior of the mean log odds ratio: set {prior}; of τ: {tau}. Beside it the common odds ratio "
-    "of Mantel and Haenszel, and REML with the Hartung–Knapp–Sidik–Jonkman interval of Woolf’s estimates, ½ "
-    "added to a study with an empty cell."
+    "of Mantel and Haenszel, and REML with the Hartung–Knapp–Sidik–Jonkman interval of Woolf’s "
+    "estimates, ½ added to a study with an empty cell."
 )
 
 

@@ -199,8 +199,8 @@ def limits(results: PooledResults) -> list[str]:
             f"With {plural(most, 'study', 'studies')} at most, τ and with it the interval of a new "
             "study lean on the prior of τ"
             + (f"; for {listed(ruled)} it is hardly more than that prior" if ruled else "")
-            + ". Set another prior with `--heterogeneity` (of reactions `--event-heterogeneity`) to "
-            "see how much."
+            + ". Set another prior with `--heterogeneity` (of reactions `--event-heterogeneity`) "
+            "to see how much."
         )
     said += _thin_weeks(results)
     said += _left_out(results)
