@@ -120,14 +120,14 @@ def classical(event: SharedEvent) -> dict[str, float]:
     """
     found = dict.fromkeys(("mh_or", "mh_low", "mh_high", "reml_or", "reml_low", "reml_high",
                            "reml_tau"), np.nan)  # fmt: skip
-    cells = _cells(event)
+    treated, n_treated, control, n_control = _cells(event)
     try:
-        estimate, _, low, high = mantel_haenszel(*cells)
+        estimate, _, low, high = mantel_haenszel(treated, n_treated, control, n_control)
     except UsageError:
         pass  # no arm beside another has an event
     else:
         found |= _exp({"mh_or": estimate, "mh_low": low, "mh_high": high})
-    each = log_odds_ratios(*cells)
+    each = log_odds_ratios(treated, n_treated, control, n_control)
     known = np.isfinite(each.se)
     found["reml_studies"] = int(known.sum())
     if known.sum() > 1:

@@ -16,7 +16,7 @@ from bayesasthma.results.summaries import format_probability
 
 SECTION = "reactions"
 METHOD = (
-    "Reactions: the patients with a reaction in each arm are binomial about a level of the study "
+    "The patients with a reaction in each arm are binomial about a level of the study "
     "(normal, SD 2.5 of the log odds) and a log odds ratio that is random over studies; empty "
     "cells need no correction. The posterior is a nested quadrature and has no Monte Carlo error. "
     "Prior of the mean log odds ratio: set {prior}; of τ: {tau}. Beside it the common odds ratio "
@@ -114,7 +114,8 @@ def _id(place: int) -> str:
 
 def _studies(results: PooledResults, row: pd.Series) -> pd.DataFrame:
     table = results.event_studies
-    return table[table["reaction"] == row["reaction"]]
+    found: pd.DataFrame = table[table["reaction"] == row["reaction"]]
+    return found
 
 
 def _content(row: pd.Series, results: PooledResults, place: int) -> dict[str, Any]:

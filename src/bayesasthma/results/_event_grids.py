@@ -269,7 +269,7 @@ class GridMixture:
         reach = 10 * max(self._spread)
         low = min(float(x[0]) for x, _ in self.parts) - reach
         high = max(float(x[-1]) for x, _ in self.parts) + reach
-        while high - low > 1e-11 + 1e-12 * abs(low):
+        while high - low > 1e-9 + 1e-12 * abs(low):
             at = np.linspace(low, high, SEARCH_POINTS)
             # the first and the last are not looked at again: rounding must not move them past p
             k = int(np.searchsorted(np.maximum.accumulate(self._at_most(at[1:-1])), p))

@@ -225,7 +225,7 @@ class _TauScale:
 
     def log_below(self, at: float, step: float) -> float:
         """Log-probability below ``at`` by the rule that goes on from there with ``step``."""
-        nodes = at - step * np.arange(1, round(60 / step))
+        nodes = np.asarray(at - step * np.arange(1, round(60 / step)), dtype=np.float64)
         total = step * np.exp(self.log_density(nodes)).sum() + self.prior.cdf(self.tau(nodes[-1]))
         return float(np.log(max(total, 1e-300)))
 
@@ -291,11 +291,11 @@ def _ends(scale: _TauScale, likelihoods: Sequence[LogGrid]) -> tuple[float, floa
 def _moments(given: Sequence[Given], log_mass: FloatArray, tau: FloatArray) -> FloatArray:
     """Mean and SD of the mean and of tau."""
     weight = np.exp(log_mass - log_sum_exp(log_mass))
-    first = second = 0.0
+    first, second = 0.0, 0.0
     for (grid, _), own in zip(given, weight, strict=True):
         x, density = _part(grid, own)
         mass = density * grid.step
-        first, second = first + mass @ x, second + mass @ x**2
+        first, second = first + float(mass @ x), second + float(mass @ x**2)
     mean = float(weight @ tau)
     return np.array([first, np.sqrt(second - first**2), mean, np.sqrt(weight @ (tau - mean) ** 2)])
 
