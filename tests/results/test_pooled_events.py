@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import special
+from scipy import special, stats
+from scipy.interpolate import CubicSpline
 
 from bayesasthma.errors import UsageError
-from bayesasthma.priors.distributions import EffectPrior
+from bayesasthma.priors.distributions import Component, EffectPrior
 from bayesasthma.priors.heterogeneity import heterogeneity_prior
 from bayesasthma.results.normal_normal import normal_normal
 from bayesasthma.results.pooled_events import EventCounts, PooledEvent, pooled_event
@@ -31,69 +33,85 @@ def numbers(found: PooledEvent) -> np.ndarray:
     return np.array([*values, [tau.mean, tau.sd, tau.quantile(0.5), tau.quantile(0.975)]])
 
 
-def brute_force() -> dict[str, float]:
-    """Sums over grids of tau, the mean, each study's log odds ratio and its level."""
-    step = 0.1
-    x = np.arange(-30, 30 + step / 2, step)
-    level = np.arange(-30, 30.01, 0.1)
-    likelihood = []
-    for study in SPARSE:
-        log = -0.5 * (level / 2.5) ** 2 + np.zeros((len(x), 1))
-        for sign, y, n in zip((-0.5, 0.5), study.events, study.n, strict=True):
-            odds = level + sign * x[:, None]
-            log = log + y * odds - n * np.logaddexp(0, odds)
-        likelihood.append(np.exp(special.logsumexp(log, axis=1)))
-    theta = np.arange(-12, 12.01, 0.1)
-    nodes, weights = np.polynomial.legendre.leggauss(60)
-    total = np.zeros(8)
-    for lower, upper in ((0.0, 0.4), (0.4, 4.5)):
-        for tau, weight in zip(
-            lower + (upper - lower) / 2 * (nodes + 1), (upper - lower) / 2 * weights, strict=True
-        ):
-            z, w = np.polynomial.hermite_e.hermegauss(100)
-            w = w / w.sum()
-            terms, first = [], []
-            for own in likelihood:
-                at = theta[:, None] + tau * z
-                value = np.exp(np.interp(at, FINE, fine(x, own)))
-                terms.append(value @ w)
-                first.append((value * at) @ w)
-            prior = np.exp(-0.5 * (theta / 1.5) ** 2 - 0.5 * (tau / 0.5) ** 2) * weight
-            mass = prior * terms[0] * terms[1]
-            below = special.ndtr(-theta / tau)
-            total += [
-                mass.sum(), mass @ theta, mass @ theta**2, mass.sum() * tau, mass @ below,
-                (prior * first[0] * terms[1]).sum(), (prior * terms[0] * first[1]).sum(),
-                mass.sum() * tau**2,
-            ]  # fmt: skip
-    mean, second, tau, below, own, other, square = total[1:] / total[0]
-    return {
-        "mean": mean, "sd": np.sqrt(second - mean**2), "tau": tau, "below": below,
-        "tau_square": square, "first": own, "second": other,
-    }  # fmt: skip
+def level_integrated(study: EventCounts, x: np.ndarray, level_sd: float) -> np.ndarray:
+    """Likelihood of log odds ratios, summed over a dense grid of the level; its maximum is 1."""
+    level = np.linspace(-12 * level_sd, 12 * level_sd, 601)
+    log = -0.5 * (level / level_sd) ** 2 + np.zeros((len(x), 1))
+    for sign, y, n in zip((-0.5, 0.5), study.events, study.n, strict=True):
+        odds = level + sign * x[:, None]
+        log = log + y * odds - n * np.logaddexp(0, odds)
+    total = special.logsumexp(log, axis=1)
+    return np.asarray(np.exp(total - total.max()))
 
 
-FINE = np.linspace(-30, 30, 60001)
+def brute_force(
+    counts: Sequence[EventCounts], prior: Callable, tau_prior: Callable, level_sd: float = 2.5
+) -> dict[str, float]:
+    """Sums over dense grids of log tau, the mean, each study's log odds ratio and its level.
+
+    ``prior`` and ``tau_prior`` are densities. Where tau is large the study's log odds ratio is
+    summed over, where it is small its standardised distance from the mean.
+    """
+    x = np.linspace(-60, 60, 601)
+    likelihoods = [level_integrated(study, x, level_sd) for study in counts]
+    splines = [CubicSpline(x, np.log(own)) for own in likelihoods]
+    theta, z = np.linspace(-20, 20, 401), np.linspace(-9, 9, 37)
+    normal = np.exp(-0.5 * z**2) / np.exp(-0.5 * z**2).sum()
+    weight_of_mean = prior(theta)
+    total = np.zeros(7)
+    for log_tau in np.arange(-18.0, 10.6, 0.25):
+        tau = np.exp(log_tau)
+        if tau > 0.6:
+            kernel = np.exp(-0.5 * ((x - theta[:, None]) / tau) ** 2) / tau
+            terms = [kernel @ own for own in likelihoods]
+            first = kernel @ (likelihoods[0] * x)
+        else:
+            at = np.clip(theta[:, None] + tau * z, -60, 60)
+            values = [np.exp(own(at)) for own in splines]
+            scale = np.sqrt(2 * np.pi) / (x[1] - x[0])
+            terms = [scale * own @ normal for own in values]
+            first = scale * (values[0] * at) @ normal
+        rest = weight_of_mean * np.prod(terms[1:], axis=0) * tau_prior(tau) * tau
+        mass = rest * terms[0]
+        below = special.ndtr(-theta / tau)
+        total += [mass.sum(), mass @ theta, mass @ theta**2, mass.sum() * tau,
+                  mass @ below, rest @ first, mass[theta < 0].sum() + mass[200] / 2]  # fmt: skip
+    mean, second, tau_mean, new, study, negative = total[1:] / total[0]
+    return {"mean": mean, "sd": np.sqrt(second - mean**2), "tau": tau_mean,
+            "below": new, "first": study, "negative": negative}  # fmt: skip
 
 
-def fine(x: np.ndarray, likelihood: np.ndarray) -> np.ndarray:
-    from scipy.interpolate import CubicSpline
+T_MIXTURE = EffectPrior((Component(0.3, 0.8, 3.0, 0.6), Component(-1.0, 0.5, np.inf, 0.4)))
+PRIORS: dict[str, tuple[EffectPrior, Callable, str, Callable]] = {
+    "normal": (WEAK, stats.norm(0, 1.5).pdf, "half-normal(0.5)", stats.halfnorm(0, 0.5).pdf),
+    "mixture of t and normal": (
+        T_MIXTURE,
+        lambda x: 0.6 * stats.t(3, 0.3, 0.8).pdf(x) + 0.4 * stats.norm(-1, 0.5).pdf(x),
+        "half-t(4, 0.5)",
+        lambda tau: 2 * stats.t(4, 0, 0.5).pdf(tau),
+    ),
+    "half-cauchy": (
+        WEAK, stats.norm(0, 1.5).pdf, "half-cauchy(0.5)", stats.halfcauchy(0, 0.5).pdf,
+    ),
+    "log-normal": (
+        WEAK, stats.norm(0, 1.5).pdf, "log-normal(-0.935, 0.76)",
+        stats.lognorm(0.76, 0, np.exp(-0.935)).pdf,
+    ),
+}  # fmt: skip
 
-    return np.asarray(CubicSpline(x, np.log(likelihood))(FINE))
 
-
-@pytest.mark.slow
-def test_a_sparse_pair_of_studies_against_sums_over_dense_grids() -> None:
-    found, expected = pooled_event(SPARSE, WEAK, TAU), brute_force()
+@pytest.mark.parametrize("name", PRIORS)
+def test_a_sparse_pair_of_studies_against_sums_over_dense_grids(name: str) -> None:
+    prior, density, tau, tau_density = PRIORS[name]
+    found = pooled_event(SPARSE, prior, heterogeneity_prior(tau))
+    expected = brute_force(SPARSE, density, tau_density)
     assert found.mean.mean == pytest.approx(expected["mean"], abs=1e-6)
     assert found.mean.sd == pytest.approx(expected["sd"], abs=1e-6)
-    assert found.heterogeneity.mean == pytest.approx(expected["tau"], abs=1e-6)
-    # the reference sums over a step of a tenth where tau is small
-    assert found.predictive.cdf(0.0) == pytest.approx(expected["below"], abs=5e-5)
-    predictive = np.hypot(expected["sd"], np.sqrt(expected["tau_square"]))
-    assert found.predictive.sd == pytest.approx(predictive, abs=1e-6)
+    assert found.heterogeneity.mean == pytest.approx(expected["tau"], abs=1e-5)
     assert found.studies[0].mean == pytest.approx(expected["first"], abs=1e-6)
-    assert found.studies[1].mean == pytest.approx(expected["second"], abs=1e-6)
+    # the reference sums over steps of a tenth where tau is small
+    assert found.predictive.cdf(0.0) == pytest.approx(expected["below"], abs=3e-4)
+    assert found.mean.cdf(0.0) == pytest.approx(expected["negative"], abs=3e-4)
 
 
 def test_large_counts_are_the_normal_model_of_log_odds_ratios() -> None:
@@ -124,7 +142,6 @@ def test_large_counts_are_the_normal_model_of_log_odds_ratios() -> None:
     assert tau.quantile(0.975) == pytest.approx(float(other_tau.quantile(0.975)), abs=1e-4)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("complement", [False, True])
 def test_exchanged_arms_and_the_opposite_event_change_the_sign(complement: bool) -> None:
     if complement:
@@ -145,14 +162,16 @@ def test_exchanged_arms_and_the_opposite_event_change_the_sign(complement: bool)
 
 
 def test_studies_without_an_event_leave_the_mean_at_no_effect_where_arms_are_equal() -> None:
-    found = pooled_event([EventCounts((0, 0), (30, 30))] * 2, WEAK, TAU)
+    counts = [EventCounts((0, 0), (30, 30))] * 2
+    found = pooled_event(counts, WEAK, TAU)
     assert found.mean.mean == pytest.approx(0.0, abs=1e-9)
     assert found.mean.cdf(0.0) == pytest.approx(0.5, abs=1e-9)
-    # rare in both arms: very large effects either way are less likely than before
-    assert 1.0 < found.mean.sd < 1.5
+    # the likelihood is even and log-concave: it makes large effects either way less likely
+    assert found.mean.sd < 1.5
+    expected = brute_force(counts, stats.norm(0, 1.5).pdf, stats.halfnorm(0, 0.5).pdf)
+    assert found.mean.sd == pytest.approx(expected["sd"], abs=1e-6)
 
 
-@pytest.mark.slow
 def test_one_common_truth_is_recovered() -> None:
     rng = np.random.default_rng(11)
     counts = []
@@ -166,10 +185,16 @@ def test_one_common_truth_is_recovered() -> None:
     assert found.heterogeneity.quantile(0.5) < 0.07
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["bcg", "crins2014"])
-def test_flat_priors_and_a_given_tau_are_the_random_effects_logistic_regression(name: str) -> None:
-    """UM.FS of metafor maximises over the studies' levels; at its tau the posterior is close."""
+@pytest.mark.parametrize(
+    ("name", "share"), [("bcg", 0.2), ("crins2014", 0.2), ("nielweise2007", 0.3)]
+)
+def test_flat_priors_and_a_given_tau_are_the_random_effects_logistic_regression(
+    name: str, share: float
+) -> None:
+    """UM.FS of metafor maximises over the studies' levels; at its tau the posterior is close.
+
+    The more empty cells, the less: five of the 17 studies of ``nielweise2007`` have one.
+    """
     studies = pd.read_csv(REFERENCE / "studies.csv").query("data == @name")
     answers = pd.read_csv(REFERENCE / "answers.csv").query("data == @name and method == 'UM.FS'")
     expected = answers.set_index("quantity")["value"]
@@ -177,12 +202,11 @@ def test_flat_priors_and_a_given_tau_are_the_random_effects_logistic_regression(
     counts = [EventCounts((a, b), (n, m)) for a, b, n, m in columns.tolist()]
     tau = heterogeneity_prior(f"log-normal({np.log(expected['tau2']) / 2}, 0.001)")
     found = pooled_event(counts, EffectPrior.normal(0.0, 50.0), tau, level=(0.0, 20.0))
-    assert found.mean.mean == pytest.approx(expected["estimate"], abs=0.2 * expected["se"])
+    assert found.mean.mean == pytest.approx(expected["estimate"], abs=share * expected["se"])
     assert found.mean.sd == pytest.approx(expected["se"], rel=0.1)
 
 
-@pytest.mark.slow
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=1, deadline=None)
 @given(st.permutations([(2, 1, 20, 22), (0, 5, 31, 30), (7, 4, 50, 25)]))
 def test_the_order_of_studies_is_no_matter(order: list[tuple[int, int, int, int]]) -> None:
     counts = [EventCounts((a, b), (n, m)) for a, b, n, m in order]

@@ -31,6 +31,10 @@ SHOWN = [
     "outcome", "week", "unit", "n_studies", "mean", "q025", "q975", "p_benefit",
     "predictive_q025", "predictive_q975", "tau_mean", "gate",
 ]  # fmt: skip
+SHOWN_OF_EVENTS = [
+    "reaction", "n_studies", "n_patients", "n_events", "or_median", "or_q025", "or_q975",
+    "p_benefit", "predictive_or_q025", "predictive_or_q975", "tau_median",
+]  # fmt: skip
 
 
 def pool(
@@ -39,7 +43,8 @@ def pool(
         typer.Argument(help="Bundles' folders, or names of bundled studies: two or more."),
     ],
     outcome: Annotated[
-        list[str] | None, typer.Option(help="Only this outcome; may be given several times.")
+        list[str] | None,
+        typer.Option(help="Only this outcome, or reaction; may be given several times."),
     ] = None,
     outcome_map: Annotated[
         Path | None,
@@ -62,6 +67,12 @@ def pool(
             "half-normal(0.5), or a name of the registry."
         ),
     ] = "half-normal(0.5)",
+    event_heterogeneity: Annotated[
+        str,
+        typer.Option(
+            help="The same of reactions, of log odds ratios.",
+        ),
+    ] = "turner-adverse-events-drug-control",
     correlation: Annotated[
         str | None,
         typer.Option(help="unstructured, exchangeable, ar1, exchangeable_ar1 or fixed:RHO."),
@@ -87,7 +98,10 @@ def pool(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Pool several studies: effects by week, their heterogeneity, and a new study's effect."""
+    """Pool several studies: effects by week, reactions, heterogeneity, and a new study's effect."""
+    import pandas as pd
+
+    from bayesasthma.comparison import pooled_events
     from bayesasthma.inference.pooling import ACCEPTANCE, check_studies
     from bayesasthma.likelihood.correlation import CorrelationPrior
     from bayesasthma.pooling.data import Source
@@ -120,6 +134,7 @@ def pool(
         mapped=mapped,
         treatment=treatment or (),
         spec=spec,
+        events_heterogeneity=pooled_events.event_heterogeneity(event_heterogeneity),
         weeks=week or (),
         options=replace(options, target_accept=ACCEPTANCE),
         left_out=leave_one_out,
@@ -131,15 +146,24 @@ def pool(
     given += [] if outcome_map is None else [f"--map {outcome_map.name}"]
     given += [f"--treatment {name}" for name in treatment or ()]
     given += [f"--prior {prior}", f"--heterogeneity '{heterogeneity}'"]
+    if event_heterogeneity != pooled_events.DEFAULT_EVENT_HETEROGENEITY:
+        given += [f"--event-heterogeneity '{event_heterogeneity}'"]
     given += [] if correlation is None else [f"--correlation {correlation}"]
     given += [f"--week {value:g}" for value in week or ()]
     given += [f"--draws {draws}", f"--tune {tune}", f"--chains {chains}", f"--seed {seed}"]
     write_page(found, bundles, Made(tuple(given), seed, started), folder)
-    text = found.effects[SHOWN].to_string(index=False, float_format="{:.3g}".format)
-    console.data(
-        found.effects,
-        f"{text}\nwritten to {folder / 'pooled_effects.csv'} and {folder / 'report.html'}",
-    )
+    shown = [
+        (found.effects, SHOWN, "pooled_effects.csv"),
+        (found.events, SHOWN_OF_EVENTS, "pooled_events.csv"),
+    ]
+    shown = [own for own in shown if len(own[0])]
+    texts = [
+        table[columns].to_string(index=False, float_format="{:.3g}".format)
+        for table, columns, _ in shown
+    ]
+    names = ", ".join(str(folder / name) for *_, name in shown)
+    tables = pd.concat([table for table, *_ in shown], ignore_index=True)
+    console.data(tables, "\n\n".join([*texts, f"written to {names} and {folder / 'report.html'}"]))
     failed = found.diagnostics[found.diagnostics["gate"] != "pass"]
     for fit, failures in zip(failed["fit"], failed["failures"], strict=True):
         typer.echo(f"gate failed: {fit}: {failures}", err=True)

@@ -68,7 +68,10 @@ class PooledFit:
 
 
 def shared_outcomes(
-    studies: Sequence[Study], mapped: Mapping[str, Mapping[str, Source]] | None = None
+    studies: Sequence[Study],
+    mapped: Mapping[str, Mapping[str, Source]] | None = None,
+    *,
+    required: bool = True,
 ) -> dict[str, dict[str, Source]]:
     """Outcomes of two studies or more, and where each study has them.
 
@@ -78,12 +81,14 @@ def shared_outcomes(
     mapped : mapping of str to mapping, optional
         By pooled outcome and study, where outcomes have different ids; other outcomes are matched
         by id.
+    required : bool
+        Whether one has to be shared.
 
     Raises
     ------
     UsageError
         If there are fewer than two studies, two are the same or of one name, a mapped study is not
-        among them, or no outcome is shared.
+        among them, or no outcome is shared but one is required.
     """
     check_studies(studies)
     found = {outcome: dict(own) for outcome, own in (mapped or {}).items()}
@@ -101,7 +106,7 @@ def shared_outcomes(
             if (study.name, outcome) not in taken and study.name not in found.get(outcome, {}):
                 found.setdefault(outcome, {})[study.name] = Source(outcome)
     shared = {outcome: own for outcome, own in found.items() if len(own) > 1}
-    if not shared:
+    if required and not shared:
         listed = "; ".join(
             f"{study.name}: {', '.join(map(str, study.outcomes.index)) or 'none'}"
             for study in studies

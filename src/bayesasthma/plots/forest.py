@@ -105,18 +105,41 @@ def forest(
         For a phone.
     """
     week = headline_week(data) if week is None else week
-    rows = forest_rows(data, studies, week)
-    figure = blank(NARROW if narrow else 8.6, 0.42 * len(rows) + 1.85)
-    axis, table = figure.subplots(1, 2, sharey=True, width_ratios=[1.25, 1.0 if narrow else 0.95])
-    _draw(axis, rows, data, names=12 if narrow else 24)
-    _numbers(table, rows, data, narrow=narrow)
     low, middle, high = data["heterogeneity"].quantile([0.025, 0.5, 0.975]).to_numpy()
     places = _places(float(high - low))
     unit = "on the log scale" if is_ratio(data) else pretty_unit(str(data.attrs["unit"]))
     text = f"τ {middle:.{places}f} ({low:.{places}f} to {high:.{places}f}) {unit}"
     title = f"{_name(data)}, week {week:g}. {text}"
+    return forest_of_rows(forest_rows(data, studies, week), data, title, narrow=narrow)
+
+
+@mpl.rc_context(STYLE)
+def forest_of_rows(
+    rows: pd.DataFrame,
+    data: xr.Dataset,
+    title: str,
+    *,
+    alone: str = "study alone",
+    narrow: bool = False,
+) -> Figure:
+    """Forest plot of rows as `forest_rows` makes them, with the numbers beside it.
+
+    Parameters
+    ----------
+    rows : DataFrame
+    data : Dataset
+        Its attributes ``label``, ``unit``, ``direction``, ``mcid``, ``log`` and ``kind`` are used.
+    title : str
+    alone : str
+        What the grey squares are.
+    narrow : bool
+    """
+    figure = blank(NARROW if narrow else 8.6, 0.42 * len(rows) + 1.85)
+    axis, table = figure.subplots(1, 2, sharey=True, width_ratios=[1.25, 1.0 if narrow else 0.95])
+    _draw(axis, rows, data, names=12 if narrow else 24)
+    _numbers(table, rows, data, narrow=narrow)
     figure.suptitle(wrapped(title, int((NARROW if narrow else 8.6) * 11.5)), fontsize=9.5)
-    handles = _handles(bool(rows["alone_mean"].notna().any()))
+    handles = _handles(alone if rows["alone_mean"].notna().any() else "")
     figure.legend(handles=handles, loc="outside lower center", ncols=2 if narrow else 4)
     return figure
 
@@ -260,8 +283,8 @@ def _numbers(axis: Axes, rows: pd.DataFrame, data: xr.Dataset, *, narrow: bool) 
     axis.axis("off")
 
 
-def _handles(alone: bool) -> list[Line2D]:
-    own = Line2D([], [], color=GREY, marker="s", markersize=5, label="study alone")
+def _handles(alone: str) -> list[Line2D]:
+    own = Line2D([], [], color=GREY, marker="s", markersize=5, label=alone)
     return [
         *([own] if alone else []),
         Line2D([], [], color=SHRUNKEN, marker="o", markersize=4.5, label="study in the pool"),

@@ -1,9 +1,9 @@
-"""Pool studies: every shared outcome fitted, with its tables and a prior for a new study."""
+"""Pool studies: every shared outcome fitted, every shared reaction, and a prior for a new study."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,13 @@ import xarray as xr
 
 from bayesasthma._files.output import write_csv, write_text
 from bayesasthma._files.sealed import write_sealed
+from bayesasthma.comparison.pooled_events import (
+    DEFAULT_EVENT_HETEROGENEITY,
+    EVENT_STUDIES,
+    EVENTS,
+    event_heterogeneity,
+    pool_events,
+)
 from bayesasthma.errors import UsageError
 from bayesasthma.inference.diagnostics import diagnostics_frame
 from bayesasthma.inference.fitting import silent
@@ -27,15 +34,29 @@ from bayesasthma.inference.pooling import (
 from bayesasthma.inference.sampling import Progress, SamplerOptions
 from bayesasthma.pooling.data import PooledDesign, Source, pooled_design
 from bayesasthma.pooling.model import PooledSpec
-from bayesasthma.results.map_prior import external_rows, map_table, map_week, prior_toml
+from bayesasthma.priors.heterogeneity import HeterogeneityPrior
+from bayesasthma.results.map_prior import (
+    MAP_COLUMNS,
+    external_rows,
+    map_table,
+    map_week,
+    prior_toml,
+)
 from bayesasthma.results.pooled_effects import pooled_dataset
 from bayesasthma.results.pooled_tables import (
+    EFFECTS,
     LEFT_OUT,
+    STUDIES,
     effects_table,
     leave_one_out_table,
     studies_table,
 )
+from bayesasthma.results.shared_events import SharedEvent, shared_events
 from bayesasthma.study.study import Study
+
+#: Columns of `pooled_diagnostics.csv` where nothing was sampled.
+DIAGNOSTICS = ["fit", "sampled", "parameters", "divergences", "tree_depth_reached", "bfmi",
+               "r_hat", "ess_bulk", "ess_tail", "worst", "gate", "failures"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,6 +76,10 @@ class Pooled:
         Rows for ``external.csv`` of a new study.
     prior_file : str
         The same as a prior set in TOML.
+    events, event_studies : DataFrame
+        The tables ``pooled_events.csv`` and ``pooled_events_studies.csv``.
+    events_alone : dict of str to str
+        Reactions that one study alone counts, and that study.
     """
 
     fits: dict[str, PooledFit]
@@ -66,11 +91,14 @@ class Pooled:
     map_prior: pd.DataFrame
     external: pd.DataFrame
     prior_file: str
+    events: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=EVENTS))
+    event_studies: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=EVENT_STUDIES))
+    events_alone: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
         """Whether every fit passed its gate."""
-        return bool((self.diagnostics["gate"] == "pass").all())
+        return self.diagnostics.empty or bool((self.diagnostics["gate"] == "pass").all())
 
     def write(self, folder: Path) -> list[Path]:
         """Write tables and draws into a folder, each file whole; returns their paths."""
@@ -81,6 +109,8 @@ class Pooled:
             "pooled_diagnostics.csv": self.diagnostics,
             "map_prior.csv": self.map_prior,
             "map_external.csv": self.external,
+            "pooled_events.csv": self.events,
+            "pooled_events_studies.csv": self.event_studies,
         }
         written = []
         for name, table in tables.items():
@@ -102,25 +132,28 @@ def pool(
     mapped: Mapping[str, Mapping[str, Source]] | None = None,
     treatment: Sequence[str] = (),
     spec: PooledSpec | None = None,
+    events_heterogeneity: HeterogeneityPrior | None = None,
     weeks: Sequence[float] = (),
     options: SamplerOptions | None = None,
     left_out: bool = True,
     folder: Path | None = None,
     progress: Progress = silent,
 ) -> Pooled:
-    """Pool every outcome that two of the studies or more print.
+    """Pool every outcome that two of the studies or more print, and every reaction they count.
 
     Parameters
     ----------
     studies : sequence of Study
     outcomes : sequence of str
-        Only these.
+        Only these outcomes and reactions.
     mapped : mapping, optional
         By pooled outcome and study, where ids differ.
     treatment : sequence of str
         Ids of the treated arms that are pooled, of studies that have one of them; of other studies,
         and by default, all treated arms.
     spec : PooledSpec, optional
+    events_heterogeneity : HeterogeneityPrior, optional
+        Of log odds ratios of reactions; ``DEFAULT_EVENT_HETEROGENEITY`` by default.
     weeks : sequence of float
         At which effects are also wanted.
     options : SamplerOptions, optional
@@ -134,11 +167,14 @@ def pool(
     Raises
     ------
     UsageError
-        If the studies share no outcome, or cannot be pooled.
+        If the studies share no outcome and no reaction, or cannot be pooled.
     """
     spec = spec or PooledSpec()
     options = options or SamplerOptions(target_accept=ACCEPTANCE)
-    shared = _chosen(shared_outcomes(studies, mapped), outcomes)
+    events, events_alone = shared_events(studies, treatment)
+    shared, events = _chosen(
+        shared_outcomes(studies, mapped, required=not events), events, outcomes
+    )
     shared = {
         outcome: {
             study.name: _with_arms(own[study.name], study, treatment)
@@ -152,6 +188,12 @@ def pool(
         outcome: pooled_design(outcome, studies, sources) for outcome, sources in shared.items()
     }
     _require_covered(weeks, designs)
+    event_rows, event_studies = pool_events(
+        events,
+        spec.prior,
+        events_heterogeneity or event_heterogeneity(DEFAULT_EVENT_HETEROGENEITY),
+        progress,
+    )
     inputs = checksums(studies)
     fits: dict[str, PooledFit] = {}
     draws: dict[str, xr.Dataset] = {}
@@ -186,28 +228,39 @@ def pool(
     return Pooled(
         fits,
         draws,
-        pd.concat(effects, ignore_index=True),
-        pd.concat(by_study, ignore_index=True),
-        pd.concat(without_each, ignore_index=True)
-        if without_each
-        else pd.DataFrame(columns=LEFT_OUT),
-        diagnostics_frame(gates),
-        pd.concat(priors, ignore_index=True),
+        _joined(effects, EFFECTS),
+        _joined(by_study, STUDIES),
+        _joined(without_each, LEFT_OUT),
+        diagnostics_frame(gates) if gates else pd.DataFrame(columns=DIAGNOSTICS),
+        _joined(priors, MAP_COLUMNS),
         external_rows(found),
         prior_toml(found),
+        event_rows,
+        event_studies,
+        {} if outcomes else events_alone,
     )
 
 
+def _joined(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(columns))
+
+
 def _chosen(
-    shared: dict[str, dict[str, Source]], outcomes: Sequence[str]
-) -> dict[str, dict[str, Source]]:
-    unknown = [outcome for outcome in outcomes if outcome not in shared]
+    shared: dict[str, dict[str, Source]], events: list[SharedEvent], chosen: Sequence[str]
+) -> tuple[dict[str, dict[str, Source]], list[SharedEvent]]:
+    """Outcomes and reactions of these ids, which may be both; all of them without any."""
+    reactions = [event.reaction for event in events]
+    unknown = [name for name in chosen if name not in shared and name not in reactions]
     if unknown:
+        known = ", ".join(dict.fromkeys([*shared, *reactions]))
         raise UsageError(
-            f"{unknown[0]!r} is not an outcome of two of the studies; they share "
-            f"{', '.join(shared)}"
+            f"{unknown[0]!r} is not an outcome of two of the studies, nor a reaction; they share "
+            f"{known}"
         )
-    return {name: shared[name] for name in outcomes} if outcomes else shared
+    if not chosen:
+        return shared, events
+    kept = {name: shared[name] for name in chosen if name in shared}
+    return kept, [event for event in events if event.reaction in chosen]
 
 
 def _with_arms(source: Source, study: Study, treatment: Sequence[str]) -> Source:
@@ -222,6 +275,8 @@ def _within(week: float, weeks: Sequence[float]) -> bool:
 def _require_covered(asked: Sequence[float], designs: Mapping[str, PooledDesign]) -> None:
     """Refuse a week that no outcome's follow-up covers."""
     for week in asked:
+        if not designs:
+            raise UsageError(f"week {week:g}: effects by week are of outcomes, and none is pooled")
         if not any(_within(week, design.weeks) for design in designs.values()):
             listed = ", ".join(
                 f"{outcome}: {design.weeks[0]:g} to {design.weeks[-1]:g} weeks"

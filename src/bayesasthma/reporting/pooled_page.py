@@ -72,6 +72,9 @@ def pooled_results(found: Pooled, studies: Sequence[Study], made: Made) -> Poole
                 for name, digest in study.checksums.items()
             },
         },
+        found.events,
+        found.event_studies,
+        found.events_alone,
     )
 
 

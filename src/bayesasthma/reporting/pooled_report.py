@@ -16,6 +16,13 @@ from bayesasthma.errors import BayesAsthmaError
 from bayesasthma.plots import forest as forests
 from bayesasthma.plots import pooled as figures
 from bayesasthma.reporting.captioned_figure import Drawing, Picture, draw, paint
+from bayesasthma.reporting.pooled_event_section import (
+    event_answer,
+    event_content,
+    event_drawings,
+    event_limits,
+    event_methods,
+)
 from bayesasthma.reporting.pooled_sentences import (
     answer,
     benefit,
@@ -118,13 +125,15 @@ def page_content(results: PooledResults) -> dict[str, Any]:
         "results": results,
         "studies": _studies(results),
         "answer": answer(results),
+        "events_answer": event_answer(results),
+        "events": event_content(results),
         "gate": gate_sentence(results),
         "headline": [_headline(results, outcome, section_id(place))
                      for place, outcome in enumerate(results.draws)],
         "sections": sections,
-        "limits": limits(results),
+        "limits": [*limits(results), *event_limits(results)],
         "gate_rows": gate_rows(results.diagnostics),
-        "methods": methods(results),
+        "methods": [*methods(results), *event_methods(results)],
         "run": run | dict(results.run),
     }  # fmt: skip
 
@@ -184,11 +193,11 @@ def drawings(results: PooledResults) -> list[Drawing]:
                      "the pool; grey: what the prior says of any study.",
                      figures.correlations, data, studies)
             )  # fmt: skip
-    return made
+    return [*made, *event_drawings(results)]
 
 
 def _studies(results: PooledResults) -> list[list[str]]:
-    """Study, citation, patients, and the outcomes that it is pooled for."""
+    """Study, citation, patients, and the outcomes and reactions that it is pooled for."""
     found: dict[str, list[str]] = {}
     patients: dict[str, int] = {}
     for data in results.draws.values():
@@ -196,6 +205,10 @@ def _studies(results: PooledResults) -> list[list[str]]:
             found.setdefault(name, []).append(outcome_label(data))
             n = int(data["patients"].sel(study=name))
             patients[name] = max(n, patients.get(name, 0))
+    for own in results.event_studies.to_dict("records"):
+        name = str(own["study"])
+        found.setdefault(name, []).append(str(own["reaction"]))
+        patients[name] = max(own["control_n"] + own["treated_n"], patients.get(name, 0))
     return [
         [name, results.citations.get(name, ""), str(patients[name]), ", ".join(outcomes)]
         for name, outcomes in found.items()

@@ -107,6 +107,8 @@ def headline_row(results: PooledResults, outcome: str) -> pd.Series:
 def answer(results: PooledResults) -> list[str]:
     """Effect and a new study, of the first outcomes; heterogeneity of the first."""
     said = [outcome_answer(results, outcome) for outcome in list(results.draws)[:NAMED]]
+    if not said:
+        return []
     first = next(iter(results.draws.values()))
     return [f"{said[0]} {heterogeneity_sentence(first)}", *said[1:]]
 
@@ -183,7 +185,10 @@ def heterogeneity_sentence(data: xr.Dataset) -> str:
 def limits(results: PooledResults) -> list[str]:
     """What the data of a pool cannot tell."""
     said = []
-    most = max(int(data.sizes["study"]) for data in results.draws.values())
+    sizes = [int(data.sizes["study"]) for data in results.draws.values()]
+    if len(results.events):
+        sizes += [int(n) for n in results.events["n_studies"]]
+    most = max(sizes)
     ruled = [
         outcome_label(data)
         for data in results.draws.values()
@@ -194,7 +199,8 @@ def limits(results: PooledResults) -> list[str]:
             f"With {plural(most, 'study', 'studies')} at most, τ and with it the interval of a new "
             "study lean on the prior of τ"
             + (f"; for {listed(ruled)} it is hardly more than that prior" if ruled else "")
-            + ". Set another prior with `--heterogeneity` to see how much."
+            + ". Set another prior with `--heterogeneity` (of reactions `--event-heterogeneity`) "
+            "to see how much."
         )
     said += _thin_weeks(results)
     said += _left_out(results)
@@ -207,6 +213,8 @@ def limits(results: PooledResults) -> list[str]:
         "Studies count as exchangeable: none is taken to have a larger effect for what is known of "
         "its patients, dose or conduct. Risk of bias within a study is not modelled."
     )
+    if not results.draws:
+        return said
     said.append(
         "What one study says of the correlation of a patient's visits, others borrow as far as "
         "they resemble each other; a study that prints levels alone has no word of its own."
@@ -261,6 +269,8 @@ def _left_out(results: PooledResults) -> list[str]:
 
 def gate_sentence(results: PooledResults) -> str:
     """Whether every fit and every tabulated quantity passes the diagnostics gate."""
+    if not results.draws:
+        return "Nothing was sampled: reactions are pooled by quadrature."
     if results.passed:
         return (
             f"{_all(len(results.diagnostics), 'fit')} and every tabulated quantity pass the "
@@ -281,6 +291,8 @@ def _all(count: int, noun: str) -> str:
 
 def methods(results: PooledResults) -> list[tuple[str, str]]:
     """Model, priors and what stands beside them, a heading and a paragraph each."""
+    if not results.draws:
+        return []
     first = next(iter(results.draws.values()))
     sets, priors = (
         listed(list(dict.fromkeys(str(data.attrs[name]) for data in results.draws.values())))

@@ -39,6 +39,10 @@ class PooledResults:
         That makes the results again.
     run : mapping
         ``versions``, ``seed``, ``started``, ``checksums``, ``timings``; each may be missing.
+    events, event_studies : DataFrame
+        As written to ``pooled_events.csv`` and ``pooled_events_studies.csv``.
+    events_alone : mapping of str to str
+        Reactions that one study alone counts, and that study.
     """
 
     draws: Mapping[str, xr.Dataset]
@@ -49,6 +53,9 @@ class PooledResults:
     citations: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
     run: Mapping[str, Any] = field(default_factory=dict)
+    events: pd.DataFrame = field(default_factory=pd.DataFrame)
+    event_studies: pd.DataFrame = field(default_factory=pd.DataFrame)
+    events_alone: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
