@@ -13,7 +13,7 @@ from scipy import interpolate, special
 FloatArray = NDArray[np.float64]
 
 #: Log-density below its maximum at which an integral over a grid ends.
-DEPTH = 32.0
+DEPTH = 26.0
 #: Points of a grid, and of the search for its ends; nodes of the integral over a study's level.
 POINTS, SEARCH_POINTS, LEVEL_NODES = 161, 41, 97
 #: Most points of a grid whose steps must be short.

@@ -41,7 +41,7 @@ BEGIN = 4e-3
 #: Tau ends at this multiple of the largest scale, however heavy the tail of its prior.
 BEYOND = 1e4
 #: Log of tau's mass below its largest at which log tau ends, and the least weight of a tau.
-NEGLIGIBLE, LEAST = 34.0, 1e-15
+NEGLIGIBLE, LEAST = 28.0, 1e-13
 #: A likelihood is known this many of its ranges beyond the last, but at most so many steps away.
 WIDER, FARTHEST = 0.75, 40_000
 
