@@ -162,7 +162,9 @@ def forests(data: xr.Dataset, studies: pd.DataFrame, *, narrow: bool = False) ->
         ratio_axis(axis, data)
     title = wrapped(_name(data), int((NARROW if narrow else WIDE) * 11))
     figure.suptitle(title, fontsize=9.5)
-    handles = _handles(any(rows["alone_mean"].notna().any() for rows in every))
+    handles = _handles(
+        "study alone" if any(rows["alone_mean"].notna().any() for rows in every) else ""
+    )
     figure.legend(handles=handles, loc="outside lower center", ncols=2 if narrow else 4)
     return figure
 
