@@ -67,7 +67,7 @@ ACCEPTED = {
     },
     "a trillion patients": {"n": (TRILLION, TRILLION), "events": (10**9, 10**9 + 5)},
     "a million patients": {"n": (10**6, 10**6), "events": (1000, 1100)},
-    "no events": {"n": (10**6, 2), "events": (0, 0), "one_visit": True},
+    "no events": {"events": (0, 0), "one_visit": True},
     "two patients": {"n": (2, 2), "one_visit": True},
     "three patients": {"n": (3, 3), "events": (0, 3)},
     "an SD of zero": {"sds": ("4", "4", "0", "4")},
