@@ -217,7 +217,7 @@ class _Part:
         first = len(layout.visits) - len(layout.follow_up)
         start = 0.0
         if printed.baseline_visit is not None:
-            start = float(printed.visits.loc[printed.baseline_visit, "week"])
+            start = float(printed.visits["week"][printed.baseline_visit])
         weeks = tuple(float(week - start) for week in layout.weeks[first:])
         spread = _spread(printed, source.outcome, layout)
         return cls(own, source.outcome, source.factor, layout, weeks, spread)
