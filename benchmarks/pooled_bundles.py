@@ -133,13 +133,12 @@ def classical() -> None:
         table = pd.read_csv(folder / "summaries.csv").pivot(
             index="visit", columns="arm", values=["mean", "se"]
         )
-        mean, variance = table["mean"], table["se"] ** 2
-        treated = ["mg12_5", "mg25"]
+        mean, variance = table.xs("mean", axis=1), table.xs("se", axis=1) ** 2
         found = pd.DataFrame(
             {
                 "week": mean.index.str.removeprefix("week").astype(int),
-                "y": mean[treated].mean(axis=1) - mean["placebo"],
-                "se": np.sqrt(variance[treated].sum(axis=1) / 4 + variance["placebo"]),
+                "y": (mean["mg12_5"] + mean["mg25"]) / 2 - mean["placebo"],
+                "se": np.sqrt((variance["mg12_5"] + variance["mg25"]) / 4 + variance["placebo"]),
             }
         )
         rows.append(found)
