@@ -6,12 +6,13 @@
 Of each room, mutants are drawn from all of :mod:`_mutants`, and the tests of the room
 (``tests/ROOM``, and ``tests/reference`` but for its fits) are run on each, in a fork of a process
 that has collected them: those alone that call the changed function, or use a fixture that does,
-until one fails, the files that take least time first. What no such test notices has survived. A
-mutant that takes `SLOWER` times the processor time of its tests counts as noticed. Hypothesis draws
-the same examples each time.
+until one fails; the files that take least time first, and no more than take ``--seconds`` in all.
+What no such test notices has survived. A mutant that takes `SLOWER` times the processor time of its
+tests counts as noticed. Hypothesis draws the same examples each time.
 
-Writes ``results/mutation.csv``, a row a mutant, and ``results/mutation.md``. What was found when
-the survivors were read is in ``mutation_read.csv``.
+Mutants are judged in the order of the draw, and ``results/mutation.csv``, a row a mutant, and
+``results/mutation.md`` are written after each: a run that is interrupted leaves a smaller sample.
+What was found when the survivors were read is in ``mutation_read.csv``.
 
 Not changed: code outside of functions, messages of errors, texts, annotations, default arguments.
 """
@@ -23,6 +24,7 @@ import csv
 import functools
 import gc
 import hashlib
+import itertools
 import json
 import os
 import platform
@@ -30,7 +32,9 @@ import random
 import resource
 import sys
 import time
+import traceback
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -51,7 +55,11 @@ TOOL = sys.monitoring.PROFILER_ID
 ELSEWHERE = {
     "frequentist": ["tests/reference/test_published_patients.py"],
     "likelihood": ["tests/models/test_joint.py", "tests/models/graph_ops"],
-    "results": ["tests/comparison/test_quote_parts.py", "tests/reporting/test_joint_section.py"],
+    "results": [
+        "tests/comparison/test_event_quotes.py",
+        "tests/comparison/test_quote_parts.py",
+        "tests/reporting/test_joint_section.py",
+    ],
 }
 #: The published answers that need no fit.
 REFERENCE = [
@@ -126,7 +134,7 @@ def forget() -> None:
     """Empty the package's caches, behind which a test's calls would not be seen."""
     kind = functools._lru_cache_wrapper  # noqa: SLF001 - it has no public name
     for own in gc.get_objects():
-        if isinstance(own, kind) and own.__module__.startswith("bayesasthma."):
+        if type(own) is kind and str(own.__module__).startswith("bayesasthma."):
             own.cache_clear()
 
 
@@ -151,20 +159,28 @@ def source(room: str) -> str:
     return found.hexdigest()[:12]
 
 
-def quick_first(items: list[Any], seconds: list[float], tests: list[int]) -> list[int]:
-    """Numbers of tests, the files that take least time first, in a file the order of it."""
+def quick_first(items: list[Any], seconds: list[float], tests: list[int], most: float) -> list[int]:
+    """Numbers of tests, the files that take least time first, in a file the order of it.
+
+    No more of them than take ``most`` seconds, but one.
+    """
     of_file: dict[Any, float] = defaultdict(float)
     for number in tests:
         of_file[items[number].path] += seconds[number]
-    return sorted(tests, key=lambda number: (of_file[items[number].path], number))
+    order = sorted(tests, key=lambda number: (of_file[items[number].path], number))
+    spent = itertools.accumulate(seconds[number] for number in order)
+    return [number for number, until in zip(order, spent, strict=True) if until <= most] or order[
+        :1
+    ]
 
 
 class Judge:
     """A pytest plugin that runs the collected tests on mutants, in forks, instead of once."""
 
-    def __init__(self, room: str, options: argparse.Namespace) -> None:
-        self.room, self.options = room, options
-        self.rows: list[dict[str, Any]] = []
+    def __init__(
+        self, room: str, options: argparse.Namespace, found: Callable[[dict[str, Any]], None]
+    ) -> None:
+        self.room, self.options, self.found = room, options, found
         self.unchanged: Unchanged | None = None
 
     def pytest_configure(self) -> None:
@@ -215,9 +231,12 @@ class Judge:
             if len(chosen) < len(wanted):
                 raise SystemExit(f"{self.room} has changed since the record: draw anew")
         print(f"{self.room}: {len(items)} tests, {len(chosen)} of {len(every)} mutants", flush=True)
-        for mutant in sorted(chosen, key=lambda own: (own.module, own.number)):
+        for mutant in chosen:
             tests = quick_first(
-                items, [c[1] for c in calls], reached.get((mutant.module, mutant.function), [])
+                items,
+                [taken for _, taken in calls],
+                reached.get((mutant.module, mutant.function), []),
+                self.options.seconds,
             )
             limit = ON_TOP + SLOWER * sum(calls[number][1] for number in tests)
             start = time.monotonic()
@@ -230,7 +249,7 @@ class Judge:
             if status == 2:
                 raise SystemExit(f"{mutant}: could not be judged")
             outcome = {0: "survived", 1: "noticed", 3: "survived"}.get(status, "too slow")
-            self.rows.append(
+            self.found(
                 {
                     "room": self.room,
                     **asdict(mutant),
@@ -239,6 +258,7 @@ class Judge:
                     "by": text,
                     "mutants": len(every),
                     "seed": self.options.seed,
+                    "seconds": self.options.seconds,
                     "source": source(self.room),
                     "python": platform.python_version(),
                 }
@@ -276,6 +296,8 @@ class Judge:
             status, text = 2, ""
             try:
                 status, text = action()
+            except BaseException:  # noqa: BLE001 - the parent is told by the status
+                traceback.print_exc()
             finally:
                 with os.fdopen(writing, "w") as stream:
                     stream.write(text)
@@ -286,13 +308,10 @@ class Judge:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), text
 
 
-def judge(room: str, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """The mutants of a room, in a process of its own."""
-    reading, writing = os.pipe()
+def judge(room: str, options: argparse.Namespace, found: Callable[[dict[str, Any]], None]) -> None:
+    """Judge the mutants of a room in a process of its own, which calls ``found`` with each row."""
     child = os.fork()
     if child == 0:
-        os.close(reading)
-        plugin = Judge(room, options)
         arguments = [
             f"tests/{room}",
             *ELSEWHERE.get(room, ()),
@@ -303,15 +322,9 @@ def judge(room: str, options: argparse.Namespace) -> list[dict[str, Any]]:
             "-m",
             "not slow",
         ]
-        pytest.main(arguments, plugins=[plugin])
-        with os.fdopen(writing, "w") as stream:
-            json.dump(plugin.rows, stream)
+        pytest.main(arguments, plugins=[Judge(room, options, found)])
         os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as stream:
-        text = stream.read()
     os.waitpid(child, 0)
-    return json.loads(text)
 
 
 def interval(noticed: int, count: int) -> tuple[float, float]:
@@ -354,10 +367,13 @@ def page(rows: list[dict[str, Any]]) -> str:
             f"| `{room}` | {int(own[0]['mutants']):,} | {len(own)} | {noticed} | "
             f"{noticed / len(own):.0%} | {low:.0%} to {high:.0%} | {same} |"
         )
-    lines += ["", "| room | seed | SHA-256 of the room's files | Python |", "|---|---:|---|---|"]
+    lines += ["", "| room | seed | seconds of tests | SHA-256 of the room's files | Python |"]
+    lines += ["|---|---:|---:|---|---|"]
     for room in rooms:
         own = next(row for row in rows if row["room"] == room)
-        lines.append(f"| `{room}` | {own['seed']} | `{own['source']}` | {own['python']} |")
+        lines.append(
+            f"| `{room}` | {own['seed']} | {own['seconds']} | `{own['source']}` | {own['python']} |"
+        )
     lines += ["", "## By module", "", "| module | drawn | noticed |", "|---|---:|---:|"]
     drawn = Counter(row["module"] for row in rows)
     found = Counter(row["module"] for row in rows if row["outcome"] != "survived")
@@ -397,6 +413,7 @@ def main() -> None:
     parser.add_argument("--rooms", nargs="+", choices=ROOMS, default=ROOMS)
     parser.add_argument("--mutants", type=int, default=40, help="of each room")
     parser.add_argument("--seed", type=int, default=20261128)
+    parser.add_argument("--seconds", type=float, default=60, help="of the tests of a mutant")
     parser.add_argument("--survivors", action="store_true", help="judge these again, no others")
     options = parser.parse_args()
     os.chdir(ROOT)
@@ -407,19 +424,18 @@ def main() -> None:
     for room in options.rooms:
         if options.survivors and not options.of_room[room]:
             continue
-        found = judge(room, options)
-        again = {place(row): row for row in found}
         kept = recorded()
-        if options.survivors:
-            rows = [
-                row | {key: again[place(row)][key] for key in ("tests", "outcome", "by")}
-                if place(row) in again
-                else row
-                for row in kept
-            ]
-        else:
-            rows = [row for row in kept if row["room"] != room] + found
-        write(sorted(rows, key=lambda row: ROOMS.index(row["room"])))
+        if not options.survivors:
+            kept = [row for row in kept if row["room"] != room]
+
+        def found(row: dict[str, Any], kept: list[dict[str, Any]] = kept) -> None:
+            known = [own for own in kept if place(own) == place(row)]
+            for own in known:
+                own.update({key: row[key] for key in ("tests", "outcome", "by")})
+            kept += [] if known else [row]
+            write(sorted(kept, key=lambda own: (ROOMS.index(own["room"]), own["module"])))
+
+        judge(room, options, found)
 
 
 if __name__ == "__main__":

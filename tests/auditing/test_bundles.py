@@ -264,6 +264,24 @@ def test_reference_sd_marks_standard_errors(tmp_path: Path) -> None:
     found = result.findings[result.findings["kind"] == "dispersion"]
     assert found["arm"].tolist() == ["placebo", "drug"]
     assert found["finding"].str.contains("Read as a standard error").all()
+    assert found["expected"].tolist() == ["SD 1.9 to 2.3"] * 2
+
+
+@pytest.mark.parametrize("tail", ["greater", "less"])
+def test_a_one_sided_test_of_counts(tmp_path: Path, tail: str) -> None:
+    exact = stats.fisher_exact([[5, 15], [1, 21]], alternative=tail).pvalue
+    result = write(
+        tmp_path,
+        summaries=LEVELS,
+        adverse="""visit,reaction,arm,events
+        end,rash,placebo,5
+        end,rash,drug,1""",
+        tests=f"""table,kind,outcome,arm,visit,test,p
+        T,between,rash,,end,one-sided Fisher's exact test,{exact:.3f}""",
+    )
+    (row,) = result.tests.to_dict("records")
+    assert row["verdict"] == REPRODUCED
+    assert row["p_recomputed"] == pytest.approx(exact)
 
 
 def test_mean_outside_the_scale() -> None:
@@ -292,6 +310,7 @@ def test_claims(tmp_path: Path) -> None:
     text,wrong,6,rash,placebo,end,events
     text,right,increase,score,drug,end,direction
     text,wrong,decrease,score,drug,end,direction
+    text,wrong,decrease,score,placebo,end,direction
     text,right,0.01,score,,end,p
     text,right,<0.05,score,,end,p
     text,wrong,0.02,score,,end,p

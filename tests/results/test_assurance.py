@@ -32,6 +32,10 @@ def test_power_is_that_of_a_noncentral_t(
     assert found[0] == pytest.approx(exact, abs=2e-3 if n < 6 else 5e-4)
 
 
+def test_the_slope_takes_a_degree_of_freedom() -> None:
+    assert [NewTrial(20, adjusted=own).freedom for own in (True, False)] == [37, 38]
+
+
 def test_without_an_effect_one_tail_of_the_level_succeeds() -> None:
     for n in (5, 50, 500):
         found = power(np.zeros(1), np.ones(1), NewTrial(n))

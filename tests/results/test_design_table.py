@@ -86,8 +86,12 @@ def test_a_margin_makes_success_likelier(fit: Fit) -> None:
 
 def test_without_a_baseline_it_is_a_t_test(tmp_path: Path) -> None:
     study = ba.load_study(bundles.one_visit(tmp_path / "one"))
-    table = next_trial(table_fit(study, "independent"), n=[40])
+    fit = table_fit(study, "independent")
+    table = next_trial(fit, n=[40])
     assert set(table["analysis"]) == {"t test"}
+    (finding,) = findings(fit)
+    sd = fit.moments["sd"].isel(outcome=0, visit=0).transpose("chain", "draw", "arm").to_numpy()
+    np.testing.assert_allclose(finding.sd, np.hypot(sd[..., 0], sd[..., 1]) / np.sqrt(2))
     assert table["correlation"].isna().all()
 
 

@@ -11,8 +11,14 @@ from tests.bundles import changes_alone, one_visit, three_arms
 from tests.made_up_fits import table_fit
 
 from bayesasthma.inference.fitting import Fit
-from bayesasthma.results.effect_table import headlines, select_draws, without_baseline_levels
+from bayesasthma.results.effect_table import (
+    benefit_draws,
+    headlines,
+    select_draws,
+    without_baseline_levels,
+)
 from bayesasthma.study.bundle import load_study
+from bayesasthma.study.readings import Reading, read_as
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +69,10 @@ def test_draws_are_of_the_headline_unless_asked_otherwise(cohort: Fit) -> None:
         select_draws(cohort, "flow", "week12"),
         select_draws(cohort, "flow", "week12", "adjusted_difference"),
     )
+
+
+def test_a_ratio_is_a_benefit_by_its_distance_from_1() -> None:
+    study = read_as(load_study("liu2025"), Reading.parse("log:feno"))  # less of it is better
+    fit = table_fit(study, "independent")
+    asked = ("feno", "week48", "ratio_geometric_means")
+    np.testing.assert_allclose(benefit_draws(fit, *asked), 1 - select_draws(fit, *asked))

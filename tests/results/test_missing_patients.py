@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from bayesasthma.results.effective_draws import effective_draws
 from bayesasthma.results.missing_patients import (
     BELOW,
     NEVER,
@@ -87,6 +88,18 @@ def test_error_of_a_tipping_point_is_that_of_repeated_draws() -> None:
     ]
     spread = np.std([point.delta for point in found])
     assert np.mean([point.mcse for point in found]) == pytest.approx(spread, rel=0.2)
+
+
+def test_the_draw_at_the_tipping_point_is_no_benefit_any_more() -> None:
+    benefit = normal_draws(2.0, 0.5, 40)
+    found = tipping_point(benefit, np.ones((1, 1)), 0.8)
+    assert found.delta in benefit
+    still = (benefit > found.delta).astype(float)
+    error = np.sqrt(0.8 * 0.2 / effective_draws(still))
+    # the tipping point of a level is the largest delta that fewer draws than that are beyond
+    ordered = np.sort(benefit.ravel())
+    low, high = (ordered[40 - int(np.ceil(40 * (0.8 + sign * error)))] for sign in (1, -1))
+    assert found.mcse == pytest.approx((high - low) / 2)
 
 
 def test_last_visits_of_those_absent() -> None:

@@ -22,7 +22,8 @@ def test_without_heterogeneity_it_is_the_common_effect() -> None:
     centre, se = w @ Y / w.sum(), w.sum() ** -0.5
     assert posterior.mean.mean == pytest.approx(centre, rel=1e-12)
     assert posterior.mean.sd == pytest.approx(se, rel=1e-9)
-    assert posterior.studies[0].mean == pytest.approx(centre, rel=1e-9)
+    for study in posterior.studies:
+        assert (study.mean, study.sd) == pytest.approx((centre, se), rel=1e-9)
     expected = stats.norm(centre, se).ppf([0.025, 0.5, 0.9])
     np.testing.assert_allclose(posterior.mean.quantile([0.025, 0.5, 0.9]), expected, rtol=1e-9)
     assert posterior.mean.probability_above(0.4) == pytest.approx(

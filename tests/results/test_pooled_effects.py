@@ -60,6 +60,11 @@ def test_a_mixture_is_found_again() -> None:
     assert found.moments()[1] == pytest.approx(draws.std(), rel=1e-3)
 
 
+def test_no_component_is_narrower_than_a_thousandth_of_the_draws_spread() -> None:
+    draws = np.concatenate([np.zeros(400), np.linspace(-1, 1, 401)])
+    assert min(fit_mixture(draws).sd) == pytest.approx(1e-3 * draws.std(), rel=1e-6)
+
+
 def test_normal_draws_need_one_component() -> None:
     draws = np.random.default_rng(2).normal(1.5, 0.3, 6000)
     found = fit_mixture(draws)

@@ -81,6 +81,7 @@ def test_printed_probabilities() -> None:
     assert format_probability(0.0, 0.0002) == "< 0.001"
     assert format_probability(0.97525, 0.003) == "0.98"
     assert format_probability(0.5, 0.0005) == "0.500"
+    assert format_probability(0.5, 0.3) == "0.5"  # one digit at least
     assert format_probability(float("nan"), 0.1) == "n/a"
 
 

@@ -1,0 +1,53 @@
+"""Candidates' p-values and chances of the audit against their formulas, with scipy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bayesasthma.auditing.candidates import contrast_within_anova, linear_trend
+from bayesasthma.auditing.dispersion import same_print_probability
+from bayesasthma.auditing.subjects import Change, Summary
+from bayesasthma.frequentist.printed import Rounded
+
+
+def cell(mean: float, sd: float, n: float, step: float = 0.0) -> Summary:
+    places = np.array(step)
+    return Summary(Rounded(np.array(mean), places), Rounded(np.array(sd), places, 0.0), n)
+
+
+def test_contrast_within_the_analysis_of_all_visits() -> None:
+    """The error is the SDs' variance at a correlation of 1, the mean variance at 0."""
+    series = tuple(cell(mean, sd, 10) for mean, sd in ((5.0, 1.0), (5.5, 2.0), (5.8, 3.0)))
+    found = contrast_within_anova(Change(series[0], series[2], series=series))
+    assert found is not None
+    t = [0.8 * np.sqrt(10 / (2 * error)) for error in (1.0, 14 / 3)]
+    assert (found.low, found.high) == pytest.approx(tuple(2 * stats.t.sf(t, 9 * 2)))
+    assert contrast_within_anova(Change(series[0], series[1], series=series[:2])) is None
+
+
+def test_linear_trend_of_means() -> None:
+    n = np.array([12, 10, 15])
+    means, sds = (1.0, 1.2, 2.0), np.array([1.5, 1.1, 1.3])
+    groups = tuple(cell(*own) for own in zip(means, sds, n, strict=True))
+    contrast = np.array([-1.0, 0.0, 1.0])
+    error = (n - 1) @ sds**2 / (n.sum() - 3)
+    t = 1.0 / np.sqrt(error * np.sum(contrast**2 / n))
+    found = linear_trend(groups, (1.0, 2.0, 3.0))
+    expected = 2 * stats.t.sf(t, n.sum() - 3)
+    assert (found.p, found.low, found.high) == pytest.approx((expected,) * 3)
+    # means that may be equal but for rounding: any p up to 1
+    alike = tuple(cell(1.0, 1.0, 10, 0.1) for _ in range(3))
+    assert linear_trend(alike, (1.0, 2.0, 3.0)).high == 1
+
+
+@pytest.mark.parametrize("sd", [0.4, 3.0])
+def test_chance_that_two_samples_print_the_same_sd(sd: float) -> None:
+    first, second = cell(0.0, sd, 20, 0.1), cell(0.0, sd, 30, 0.1)
+    ratio = [(1 + sign * 0.05 / sd) ** 2 for sign in (-1, 1)]
+    expected = np.diff(stats.f(29, 19).cdf(ratio))[0]
+    assert same_print_probability(first, second) == pytest.approx(expected)
+    # they are unrounded, or all alike: nothing is printed the same by chance
+    assert same_print_probability(cell(0.0, sd, 20), cell(0.0, sd, 30)) == 0
+    assert same_print_probability(cell(0.0, 0.0, 20, 0.1), cell(0.0, 0.0, 30, 0.1)) == 0
