@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from tests.made_up_pools import STUDIES, pooled_results
 
-from bayesasthma.comparison.two_step import disagreement, two_step
+from bayesasthma.comparison.two_step import disagreement, more_heterogeneous, two_step
 from bayesasthma.frequentist.meta_analysis import meta_analysis
 from bayesasthma.plots import forest as forests
 from bayesasthma.plots import pooled as figures
@@ -165,6 +165,25 @@ def test_limits_name_the_study_that_the_answer_hangs_on(results: PooledResults) 
     assert "the estimate of cedar2021 lies outside" in said
     assert "falls below" not in " ".join(limits(results))
     assert "fewer than 10 studies" in said
+
+
+def test_limits_name_weeks_at_which_studies_differ_more_than_one_tau_allows(
+    results: PooledResults,
+) -> None:
+    assert "one τ for all weeks" not in " ".join(limits(results))
+    table = results.studies.copy()
+    late = (table["outcome"] == "act") & (table["week"] == 24)
+    upper = float(results.draws["act"]["heterogeneity"].quantile(0.975))
+    table.loc[late, "alone_mean"] = [0.0, 3 * upper, 6 * upper]
+    table.loc[late, "alone_sd"] = 1e-3
+    only_act = table[table["outcome"] == "act"]
+    # without sampling errors Q is the sum of squares over tau², and P = exp(-Q / 2) with 2 df
+    assert more_heterogeneous(results.draws["act"], only_act)[24.0] == pytest.approx(
+        np.exp(-9), rel=1e-4
+    )
+    said = " ".join(limits(replace(results, studies=table)))
+    assert "ACT: the model has one τ for all weeks" in said
+    assert "at week 24 (p = 0.0001)" in said
 
 
 def test_correlation_sentences_name_who_tells_and_who_is_told() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesasthma.frequentist.meta_analysis import meta_analysis
+from bayesasthma.frequentist.meta_analysis import generalised_q, meta_analysis
 from bayesasthma.results.normal_normal import normal_normal
 from bayesasthma.results.pooled import prior_of_heterogeneity
 
@@ -17,6 +17,37 @@ TWO_STEP = [
     "ad_hoc_low", "ad_hoc_high",
     "bayes_mean", "bayes_low", "bayes_high", "bayes_tau", "bayes_new_low", "bayes_new_high",
 ]  # fmt: skip
+
+
+#: P below which a week's estimates are said to scatter more than the pool's tau allows, divided by
+#: the number of weeks.
+UNEVEN = 0.05
+
+
+def more_heterogeneous(data: xr.Dataset, studies: pd.DataFrame) -> dict[float, float]:
+    """Weeks whose studies differ more than the pool's one tau for all weeks can be.
+
+    At each week with three studies or more: the generalised Q of the studies' own estimates under
+    the upper end of tau's 95 % interval, which is the least that it can be under any tau of it.
+
+    Parameters
+    ----------
+    data, studies
+        As of `two_step`.
+
+    Returns
+    -------
+    dict of float to float
+        P(chi-square > Q) by week, where it is less than 0.05 over the number of weeks.
+    """
+    upper = float(data["heterogeneity"].quantile(0.975))
+    known = studies.dropna(subset=["alone_mean", "alone_sd"])
+    found = {}
+    for week in np.unique(known["week"]):
+        own = known[known["week"] == week]
+        if len(own) >= 3:
+            found[float(week)] = generalised_q(own["alone_mean"], own["alone_sd"], upper)[1]
+    return {week: p for week, p in found.items() if p < UNEVEN / len(found)}
 
 
 def two_step(data: xr.Dataset, studies: pd.DataFrame) -> pd.DataFrame:

@@ -148,6 +148,35 @@ def heterogeneity_test(
     return q, p, max(0.0, (q - df) / q) if q > 0 else 0.0
 
 
+def generalised_q(
+    estimates: ArrayLike, standard_errors: ArrayLike, tau: float = 0.0
+) -> tuple[float, float]:
+    """Q with the weights of a random-effects model whose tau is known, and P(chi-square > Q).
+
+    Under that tau it has a chi-square distribution with a degree of freedom fewer than studies
+    (DerSimonian and Kacker 2007, Contemp Clin Trials 28:105; Viechtbauer 2007, Stat Med 26:37).
+
+    Parameters
+    ----------
+    estimates, standard_errors : array_like, shape (study,)
+    tau : float
+        SD of true effects between studies, in the estimates' unit.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than two studies, or a number that is none.
+    """
+    y, v = _checked(estimates, standard_errors, "REML", "wald")
+    q = _generalised_q(y, v, tau**2)
+    return q, float(stats.chi2.sf(q, len(y) - 1))
+
+
+def _generalised_q(y: FloatArray, v: FloatArray, tau2: float) -> float:
+    w = 1 / (v + tau2)
+    return float(w @ (y - w @ y / w.sum()) ** 2)
+
+
 def _dersimonian_laird(y: FloatArray, v: FloatArray) -> float:
     w = 1 / v
     q = float(w @ (y - w @ y / w.sum()) ** 2)
@@ -158,8 +187,7 @@ def _paule_mandel(y: FloatArray, v: FloatArray) -> float:
     """The tau² at which the generalised Q, which falls with tau², has its expectation."""
 
     def excess(tau2: float) -> float:
-        w = 1 / (v + tau2)
-        return float(w @ (y - w @ y / w.sum()) ** 2) - (len(y) - 1)
+        return _generalised_q(y, v, tau2) - (len(y) - 1)
 
     return 0.0 if excess(0.0) <= 0 else _root(excess, 0.0, _beyond(y))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesasthma.comparison.two_step import more_heterogeneous
 from bayesasthma.inference.diagnostics import BFMI_MIN, ESS_MIN, R_HAT_MAX
 from bayesasthma.plots.forest import as_shown, is_ratio
 from bayesasthma.plots.style import pretty_unit, short_label
@@ -202,6 +203,7 @@ def limits(results: PooledResults) -> list[str]:
             + ". Set another prior with `--heterogeneity` (of reactions `--event-heterogeneity`) "
             "to see how much."
         )
+    said += _uneven_weeks(results)
     said += _thin_weeks(results)
     said += _left_out(results)
     if most < FUNNEL:
@@ -219,6 +221,23 @@ def limits(results: PooledResults) -> list[str]:
         "What one study says of the correlation of a patient's visits, others borrow as far as "
         "they resemble each other; a study that prints levels alone has no word of its own."
     )
+    return said
+
+
+def _uneven_weeks(results: PooledResults) -> list[str]:
+    """Outcomes whose studies differ more at some weeks than one tau for all weeks can have it."""
+    said = []
+    for outcome, data in results.draws.items():
+        uneven = more_heterogeneous(data, results.of(outcome, "studies"))
+        if uneven:
+            weeks = " and ".join(f"{week:g} (p = {p:.1g})" for week, p in uneven.items())
+            said.append(
+                f"{outcome_label(data)}: the model has one τ for all weeks, and by their generalised "
+                "Q the studies' own estimates scatter more than the upper end of its interval "
+                f"allows at week {weeks}. There the effects of single studies and the interval of a "
+                "new study are too narrow, and the mean effect is surer than it should be: do not "
+                "quote them; pool bundles with those weeks alone."
+            )
     return said
 
 
