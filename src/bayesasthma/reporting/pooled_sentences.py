@@ -232,11 +232,11 @@ def _uneven_weeks(results: PooledResults) -> list[str]:
         if uneven:
             weeks = " and ".join(f"{week:g} (p = {p:.1g})" for week, p in uneven.items())
             said.append(
-                f"{outcome_label(data)}: the model has one τ for all weeks, and by their generalised "
-                "Q the studies' own estimates scatter more than the upper end of its interval "
-                f"allows at week {weeks}. There the effects of single studies and the interval of a "
-                "new study are too narrow, and the mean effect is surer than it should be: do not "
-                "quote them; pool bundles with those weeks alone."
+                f"{outcome_label(data)}: the model has one τ for all weeks, and by their "
+                "generalised Q the studies' own estimates scatter more than the upper end of its "
+                f"interval allows at week {weeks}. There the effects of single studies and the "
+                "interval of a new study are too narrow, and the mean effect is surer than it "
+                "should be: do not quote them; pool bundles with those weeks alone."
             )
     return said
 
