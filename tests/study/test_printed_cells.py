@@ -110,6 +110,11 @@ def test_an_interval_is_read_back_or_refused(
         assert cell is not None, text
     assume(cell is not None)
     assert cell is not None
+    if between == decimal == "," and cell.interval is None:
+        # (0,0) of a paper with decimal commas is one number
+        assert same(cell.middle, *mean)
+        assert parse_number(",".join(ends), decimal) == cell.spread
+        return
     assert cell.interval is not None, text
     assert same(cell.middle, *mean)
     assert same(cell.interval[0], *low)
