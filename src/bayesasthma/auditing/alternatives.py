@@ -80,6 +80,7 @@ def alternatives(
     of_groups = iter(_means([(first, second) for first, second in groups]))
     visits = [(own.before, own.after) for own in subjects if isinstance(own, Change)]
     of_visits = iter(_unpaired(visits))
+    over_visits = _over_all_visits(subjects)
     tried = []
     for test, subject, change in zip(tests, subjects, changes, strict=True):
         if _is_pair(subject):
@@ -90,7 +91,7 @@ def alternatives(
         elif isinstance(subject, Counts) and len(subject.events) == 2:
             found = _proportions(subject, {c.name for c in test.candidates})
         elif isinstance(subject, Change):
-            found = _changes(subject, next(of_visits))
+            found = _changes(subject, next(of_visits), over_visits[id(subject.series)])
         else:
             found = []
         tried.append(found + [_truncated(test, c) for c in test.candidates[:1]])
@@ -177,7 +178,19 @@ def _proportions(subject: Counts, stated: set[str]) -> list[Alternative]:
     return found
 
 
-def _changes(subject: Change, unpaired: list[Alternative]) -> list[Alternative]:
+def _over_all_visits(subjects: list[Subject | None]) -> dict[int, list[Alternative]]:
+    """Analyses over all visits of an arm, once for all tests that share its series, by its id."""
+    arms = {id(own.series): own for own in subjects if isinstance(own, Change)}
+    found = {}
+    for key, own in arms.items():
+        candidates = (time_effect(own, 0.0, sphericity=assumed) for assumed in (True, False))
+        found[key] = [Alternative(c.name, c, True) for c in candidates if c is not None]
+    return found
+
+
+def _changes(
+    subject: Change, unpaired: list[Alternative], over_visits: list[Alternative]
+) -> list[Alternative]:
     rho = subject.correlation or NON_NEGATIVE
     plain = paired(subject, rho)
     found = [
@@ -190,11 +203,8 @@ def _changes(subject: Change, unpaired: list[Alternative]) -> list[Alternative]:
             True,
         ),
         *unpaired,
+        *over_visits,
     ]
-    for sphericity in (True, False):
-        candidate = time_effect(subject, 0.0, sphericity=sphericity)
-        if candidate is not None:
-            found.append(Alternative(candidate.name, candidate, True))
     contrast = contrast_within_anova(subject)
     if contrast is not None:
         found.append(Alternative(contrast.name, contrast, True))

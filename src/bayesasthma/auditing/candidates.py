@@ -243,10 +243,11 @@ def paired(subject: Change, correlation: Range, name: str = "paired t test") -> 
         return one_sample(subject.change, f"{name} of the printed change")
     b, a = subject.before, subject.after
     reach = paired_p_range(b.mean, b.sd, a.mean, a.sd, n, correlation)
-    free = float(correlation.low) < float(correlation.high)
-    middle = (float(correlation.low) + float(correlation.high)) / 2
-    p = paired_t(b.mean.value, b.sd.value, a.mean.value, a.sd.value, n, middle).p
-    return _candidate(name, np.nan if free else p, reach, free=free)
+    rho = float(correlation.low)
+    if rho < float(correlation.high):
+        return _candidate(name, np.nan, reach, free=True)
+    p = paired_t(b.mean.value, b.sd.value, a.mean.value, a.sd.value, n, rho).p
+    return _candidate(name, p, reach)
 
 
 def difference_of_changes(subject: Interaction, correlation: Range) -> Candidate:

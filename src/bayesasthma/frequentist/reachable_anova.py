@@ -111,12 +111,15 @@ def within_subject_error_range(sds: Rounded, correlation: float) -> Range:
     diagonal, other = float(form[0, 0]), float(-form[0, 1]) if visits > 1 else 0.0
     s, bounds = low.tolist(), list(zip(low.tolist(), high.tolist(), strict=True))
     for _ in range(SWEEPS):
-        before = list(s)
+        total, moved = sum(s), 0.0  # the sum is carried along: hundreds of visits take long
         for j, (least, greatest) in enumerate(bounds):
             # Where the form falls no further in this SD, given the others.
-            best = other * (sum(s) - s[j]) / diagonal if diagonal > 0 else least
-            s[j] = min(max(best, least), greatest)
-        if max(abs(x - y) for x, y in zip(s, before, strict=True)) <= 1e-13 * max(s):
+            old = s[j]
+            best = other * (total - old) / diagonal if diagonal > 0 else least
+            new = least if best < least else min(best, greatest)
+            if new != old:
+                s[j], total, moved = new, total + (new - old), max(moved, abs(new - old))
+        if moved <= 1e-13 * max(s):
             break
     return Range(np.asarray(max(value(np.array(s)), 0.0)), np.asarray(most))
 
