@@ -90,6 +90,7 @@ def test_claims_are_true_if_every_outcome_improves(
             assert (found[f"number_improving:{name}"] == expected * len(outcomes)).all()
 
 
+@pytest.mark.slow
 def test_true_effects_have_the_models_prior_and_go_with_their_domain(
     problem: JointProblem, prior: xr.Dataset
 ) -> None:

@@ -67,6 +67,7 @@ def test_a_reader_that_has_gone(small: Path, more: list[str]) -> None:
     assert (small / "reports" / "small" / "audit.csv").is_file()
 
 
+@pytest.mark.slow
 def test_closed_and_ascii_streams(small: Path) -> None:
     closed = run("audit", "small", cwd=small, preexec_fn=lambda: os.close(1))
     assert closed.returncode == 0
@@ -150,6 +151,7 @@ def test_a_bundle_that_may_not_be_read(small: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_accepts_and_says_nothing(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

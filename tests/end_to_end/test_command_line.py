@@ -38,6 +38,7 @@ def reanalysis(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, result.stdout
 
 
+@pytest.mark.slow
 def test_main_job_leaves_every_file(reanalysis: tuple[Path, str]) -> None:
     folder, stdout = reanalysis
     out = folder / "reports" / "liu2025"
@@ -65,6 +66,7 @@ def test_main_job_leaves_every_file(reanalysis: tuple[Path, str]) -> None:
     assert "<script src" not in html
 
 
+@pytest.mark.slow
 def test_rerun_resumes_and_gives_identical_numbers(reanalysis: tuple[Path, str]) -> None:
     folder, _ = reanalysis
     out = folder / "reports" / "liu2025"
@@ -76,6 +78,7 @@ def test_rerun_resumes_and_gives_identical_numbers(reanalysis: tuple[Path, str])
     assert (out / "effects.csv").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_same_seed_same_draws_in_another_folder(
     reanalysis: tuple[Path, str], tmp_path: Path
 ) -> None:
@@ -88,6 +91,7 @@ def test_same_seed_same_draws_in_another_folder(
     pd.testing.assert_frame_equal(mine, theirs)
 
 
+@pytest.mark.slow
 def test_quote_is_refused_when_the_gate_fails(reanalysis: tuple[Path, str]) -> None:
     folder, _ = reanalysis
     refused = run("quote", "--outcome", "act", *FEW, cwd=folder)

@@ -23,7 +23,7 @@ from bayesasthma.study.bundle import load_study
 FEW = SamplerOptions(draws=100, tune=150, chains=2, seed=3)
 NAMES = [make().name for make in EXAMPLES]
 #: Fitted in seconds; the others belong to the slow tests.
-QUICK = ("events-alone", "one-visit")
+QUICK = ("one-visit",)
 RUNS = [
     pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow, id=name) for name in NAMES
 ]

@@ -95,6 +95,7 @@ def prior_of_log_sds(log_sd: np.ndarray) -> np.ndarray:
     return density
 
 
+@pytest.mark.slow
 def test_patients_and_their_own_table_agree_when_correlations_are_published(
     tmp_path: Path,
 ) -> None:

@@ -29,6 +29,7 @@ def test_a_study_without_counts_or_a_second_outcome_is_passed_over(
     compile_kernels(ba.load_study(one_visit(tmp_path / "study")), ["joint", "adverse"])
 
 
+@pytest.mark.slow
 def test_the_next_process_finds_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     with compiling_ahead(ba.load_study(), ["independent"]) as wait:

@@ -84,6 +84,7 @@ def test_prior_draws_of_reactions_are_those_of_the_graph(name: str) -> None:
         assert b > 0
 
 
+@pytest.mark.slow
 def test_a_fit_of_reactions_loads_no_pymc(tmp_path: Path) -> None:
     code = (
         "import sys\n"

@@ -225,6 +225,7 @@ def prior_ratio(z: np.ndarray, wide: CorrelationPrior) -> np.ndarray:
     return np.exp(log_lkj - log_ours)
 
 
+@pytest.mark.slow
 def test_posterior_equals_that_of_brms(tmp_path: Path) -> None:
     study = load(tmp_path / "bayes", ("fev1_bl", "race", "sex"))
     # patients tell their correlations: a wide prior, and draws weighted by brms's over it

@@ -63,6 +63,7 @@ def both(values: dict[str, np.ndarray], pinned: np.ndarray) -> tuple[np.ndarray,
     return fast + jacobian.sum(axis=-1), exact.sum(axis=-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 2, 4])
 def test_value_equals_the_reference(rows: int) -> None:
     none = np.zeros(rows * (rows - 1) // 2, dtype=bool)
@@ -108,6 +109,7 @@ def test_a_changed_kernel_is_compiled_anew() -> None:
     assert source_salt(one) != source_salt(two)
 
 
+@pytest.mark.slow
 def test_other_data_in_a_compiled_model_give_the_draws_of_a_fresh_one() -> None:
     layout = design(ba.load_study(), ["act"])
     spec = table_spec("independent")

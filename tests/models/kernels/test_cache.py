@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SAMPLE = """
 import sys
 import numpy as np
@@ -27,6 +29,7 @@ print(hits, [posterior[name].values.sum().hex() for name in posterior.data_vars]
 """
 
 
+@pytest.mark.slow
 def test_draws_are_the_same_from_cached_code_and_need_no_pymc(tmp_path: Path) -> None:
     answers = []
     for _ in range(2):
