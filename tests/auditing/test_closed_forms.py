@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayesasthma.auditing.candidates import contrast_within_anova, linear_trend
+from bayesasthma.auditing.candidates import Candidate, contrast_within_anova, linear_trend
 from bayesasthma.auditing.dispersion import same_print_probability
-from bayesasthma.auditing.subjects import Change, Summary
+from bayesasthma.auditing.printed_intervals import PrintedInterval
+from bayesasthma.auditing.subjects import Change, Summary, shown
+from bayesasthma.auditing.verdicts import changes_significance
 from bayesasthma.frequentist.printed import Rounded
 
 
@@ -51,3 +53,33 @@ def test_chance_that_two_samples_print_the_same_sd(sd: float) -> None:
     # they are unrounded, or all alike: nothing is printed the same by chance
     assert same_print_probability(cell(0.0, sd, 20), cell(0.0, sd, 30)) == 0
     assert same_print_probability(cell(0.0, 0.0, 20, 0.1), cell(0.0, 0.0, 30, 0.1)) == 0
+
+
+@pytest.mark.parametrize(
+    ("declared", "low", "high", "expected"),
+    [
+        (None, 0.0, 0.01, False),
+        (True, 0.05, 0.2, True),
+        (True, 0.049, 0.2, False),
+        (False, 0.01, 0.049, True),
+        (False, 0.01, 0.05, False),
+    ],
+)
+def test_a_conclusion_falls_where_every_test_has_the_opposite(
+    declared: bool | None, low: float, high: float, expected: bool
+) -> None:
+    assert changes_significance(declared, [Candidate("t", low, low, high)], 0.05) is expected
+    assert changes_significance(declared, [], 0.05) is False
+
+
+def test_numbers_are_shown_with_the_decimals_of_their_step() -> None:
+    assert shown(Rounded(np.array(1.5), np.array(0.01))) == "1.50"
+    assert shown(Rounded(np.array(12.0), np.array(10.0))) == "12"
+    assert shown(Rounded(np.array(1.5), np.array(0.0))) == "1.5"
+
+
+@pytest.mark.parametrize(("high", "lopsided"), [(1.2, False), (1.21, True), (0.8, False)])
+def test_an_interval_is_lopsided_beyond_its_rounding(high: float, lopsided: bool) -> None:
+    """Ends to 0.1 and an estimate to 0.1 leave 0.2 of slack between the two distances."""
+    estimate, low, end = (Rounded(np.array(x), np.array(0.1)) for x in (0.0, -1.0, high))
+    assert PrintedInterval(estimate, low, end).lopsided is lopsided
