@@ -16,10 +16,10 @@ from bayesasthma.auditing.candidates import (
     one_sample,
     one_sided,
     one_way,
+    over_all_visits,
     paired,
     pooled_contrast,
     student,
-    time_effect,
     welch,
 )
 from bayesasthma.auditing.count_candidates import (
@@ -300,8 +300,8 @@ def _change(part: Change, methods: list[str], doubts: list[str]) -> list[Candida
     if any(m in {"anova", "repeated_measures"} for m in methods):
         doubts.append("an analysis of variance over visits hangs on all their correlations")
         found.append(paired(part, ANY_CORRELATION))
-        several = [time_effect(part, 0.0), time_effect(part, 0.0, sphericity=False)]
-        found += [c for c in [*several, contrast_within_anova(part)] if c is not None]
+        contrast = contrast_within_anova(part)
+        found += over_all_visits(part) + ([] if contrast is None else [contrast])
     return found
 
 

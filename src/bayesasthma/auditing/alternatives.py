@@ -15,9 +15,9 @@ from bayesasthma.auditing.candidates import (
     contrast_within_anova,
     difference_of_changes,
     one_sided,
+    over_all_visits,
     paired,
     student_each,
-    time_effect,
     welch_each,
 )
 from bayesasthma.auditing.count_candidates import COUNT_TESTS, count_test, count_tests, feasible
@@ -181,11 +181,10 @@ def _proportions(subject: Counts, stated: set[str]) -> list[Alternative]:
 def _over_all_visits(subjects: list[Subject | None]) -> dict[int, list[Alternative]]:
     """Analyses over all visits of an arm, once for all tests that share its series, by its id."""
     arms = {id(own.series): own for own in subjects if isinstance(own, Change)}
-    found = {}
-    for key, own in arms.items():
-        candidates = (time_effect(own, 0.0, sphericity=assumed) for assumed in (True, False))
-        found[key] = [Alternative(c.name, c, True) for c in candidates if c is not None]
-    return found
+    return {
+        key: [Alternative(c.name, c, True) for c in over_all_visits(own)]
+        for key, own in arms.items()
+    }
 
 
 def _changes(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -97,35 +97,27 @@ def t_of_each(pairs: Sequence[Pair], *, equal_var: bool = True) -> TTest:
     TTest
         Fields of shape (pair,).
     """
-    numbers = _columns([second for _, second in pairs], [first for first, _ in pairs])
-    mean1, sd1, n1, mean2, sd2, n2 = numbers
+    mean1, sd1, n1, mean2, sd2, n2 = _columns(pairs)
     values = (mean1.value, sd1.value, n1, mean2.value, sd2.value, n2)
     return two_sample_t(*values, equal_var)
 
 
 def student_each(pairs: Sequence[Pair]) -> list[Candidate]:
     """`student` of each pair of summaries, all at once."""
-    if not pairs:
-        return []
-    numbers = _columns([second for _, second in pairs], [first for first, _ in pairs])
-    p = t_of_each(pairs).p
-    return _each("Student's t test", p, student_p_range(*numbers))
+    return _each("Student's t test", pairs, student_p_range, equal_var=True)
 
 
 def welch_each(pairs: Sequence[Pair]) -> list[Candidate]:
     """`welch` of each pair of summaries, all at once."""
-    if not pairs:
-        return []
-    numbers = _columns([second for _, second in pairs], [first for first, _ in pairs])
-    p = t_of_each(pairs, equal_var=False).p
-    return _each("Welch's t test", p, welch_p_range(*numbers))
+    return _each("Welch's t test", pairs, welch_p_range, equal_var=False)
 
 
 type _Columns = tuple[Rounded, Rounded, FloatArray, Rounded, Rounded, FloatArray]
 
 
-def _columns(first: list[Summary], second: list[Summary]) -> _Columns:
-    return *_column(first), *_column(second)
+def _columns(pairs: Sequence[Pair]) -> _Columns:
+    """Means, SDs and numbers of patients, those of the second of each pair first."""
+    return *_column([second for _, second in pairs]), *_column([first for first, _ in pairs])
 
 
 def _column(cells: list[Summary]) -> tuple[Rounded, Rounded, FloatArray]:
@@ -133,7 +125,12 @@ def _column(cells: list[Summary]) -> tuple[Rounded, Rounded, FloatArray]:
     return means, sds, np.array([c.n for c in cells])
 
 
-def _each(name: str, p: FloatArray, reach: Range) -> list[Candidate]:
+def _each(
+    name: str, pairs: Sequence[Pair], p_range: Callable[..., Range], *, equal_var: bool
+) -> list[Candidate]:
+    if not pairs:
+        return []
+    p, reach = t_of_each(pairs, equal_var=equal_var).p, p_range(*_columns(pairs))
     ends = zip(p.tolist(), reach.low.tolist(), reach.high.tolist(), strict=True)
     return [Candidate(name, own, low, high) for own, low, high in ends]
 
@@ -321,6 +318,12 @@ def _errors(sds: Key) -> tuple[float, float]:
         float(within_subject_error_range(spread, 1.0).low),
         float(within_subject_error_range(spread, 0.0).high),
     )
+
+
+def over_all_visits(subject: Change) -> list[Candidate]:
+    """`time_effect` for any correlation from 0, with sphericity and by Greenhouse and Geisser."""
+    found = (time_effect(subject, 0.0, sphericity=assumed) for assumed in (True, False))
+    return [candidate for candidate in found if candidate is not None]
 
 
 def contrast_within_anova(subject: Change) -> Candidate | None:

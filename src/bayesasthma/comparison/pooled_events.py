@@ -17,6 +17,7 @@ from bayesasthma.priors.distributions import EffectPrior, PriorSet
 from bayesasthma.priors.heterogeneity import SMD, HeterogeneityPrior, heterogeneity_prior
 from bayesasthma.results.pooled_events import GridMixture, PooledEvent, pooled_event
 from bayesasthma.results.shared_events import SharedEvent
+from bayesasthma.study.external_evidence import Z975
 
 #: Prior of the heterogeneity of log odds ratios: adverse events, drugs against placebo or control.
 DEFAULT_EVENT_HETEROGENEITY = "turner-adverse-events-drug-control"
@@ -36,7 +37,6 @@ EVENT_STUDIES = [
     "woolf_or", "woolf_low", "woolf_high", "woolf_corrected",
     "mean", "sd", "q025", "q975", "or_median", "or_q025", "or_q975", "p_benefit",
 ]  # fmt: skip
-_Z975 = 1.959963984540054
 
 
 def event_heterogeneity(text: str) -> HeterogeneityPrior:
@@ -192,7 +192,7 @@ def _study_rows(event: SharedEvent, found: PooledEvent) -> list[dict[str, Any]]:
     woolf = log_odds_ratios(*_cells(event))
     rows = []
     for i, (own, posterior) in enumerate(zip(event.studies, found.studies, strict=True)):
-        middle, half = float(woolf.estimate[i]), _Z975 * float(woolf.se[i])
+        middle, half = float(woolf.estimate[i]), Z975 * float(woolf.se[i])
         rows.append(
             {
                 "reaction": event.reaction,

@@ -141,8 +141,8 @@ def heterogeneity_test(
     ----------
     estimates, standard_errors : array_like, shape (study,)
     """
-    y, w = np.asarray(estimates, float), np.asarray(standard_errors, float) ** -2.0
-    q = float(w @ (y - w @ y / w.sum()) ** 2)
+    y, v = np.asarray(estimates, float), np.asarray(standard_errors, float) ** 2
+    q = _generalised_q(y, v, 0.0)
     df = len(y) - 1
     p = float(stats.chi2.sf(q, df)) if df else 1.0
     return q, p, max(0.0, (q - df) / q) if q > 0 else 0.0
@@ -178,8 +178,7 @@ def _generalised_q(y: FloatArray, v: FloatArray, tau2: float) -> float:
 
 
 def _dersimonian_laird(y: FloatArray, v: FloatArray) -> float:
-    w = 1 / v
-    q = float(w @ (y - w @ y / w.sum()) ** 2)
+    w, q = 1 / v, _generalised_q(y, v, 0.0)
     return max(0.0, (q - (len(y) - 1)) / float(w.sum() - (w @ w) / w.sum()))
 
 

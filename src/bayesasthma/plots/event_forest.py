@@ -8,11 +8,17 @@ import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
+from bayesasthma.inference.event_groups import DIRECTION_NAMES
 from bayesasthma.plots.forest import ROWS, forest_of_rows
 from bayesasthma.plots.style import STYLE
 
 #: Sign of a benefit of log odds ratios, by the direction of the event.
-SIGNS = {"lower": -1.0, "higher": 1.0, "none": 0.0}
+SIGNS = {name: float(sign) for sign, name in DIRECTION_NAMES.items()}
+
+
+def event_tau(row: pd.Series) -> str:
+    """``0.39 (0.05 to 1.2)`` of tau's posterior, on the log scale: median and 95 % interval."""
+    return f"{row['tau_median']:.2f} ({row['tau_q025']:.2f} to {row['tau_q975']:.2f})"
 
 
 def event_rows(row: pd.Series, studies: pd.DataFrame) -> pd.DataFrame:
@@ -59,9 +65,6 @@ def event_forest(row: pd.Series, studies: pd.DataFrame, *, narrow: bool = False)
         attrs={"kind": "reaction", "log": 1, "mcid": np.nan, "unit": "log odds ratio",
                "direction": SIGNS[str(row["direction"])], "label": str(row["reaction"])}
     )  # fmt: skip
-    title = (
-        f"{row['reaction']}. τ {row['tau_median']:.2f} ({row['tau_q025']:.2f} to "
-        f"{row['tau_q975']:.2f}) on the log scale"
-    )
+    title = f"{row['reaction']}. τ {event_tau(row)} on the log scale"
     alone = "counts alone (Woolf)"
     return forest_of_rows(event_rows(row, studies), how, title, alone=alone, narrow=narrow)

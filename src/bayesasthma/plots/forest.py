@@ -32,6 +32,8 @@ from bayesasthma.plots.style import (
 from bayesasthma.results.pooled import headline_week
 from bayesasthma.results.summaries import SAMPLE
 
+#: What the grey squares are, of outcomes.
+ALONE = "study alone"
 #: Columns of the rows that a forest is drawn from.
 ROWS = ["kind", "label", "n", "mean", "low", "high", "alone_mean", "alone_low", "alone_high"]
 SHRUNKEN = ARM_COLOURS[0]
@@ -119,7 +121,7 @@ def forest_of_rows(
     data: xr.Dataset,
     title: str,
     *,
-    alone: str = "study alone",
+    alone: str = ALONE,
     narrow: bool = False,
 ) -> Figure:
     """Forest plot of rows as `forest_rows` makes them, with the numbers beside it.
@@ -139,7 +141,7 @@ def forest_of_rows(
     _draw(axis, rows, data, names=12 if narrow else 24)
     _numbers(table, rows, data, narrow=narrow)
     figure.suptitle(wrapped(title, int((NARROW if narrow else 8.6) * 11.5)), fontsize=9.5)
-    handles = _handles(alone if rows["alone_mean"].notna().any() else "")
+    handles = _handles([rows], alone)
     figure.legend(handles=handles, loc="outside lower center", ncols=2 if narrow else 4)
     return figure
 
@@ -162,9 +164,7 @@ def forests(data: xr.Dataset, studies: pd.DataFrame, *, narrow: bool = False) ->
         ratio_axis(axis, data)
     title = wrapped(_name(data), int((NARROW if narrow else WIDE) * 11))
     figure.suptitle(title, fontsize=9.5)
-    handles = _handles(
-        "study alone" if any(rows["alone_mean"].notna().any() for rows in every) else ""
-    )
+    handles = _handles(every)
     figure.legend(handles=handles, loc="outside lower center", ncols=2 if narrow else 4)
     return figure
 
@@ -285,10 +285,12 @@ def _numbers(axis: Axes, rows: pd.DataFrame, data: xr.Dataset, *, narrow: bool) 
     axis.axis("off")
 
 
-def _handles(alone: str) -> list[Line2D]:
+def _handles(every: list[pd.DataFrame], alone: str = ALONE) -> list[Line2D]:
+    """Of the signs; that of studies alone where any of the forests has some."""
     own = Line2D([], [], color=GREY, marker="s", markersize=5, label=alone)
+    known = any(rows["alone_mean"].notna().any() for rows in every)
     return [
-        *([own] if alone else []),
+        *([own] if known else []),
         Line2D([], [], color=SHRUNKEN, marker="o", markersize=4.5, label="study in the pool"),
         Line2D([], [], color=ACCENT, marker="D", linestyle="none", markersize=6, label="mean"),
         Line2D([], [], color=ACCENT, linewidth=4, alpha=0.55, label="new study"),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesasthma.plots.event_forest import event_forest
+from bayesasthma.plots.event_forest import event_forest, event_tau
 from bayesasthma.priors.heterogeneity import heterogeneity_registry
 from bayesasthma.reporting.captioned_figure import Drawing, draw
 from bayesasthma.reporting.wording import listed, number, plural
@@ -58,7 +58,7 @@ def event_answer(results: PooledResults) -> list[str]:
         if not 0.025 < row["p_benefit"] < 0.975:
             what = "a benefit" if row["p_benefit"] > 0.5 else "a harm"
             parts.append(
-                f"{row['reaction']}, {what}: odds ratio {_ratio(row, '')} with a probability of "
+                f"{row['reaction']}, {what}: odds ratio {_ratio(row)} with a probability of "
                 f"benefit of {_chance(row['p_benefit'])}"
             )
     if parts:
@@ -119,7 +119,7 @@ def _studies(results: PooledResults, row: pd.Series) -> pd.DataFrame:
 
 
 def _content(row: pd.Series, results: PooledResults, place: int) -> dict[str, Any]:
-    tau = f"{row['tau_median']:.2f} ({row['tau_q025']:.2f} to {row['tau_q975']:.2f})"
+    tau = event_tau(row)
     new = f"{_places(row['predictive_or_q025'])} to {_places(row['predictive_or_q975'])}"
     reml_tau = "–" if np.isnan(row["reml_tau"]) else f"{row['reml_tau']:.2f}"
     return {
@@ -127,11 +127,11 @@ def _content(row: pd.Series, results: PooledResults, place: int) -> dict[str, An
         "name": str(row["reaction"]),
         "headline": [
             str(row["reaction"]), str(int(row["n_studies"])), str(int(row["n_patients"])),
-            str(int(row["n_events"])), _ratio(row, ""), _chance(row["p_benefit"]), new,
+            str(int(row["n_events"])), _ratio(row), _chance(row["p_benefit"]), new,
             _chance(row["p_benefit_new"]), tau,
         ],
         "analyses": [
-            ["pooled model", _ratio(row, ""), tau, new],
+            ["pooled model", _ratio(row), tau, new],
             ["Mantel–Haenszel, one common odds ratio", _classical(row, "mh"), "–", "–"],
             [f"REML and HKSJ ({plural(int(row['reml_studies']), 'study', 'studies')})",
              _classical(row, "reml"), reml_tau, "–"],
@@ -141,14 +141,14 @@ def _content(row: pd.Series, results: PooledResults, place: int) -> dict[str, An
              f"{own['control_events']} of {own['control_n']}",
              f"{own['treated_events']} of {own['treated_n']}",
              _classical(own, "woolf") + (" *" if own["woolf_corrected"] == "yes" else ""),
-             _ratio(own, ""), _chance(own["p_benefit"])]
+             _ratio(own), _chance(own["p_benefit"])]
             for _, own in _studies(results, row).iterrows()
         ],
     }  # fmt: skip
 
 
-def _ratio(row: pd.Series, prefix: str) -> str:
-    middle, low, high = (_places(row[f"{prefix}or_{name}"]) for name in ("median", "q025", "q975"))
+def _ratio(row: pd.Series) -> str:
+    middle, low, high = (_places(row[f"or_{name}"]) for name in ("median", "q025", "q975"))
     return f"{middle} ({low} to {high})"
 
 
