@@ -37,7 +37,7 @@ RESULTS = Path(__file__).parent / "results"
 #: `bayesasthma.pooling.data.changes_as_levels` has them.
 LAYOUTS: tuple[dict[str, Any], ...] = (
     {"weeks": (0.0, 12.0, 24.0), "n": (30, 32), "randomised": True, "change": False},
-    {"weeks": (0.0, 12.0), "n": (60, 55), "randomised": False, "change": False},
+    {"weeks": (0.0, 4.0, 12.0), "n": (60, 55), "randomised": False, "change": False},
     {"weeks": (0.0, 12.0, 24.0), "n": (45, 45), "randomised": True, "change": True},
     {"weeks": (0.0, 12.0, 24.0), "n": (80, 40, 41), "randomised": True, "change": False},
 )
@@ -107,7 +107,11 @@ def draw_truth(design: PooledDesign, spec: PooledSpec, seed: int) -> dict[str, A
     omega = np.exp(rng.normal(np.log(0.25), 0.5))
     steps = omega * np.sqrt(np.diff(weeks) / 24) * rng.standard_normal(len(weeks) - 1)
     mean = rng.normal(0, 2) + np.concatenate([[0.0], np.cumsum(steps)])
-    tau, kappa = float(spec.heterogeneity.rvs(1, rng)[0]), rng.beta(2, 2)
+    at_reference, kappa = float(spec.heterogeneity.rvs(1, rng)[0]), rng.beta(2, 2)
+    phi = np.exp(rng.normal(np.log(0.4), 0.5))
+    steps = phi * np.sqrt(np.diff(np.log2(1 + weeks))) * rng.standard_normal(len(weeks) - 1)
+    path = np.concatenate([[0.0], np.cumsum(steps)])
+    tau = at_reference * np.exp(path - path[design.weeks.index(design.reference_week)])
     location, spread = rng.normal(0.45, 0.7), abs(rng.normal(0, 0.4))
     effects, logits = [], []
     for own in design.studies:
@@ -117,10 +121,10 @@ def draw_truth(design: PooledDesign, spec: PooledSpec, seed: int) -> dict[str, A
         noise = rng.standard_normal((treated, visits))
         deviation = np.linalg.cholesky(arms) @ noise @ np.linalg.cholesky(over).T
         at = [design.weeks.index(week) for week in own.weeks]
-        effects.append(mean[at] + tau * deviation)
+        effects.append(mean[at] + tau[at] * deviation)
         logits.append(rng.normal(location, spread))
     return {
-        "mean_effect": mean, "walk_scale": omega, "heterogeneity": tau,
+        "mean_effect": mean, "walk_scale": omega, "heterogeneity": tau, "heterogeneity_walk": phi,
         "visit_correlation": kappa, "rho_location": location, "rho_scale": spread,
         "effects": effects, "logits": logits,
     }  # fmt: skip
@@ -172,8 +176,10 @@ def replicate(seed: int) -> dict[str, float]:
         found[name] = float(below / (flat.size + 1))
 
     for k, week in enumerate(design.weeks):
-        rank(f"mean_effect {week:g}", thinned["mean_effect"].isel(week=k), truth["mean_effect"][k])
-    for name in ("walk_scale", "heterogeneity", "visit_correlation", "rho_location", "rho_scale"):
+        for name in ("mean_effect", "heterogeneity"):
+            rank(f"{name} {week:g}", thinned[name].isel(week=k), truth[name][k])
+    scalars = "walk_scale", "heterogeneity_walk", "visit_correlation", "rho_location", "rho_scale"
+    for name in scalars:
         if name in thinned:
             rank(name, thinned[name], truth[name])
     for i in range(len(design.studies)):

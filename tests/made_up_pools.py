@@ -35,12 +35,13 @@ def pooled_draws(
     """Draws that hang together: a walk of the mean, studies about it, a new study."""
     rng = np.random.default_rng(seed)
     size = (CHAINS, DRAWS)
-    tau = np.abs(rng.normal(0.9, 0.5, size)) * factor
+    grown = np.array([0.4, 0.8, 1.0, 1.0])  # alike early, and less so later
+    tau = np.abs(rng.normal(0.9, 0.5, (*size, 1))) * factor * grown
     walk = factor * np.array([1.0, 1.7, 2.1, 2.0])
     step = factor * np.array([0.45, 0.3, 0.3, 0.5])
     common = rng.normal(size=(*size, 1))
     mean = walk + step * (0.7 * common + 0.7 * rng.normal(size=(*size, len(WEEKS))))
-    new = mean + tau[..., None] * rng.normal(size=mean.shape)
+    new = mean + tau * rng.normal(size=mean.shape)
     study = np.full((*size, len(names), len(WEEKS)), np.nan)
     rho = np.full((*size, len(names)), np.nan)
     for i, (_, weeks, effect, se, (rho_mean, rho_sd)) in enumerate(STUDIES.values()):
@@ -56,7 +57,7 @@ def pooled_draws(
             "mean_effect": (week, direction * mean),
             "predictive_effect": (week, direction * new),
             "study_effect": ((*SAMPLE, "study", "week"), direction * study),
-            "heterogeneity": (SAMPLE, tau),
+            "heterogeneity": (week, tau),
             "walk_scale": (SAMPLE, factor * np.abs(rng.normal(1.0, 0.3, size))),
             "rho": (by_study, rho),
             "patients": ("study", [own[0] for own in STUDIES.values()]),
@@ -103,11 +104,12 @@ def tables(data: xr.Dataset, factor: float = 1.0) -> dict[str, pd.DataFrame]:
     """``effects``, ``studies`` and ``left_out`` of one outcome."""
     sign, mcid = float(data.attrs["direction"]), float(data.attrs["mcid"])
     outcome, unit = data.attrs["outcome"], data.attrs["unit"]
-    tau = data["heterogeneity"].to_numpy()
+    taus = data["heterogeneity"]
     effects, studies, left = [], [], []
     seen = data["study_effect"].notnull().all(SAMPLE)
     for week in WEEKS:
         new = data["predictive_effect"].sel(week=week).to_numpy()
+        tau = taus.sel(week=week).to_numpy()
         effects.append(
             {"outcome": outcome, "label": data.attrs["label"], "unit": unit, "week": week,
              "n_studies": 3, "n_studies_at_week": int(seen.sel(week=week).sum()),
@@ -143,7 +145,7 @@ def tables(data: xr.Dataset, factor: float = 1.0) -> dict[str, pd.DataFrame]:
                 "n_studies": 2,
                 "change_in_mean": 0.1,
                 "change_in_mean_mcse": 0.02,
-                "tau_mean": tau.mean(),
+                "tau_mean": float(taus.sel(week=week).mean()),
                 "predictive_q025": -0.9 * factor,
                 "predictive_q975": 4.0 * factor,
                 "alone_mean": sign * factor * own_mean,

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bayesasthma.likelihood.correlation import cholesky_from_z, unpack_lower
 from bayesasthma.models.arm_contrasts import contrast_factor
 from bayesasthma.models.kernels.longitudinal_model import kernel_model
 from bayesasthma.models.kernels.model import KernelModel
+from bayesasthma.models.moments import moments
 from bayesasthma.pooling.data import PooledDesign, Source, pooled_design
+from bayesasthma.pooling.layout import NEAR_FROM
 from bayesasthma.pooling.model import PooledSpec, pooled_model
 from bayesasthma.priors.heterogeneity import HeterogeneityPrior, heterogeneity_prior
 from bayesasthma.priors.named_sets import prior_set
@@ -68,7 +71,7 @@ def test_the_gradient_is_that_of_the_density(formula: str) -> None:
         assert (ahead - behind) / (2 * step) == pytest.approx(gradient[place], rel=1e-5, abs=1e-5)
 
 
-def test_the_density_is_that_of_the_studies_under_the_hierarchy() -> None:
+def test_the_density_is_that_of_the_studies_under_the_hierarchy() -> None:  # noqa: PLR0915
     design = several()
     spec = PooledSpec(heterogeneity=heterogeneity_prior("half-t(4, 0.5)"))
     model = pooled_model(design, spec).with_data(centring=np.linspace(0, 1, 5))
@@ -79,14 +82,22 @@ def test_the_density_is_that_of_the_studies_under_the_hierarchy() -> None:
             parts[name] = np.zeros_like(parts[name])
     x = np.concatenate([parts[own.name].reshape(-1) for own in model.free])
     named = model.expand(x)
-    tau, kappa = float(named["heterogeneity"]), float(named["visit_correlation"])
+    tau, kappa = named["heterogeneity"], float(named["visit_correlation"])
+    reference = design.weeks.index(design.reference_week)
+    assert 0 < reference < len(design.weeks) - 1  # the walk goes both ways
     mean, omega = named["mean_effect"], float(named["walk_scale"])
     expected = stats.norm.logpdf(mean[0], 0, 2)
     expected += stats.norm.logpdf(parts["mean_effect"][1:]).sum()
     steps = np.diff(mean) / (omega * np.sqrt(np.diff(design.weeks) / 24))
     np.testing.assert_allclose(steps, parts["mean_effect"][1:], atol=1e-12)
     expected += stats.norm.logpdf(np.log(omega), np.log(0.25), 0.5)
-    expected += np.log(2) + stats.t.logpdf(tau, 4, 0, 0.5) + np.log(tau)
+    expected += np.log(2) + stats.t.logpdf(tau[reference], 4, 0, 0.5) + np.log(tau[reference])
+    clock, phi = np.log2(1 + np.array(design.weeks)), float(named["heterogeneity_walk"])
+    steps = np.diff(np.log(tau)) / (phi * np.sqrt(np.diff(clock)))
+    steps[:reference] *= -1  # towards earlier weeks
+    apart = np.delete(parts["heterogeneity"], reference)
+    np.testing.assert_allclose(steps, apart, atol=1e-11)
+    expected += stats.norm.logpdf(apart).sum() + stats.norm.logpdf(np.log(phi), np.log(0.4), 0.5)
     expected += stats.beta.logpdf(kappa, 2, 2) + np.log(kappa * (1 - kappa))
     expected += stats.norm.logpdf(named["rho_location"], 0.45, 0.7)
     spread = float(named["rho_scale"])
@@ -96,16 +107,23 @@ def test_the_density_is_that_of_the_studies_under_the_hierarchy() -> None:
         effect = named[f"s{i}_effect"][0]
         week = [design.weeks.index(value) for value in own.weeks]
         arms = contrast_factor(treated) @ contrast_factor(treated).T
-        covariance = tau**2 * np.kron(arms, kappa + (1 - kappa) * np.eye(visits))
+        over = np.outer(tau[week], tau[week]) * (kappa + (1 - kappa) * np.eye(visits))
+        covariance = np.kron(arms, over)
         expected += stats.multivariate_normal.logpdf(
             (effect - mean[week]).reshape(-1), np.zeros(effect.size), covariance
         )
         rest = 1 - model.values["centring"][i]
-        mix = model.values["mix"][:visits, :visits]
-        raw = parts[f"s{i}_effect"][0] @ mix.T
-        np.testing.assert_allclose(effect, rest * mean[week] + tau**rest * raw, atol=1e-12)
-        expected += treated * (visits * rest * np.log(tau) + np.log(np.diag(mix)).sum())
+        basis = model.values["basis"][:visits, :visits].copy()
+        basis[:, 0] = visits**-0.5
+        np.testing.assert_allclose(basis.T @ basis, np.eye(visits), atol=1e-14)
+        shares = np.full(visits, 1 - kappa)
+        shares[0] += visits * kappa
+        power = tau[week] ** rest
+        raw = (parts[f"s{i}_effect"][0] * shares ** (rest / 2)) @ basis.T
+        np.testing.assert_allclose(effect, rest * mean[week] + power * raw, atol=1e-12)
+        expected += treated * (np.log(power) + rest / 2 * np.log(shares)).sum()
         expected += _study_density(i, own.design, own.unit * effect, parts, named, spec)
+        expected += _of_path(i, model, own.design, parts, named, spec)
         if f"s{i}_logit_rho" in parts:
             score = (named[f"s{i}_logit_rho"] - named["rho_location"]) / spread
             np.testing.assert_allclose(score, parts[f"s{i}_logit_rho"], atol=1e-9)
@@ -121,6 +139,28 @@ def _parts(model: KernelModel, x: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+def _of_path(i, model, design, parts, named, spec):  # type: ignore[no-untyped-def]
+    """Log-determinant of the coordinates of a study's path: standard errors from one near it."""
+    own = {
+        name.removeprefix(f"s{i}_"): value[None, None]
+        for name, value in named.items()
+        if name.startswith(f"s{i}_")
+    }
+    visits = len(design.visits)
+    found = moments(own, design, spec.table)
+    factor = np.zeros((visits, visits))
+    for row, entries in enumerate(cholesky_from_z(unpack_lower(found.z[0, 0, 0], visits))):
+        factor[row, : row + 1] = entries
+    factor *= np.exp(found.log_sd[0, 0, 0, 0])[:, None] / np.sqrt(design.n_arm.sum())
+    names = ["baseline_level", "visit_step"][: min(2, visits)]
+    steps = np.concatenate([named[f"s{i}_{name}"].reshape(-1) for name in names])
+    errors = np.concatenate([parts[f"s{i}_{name}"].reshape(-1) for name in names])
+    first = model.values["study"][i, NEAR_FROM]
+    near = model.values["near"][first : first + visits]
+    np.testing.assert_allclose(np.cumsum(steps), near + factor @ errors, atol=1e-9)
+    return float(np.log(np.diag(factor)).sum())
+
+
 def _study_density(i, design, effect, parts, named, spec):  # type: ignore[no-untyped-def]
     """By the longitudinal kernel, without its own priors of effects and of the correlation."""
     kernel = kernel_model(design, spec.table)
@@ -132,6 +172,8 @@ def _study_density(i, design, effect, parts, named, spec):  # type: ignore[no-un
             values[own.name] = named[f"s{i}_logit_rho"]
         elif own.name == "effect":
             values[own.name] = effect[None]
+        elif own.name in ("baseline_level", "visit_step"):
+            values[own.name] = named[f"s{i}_{own.name}"]
         else:
             values[own.name] = parts[f"s{i}_{own.name}"]
     y = np.concatenate([values[own.name].reshape(-1) for own in kernel.free])

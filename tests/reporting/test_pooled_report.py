@@ -81,8 +81,9 @@ def test_the_prior_of_tau_is_in_the_unit_of_the_effects(results: PooledResults) 
     data = results.draws["act"]
     assert prior_of_heterogeneity(data).parameters == pytest.approx((2.2,))
     same = prior_of_heterogeneity(data).rvs((4, 4000), np.random.default_rng(1))
-    flat = data[["heterogeneity"]].isel(draw=0, drop=True).expand_dims(draw=4000)
-    flat["heterogeneity"] = (("chain", "draw"), same)
+    flat = data[["heterogeneity", "study_effect"]].isel(draw=0, drop=True).expand_dims(draw=4000)
+    flat = flat.assign(heterogeneity=flat["heterogeneity"].copy())
+    flat["heterogeneity"].loc[{"week": headline_week(data)}] = same.T
     assert learned_of_heterogeneity(flat) == pytest.approx(1, abs=0.05)
 
 
@@ -167,13 +168,13 @@ def test_limits_name_the_study_that_the_answer_hangs_on(results: PooledResults) 
     assert "fewer than 10 studies" in said
 
 
-def test_limits_name_weeks_at_which_studies_differ_more_than_one_tau_allows(
+def test_limits_name_weeks_at_which_studies_differ_more_than_tau_allows(
     results: PooledResults,
 ) -> None:
-    assert "one τ for all weeks" not in " ".join(limits(results))
+    assert "generalised Q" not in " ".join(limits(results))
     table = results.studies.copy()
     late = (table["outcome"] == "act") & (table["week"] == 24)
-    upper = float(results.draws["act"]["heterogeneity"].quantile(0.975))
+    upper = float(results.draws["act"]["heterogeneity"].sel(week=24).quantile(0.975))
     table.loc[late, "alone_mean"] = [0.0, 3 * upper, 6 * upper]
     table.loc[late, "alone_sd"] = 1e-3
     only_act = table[table["outcome"] == "act"]
@@ -182,7 +183,7 @@ def test_limits_name_weeks_at_which_studies_differ_more_than_one_tau_allows(
         np.exp(-9), rel=1e-4
     )
     said = " ".join(limits(replace(results, studies=table)))
-    assert "ACT: the model has one τ for all weeks" in said
+    assert "ACT: by their generalised Q" in said
     assert "at week 24 (p = 0.0001)" in said
 
 

@@ -36,12 +36,12 @@ def test_between_weeks_is_a_brownian_bridge() -> None:
     size = (1, 40_000)
     weeks, grid = np.array([4.0, 16.0, 28.0]), np.array([4.0, 7.0, 10.0, 16.0, 28.0])
     walk = np.broadcast_to(np.array([1.0, 3.0, -1.0]), (*size, 3))
-    found = between_weeks(walk, weeks, np.full(size, 0.5), grid, rng)[0]
+    found = between_weeks(walk, weeks, np.full(size, 0.5 / np.sqrt(24)), grid, rng)[0]
     np.testing.assert_array_equal(
         found[:, [0, 3, 4]], np.broadcast_to([1.0, 3.0, -1.0], (size[1], 3))
     )
     assert found[:, 1].mean() == pytest.approx(1.5, abs=5 * 0.5 / np.sqrt(size[1]))
-    # the covariance at v > w is scale^2 (w - a)(b - v) / (24 (b - a))
+    # of a walk of SD 0.5 in 24 weeks the covariance at v > w is 0.5^2 (w - a)(b - v) / (24 (b - a))
     covariance = np.cov(found[:, 1], found[:, 2])
     expected = 0.25 / (24 * 12) * np.array([[3 * 9, 3 * 6], [3 * 6, 6 * 6]])
     np.testing.assert_allclose(covariance, expected, rtol=0.05)

@@ -9,6 +9,7 @@ import xarray as xr
 from bayesasthma.frequentist.meta_analysis import generalised_q, meta_analysis
 from bayesasthma.results.normal_normal import normal_normal
 from bayesasthma.results.pooled import prior_of_heterogeneity
+from bayesasthma.results.summaries import SAMPLE
 
 #: Columns of the table, in the unit of the effects.
 TWO_STEP = [
@@ -25,10 +26,10 @@ UNEVEN = 0.05
 
 
 def more_heterogeneous(data: xr.Dataset, studies: pd.DataFrame) -> dict[float, float]:
-    """Weeks whose studies differ more than the pool's one tau for all weeks can be.
+    """Weeks whose studies differ more than the pool's tau has it.
 
     At each week with three studies or more: the generalised Q of the studies' own estimates under
-    the upper end of tau's 95 % interval, which is the least that it can be under any tau of it.
+    the upper end of the week's 95 % interval of tau, the least that it can be under any tau of it.
 
     Parameters
     ----------
@@ -40,13 +41,15 @@ def more_heterogeneous(data: xr.Dataset, studies: pd.DataFrame) -> dict[float, f
     dict of float to float
         P(chi-square > Q) by week, where it is less than 0.05 over the number of weeks.
     """
-    upper = float(data["heterogeneity"].quantile(0.975))
+    upper = data["heterogeneity"].quantile(0.975, dim=SAMPLE)
     known = studies.dropna(subset=["alone_mean", "alone_sd"])
     found = {}
     for week in np.unique(known["week"]):
         own = known[known["week"] == week]
         if len(own) >= 3:
-            found[float(week)] = generalised_q(own["alone_mean"], own["alone_sd"], upper)[1]
+            found[float(week)] = generalised_q(
+                own["alone_mean"], own["alone_sd"], float(upper.sel(week=week))
+            )[1]
     return {week: p for week, p in found.items() if p < UNEVEN / len(found)}
 
 

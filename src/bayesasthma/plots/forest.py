@@ -107,7 +107,8 @@ def forest(
         For a phone.
     """
     week = headline_week(data) if week is None else week
-    low, middle, high = data["heterogeneity"].quantile([0.025, 0.5, 0.975]).to_numpy()
+    tau = data["heterogeneity"].sel(week=week)
+    low, middle, high = tau.quantile([0.025, 0.5, 0.975]).to_numpy()
     places = _places(float(high - low))
     unit = "on the log scale" if is_ratio(data) else pretty_unit(str(data.attrs["unit"]))
     text = f"τ {middle:.{places}f} ({low:.{places}f} to {high:.{places}f}) {unit}"

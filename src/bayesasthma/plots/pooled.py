@@ -22,7 +22,12 @@ from bayesasthma.plots.style import (
     tip,
     wrapped,
 )
-from bayesasthma.results.pooled import headline_week, prior_of_heterogeneity, prior_of_rho
+from bayesasthma.results.pooled import (
+    headline_tau,
+    headline_week,
+    prior_of_heterogeneity,
+    prior_of_rho,
+)
 from bayesasthma.results.summaries import SAMPLE
 
 #: Width in inches of figures with one panel.
@@ -86,9 +91,9 @@ def effects_by_week(data: xr.Dataset, *, narrow: bool = False) -> Figure:
 
 @mpl.rc_context(STYLE)
 def heterogeneity(data: xr.Dataset, *, narrow: bool = False) -> Figure:
-    """Posterior of tau, the SD of effects between studies, over its prior."""
+    """Posterior of tau at the headline week, the SD of effects between studies, over its prior."""
     prior = prior_of_heterogeneity(data)
-    draws = data["heterogeneity"].to_numpy().ravel()
+    draws = headline_tau(data).to_numpy().ravel()
     last = float(np.quantile(draws, 0.998))
     end = min(max(last, float(prior.quantile(SHOWN_OF_PRIOR))), SHOWN_TIMES * last)
     figure = blank(NARROW if narrow else SINGLE, 2.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -105,6 +106,13 @@ class PooledDesign:
     def patients(self) -> int:
         """Of all studies."""
         return sum(own.patients for own in self.studies)
+
+    @property
+    def reference_week(self) -> float:
+        """The last week that two studies or more print; without one, the last of any."""
+        count = Counter(week for own in self.studies for week in own.weeks)
+        shared = [week for week in self.weeks if count[week] > 1]
+        return (shared or self.weeks)[-1]
 
     def of(self, chosen: Sequence[int]) -> PooledDesign:
         """The design of some of the studies, with the unit and the prior's target of all."""

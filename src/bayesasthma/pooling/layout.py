@@ -7,17 +7,19 @@ order of its own kernel (:mod:`bayesasthma.models.kernels.layout`), which it is 
 from __future__ import annotations
 
 #: Names of the data, in the order of their numbers. ``step`` (week - 1,) are square roots of the
-#: time between weeks in units of the reference lag; ``first_*`` (component,) the prior of the mean
-#: effect at the first week; ``heterogeneity`` three numbers of its prior; ``study`` (study, entry)
-#: as below; ``unit`` (study,) the pooled unit in each study's own; ``week`` (study x visit,) which
-#: week each follow-up visit is; ``centring`` (study,) that of the coordinates of its effects, and
-#: ``mix`` the factor that mixes these over visits; ``whitener`` the inverse of
-#: :func:`bayesasthma.models.arm_contrasts.contrast_factor` of the most treated arms; ``blocks`` the
-#: data of all studies' kernels, one after the other.
+#: time between weeks in units of the reference lag, ``tau_step`` of their doublings; ``first_*``
+#: (component,) the prior of the mean effect at the first week; ``heterogeneity`` three numbers of
+#: its prior; ``study`` (study, entry) as below; ``unit`` (study,) the pooled unit in each study's
+#: own; ``week`` (study x visit,) which week each follow-up visit is; ``centring`` (study,) that of
+#: the coordinates of its effects, and ``basis`` (visit, visit) what contrasts these over visits;
+#: ``whitener`` the inverse of :func:`bayesasthma.models.arm_contrasts.contrast_factor` of the most
+#: treated arms; ``near`` (study x visit,) a path close to each study's means; ``blocks`` the data
+#: of all studies' kernels, one after the other.
 POOLED_DATA = (
     "sizes",
     "starts",
     "step",
+    "tau_step",
     "first_location",
     "first_scale",
     "first_tail",
@@ -28,14 +30,16 @@ POOLED_DATA = (
     "unit",
     "week",
     "centring",
-    "mix",
+    "basis",
     "whitener",
+    "near",
     "blocks",
 )
 (
     SIZES,
     STARTS,
     STEP,
+    TAU_STEP,
     FIRST_LOCATION,
     FIRST_SCALE,
     FIRST_TAIL,
@@ -46,13 +50,14 @@ POOLED_DATA = (
     UNIT,
     WEEK,
     CENTRING,
-    MIX,
+    BASIS,
     WHITENER,
+    NEAR,
     BLOCKS,
 ) = range(len(POOLED_DATA))
 
-#: Entries of ``sizes``.
-STUDIES, WEEKS, FAMILY, FLAT_FIRST = range(4)
+#: Entries of ``sizes``; ``REFERENCE`` is the week at which the heterogeneity has its prior.
+STUDIES, WEEKS, FAMILY, FLAT_FIRST, REFERENCE = range(5)
 
 #: Families of the prior of the heterogeneity tau: a t distribution (tail 0: normal) of tau itself,
 #: folded at 0; one of its logarithm; uniform up to a limit.
@@ -62,18 +67,21 @@ HALF, LOGARITHM, UNIFORM = range(3)
 LOCATION, SCALE, TAIL = range(3)
 
 #: Common parameters, in the order of the flat vector. Entries of ``starts`` are their places, -1 if
-#: there is none: no walk of one week, no correlations of studies with one visit.
+#: there is none: no walks of one week, no correlations of studies with one visit.
 COMMON = (
     "mean_effect",
     "walk_scale",
     "heterogeneity",
+    "heterogeneity_walk",
     "visit_correlation",
     "rho_location",
     "rho_scale",
 )
-MEAN, WALK_SCALE, TAU, KAPPA, RHO_LOCATION, RHO_SCALE = range(len(COMMON))
+MEAN, WALK_SCALE, TAU, TAU_WALK, KAPPA, RHO_LOCATION, RHO_SCALE = range(len(COMMON))
 
 #: Entries of ``study``: where its parameters begin and how many they are, where its data begin and
 #: end, the places of its effects and of its correlation among its parameters (-1: none), treated
-#: arms, follow-up visits, and where its visits begin in ``week``.
-FROM, COUNT, DATA_FROM, DATA_TO, EFFECT, LOGIT_RHO, TREATED, FOLLOW_UP, WEEK_FROM = range(9)
+#: arms, follow-up visits, and where its visits begin in ``week`` and in ``near``.
+FROM, COUNT, DATA_FROM, DATA_TO, EFFECT, LOGIT_RHO, TREATED, FOLLOW_UP, WEEK_FROM, NEAR_FROM = (
+    range(10)
+)

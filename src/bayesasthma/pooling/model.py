@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,7 +33,7 @@ from bayesasthma.pooling.layout import (
     POOLED_DATA,
     UNIFORM,
 )
-from bayesasthma.pooling.scales import RHO_LOCATION, WALK_MEDIAN
+from bayesasthma.pooling.scales import RHO_LOCATION, TAU_WALK_MEDIAN, WALK_MEDIAN
 from bayesasthma.priors.distributions import EffectPrior, PriorSet
 from bayesasthma.priors.heterogeneity import (
     LOG_ODDS_RATIO,
@@ -41,8 +42,6 @@ from bayesasthma.priors.heterogeneity import (
 )
 from bayesasthma.priors.named_sets import prior_set
 
-#: Correlation of a study's effects at two visits, for the coordinates alone.
-TYPICAL = 0.7
 #: Standard error, in the standard unit, below which a study's effects are sampled themselves.
 PRECISE = 0.05
 #: Of outcomes, in baseline SDs.
@@ -77,7 +76,7 @@ class PooledSpec:
     prior : PriorSet
         Of the mean effect at the first week.
     heterogeneity : HeterogeneityPrior
-        Of the SD of effects between studies, in the model's standard unit.
+        Of the SD of effects between studies, in the model's standard unit, at the reference week.
     correlation : CorrelationPrior
         Structure of each study's correlations over visits; its location and scale are the
         hierarchy's (:mod:`bayesasthma.pooling.scales`).
@@ -136,7 +135,7 @@ def pooled_model(design: PooledDesign, spec: PooledSpec) -> KernelModel:
     """The pooled model, ready to be sampled.
 
     Parameters of study ``i`` are named ``si_NAME``; its ``effect`` (outcome, treated, follow_up)
-    and ``mean_effect`` (week) are in the model's standard unit.
+    ``mean_effect`` and ``heterogeneity`` (week) are in the model's standard unit.
 
     Raises
     ------
@@ -154,24 +153,29 @@ def pooled_model(design: PooledDesign, spec: PooledSpec) -> KernelModel:
     values: dict[str, Any] = {
         "starts": np.array([places.get(name, -1) for name in COMMON]),
         "step": np.sqrt(np.diff(design.weeks) / REFERENCE_LAG_WEEKS),
+        "tau_step": np.sqrt(np.diff(doublings(design.weeks))),
         "unit": np.array([own.unit for own in design.studies]),
         # of fewer arms, the inverse of a triangular factor is the leading part of that of more
         "whitener": np.linalg.inv(
             contrast_factor(max(len(own.design.arms) - 1 for own in design.studies))
         ),
-        "mix": _mix(max(len(own.weeks) for own in design.studies)),
+        "basis": _contrasts(max(len(own.weeks) for own in design.studies)),
         "centring": _centring(design),
     }
     prior = mean_prior(design, spec)
     values |= _first(prior)
     family, values["heterogeneity"] = heterogeneity_data(spec.heterogeneity)
-    values["sizes"] = np.array([len(design.studies), len(design.weeks), family, prior.flat])
+    reference = design.weeks.index(design.reference_week)
+    values["sizes"] = np.array(
+        [len(design.studies), len(design.weeks), family, prior.flat, reference]
+    )
     values |= _studies(design, table, own_free, first)
     free = [*common]
     labels: dict[str, list[Any]] = {"week": list(design.weeks)}
     begin: dict[str, Any] = {
         "walk_scale": np.log(WALK_MEDIAN),
-        "heterogeneity": np.log(0.2),
+        "heterogeneity": np.log(0.2) * (np.arange(len(design.weeks)) == reference),
+        "heterogeneity_walk": np.log(TAU_WALK_MEDIAN),
         "rho_location": RHO_LOCATION,
         "rho_scale": np.log(0.3),
     }
@@ -182,15 +186,26 @@ def pooled_model(design: PooledDesign, spec: PooledSpec) -> KernelModel:
             for item in variables_of
         ]
         labels |= {head + dim: list(found) for dim, found in coords(own.design).items()}
-        begin |= {head + name: value for name, value in (start() | _near(own.design)).items()}
+        begin |= {head + name: value for name, value in start().items()}
     return KernelModel(KERNEL, values, tuple(free), tuple(free), labels, begin)
+
+
+def doublings(weeks: Sequence[float]) -> np.ndarray:
+    """The clock of the heterogeneity (week,): how often a week of treatment was doubled since.
+
+    Effects differ between studies as they build up, early weeks more unlike each other than late
+    ones. With one week added to each, visits within the first are close to each other.
+    """
+    return np.log2(1 + np.maximum(weeks, 0.0))
 
 
 def _common_variables(design: PooledDesign, table: TableSpec) -> tuple[Variable, ...]:
     found: dict[str, tuple[str, ...]] = {"mean_effect": ("week",)}
     if len(design.weeks) > 1:
         found["walk_scale"] = ()
-    found["heterogeneity"] = ()
+    found["heterogeneity"] = ("week",)
+    if len(design.weeks) > 1:
+        found["heterogeneity_walk"] = ()
     if any(len(own.weeks) > 1 for own in design.studies):
         found["visit_correlation"] = ()
     several = any(len(own.design.visits) > 1 for own in design.studies)
@@ -215,13 +230,17 @@ def _centring(design: PooledDesign) -> np.ndarray:
     return np.array(found)
 
 
-def _mix(visits: int) -> np.ndarray:
-    """Cholesky factor (visit, visit) of a typical correlation of a study's effects over visits.
+def _contrasts(visits: int) -> np.ndarray:
+    """Orthonormal contrasts of visits (visit, visit) in the columns after the first.
 
-    Of fewer visits it is the leading part.
+    Each is of one visit with the mean of those before it (Helmert), so that those of fewer visits
+    are the leading part.
     """
-    factor: np.ndarray = np.linalg.cholesky(TYPICAL + (1 - TYPICAL) * np.eye(visits))
-    return factor
+    found = np.triu(np.ones((visits, visits)))
+    place = np.arange(1, visits)
+    found[place, place] = -place
+    found[:, 1:] /= np.sqrt(place * (place + 1))
+    return found
 
 
 def _study_variables(design: Design, table: TableSpec) -> tuple[Variable, ...]:
@@ -250,6 +269,7 @@ def _studies(
     """Places and data of every study."""
     rows, blocks = [], []
     weeks: list[int] = []
+    near: list[float] = []
     begin, words = first, 0
     for own, found in zip(design.studies, free, strict=True):
         values = values_of(own.design, table, found)
@@ -270,14 +290,17 @@ def _studies(
                 treated,
                 visits,
                 len(weeks),
+                len(near),
             ]
         )
+        near += _near(own.design).tolist()
         weeks += [design.weeks.index(week) for week in own.weeks]
         blocks.append(block)
         begin, words = begin + count, words + block.size
     return {
         "study": np.array(rows, dtype=int),
         "week": np.array(weeks, dtype=int),
+        "near": np.array(near),
         "blocks": np.concatenate(blocks),
     }
 
@@ -286,8 +309,8 @@ def _studies(
 _WHOLE = 10
 
 
-def _near(design: Design) -> dict[str, np.ndarray]:
-    """Where the path of a study's means begins: near the printed ones, in its own unit."""
+def _near(design: Design) -> np.ndarray:
+    """A path (visit,) of the mean of all arms near the printed ones, in the study's own unit."""
     size = len(design.visits)
     total, weight = np.zeros(size), np.zeros(size)
     changes, change_weight = np.zeros(size), np.zeros(size)
@@ -304,8 +327,5 @@ def _near(design: Design) -> dict[str, np.ndarray]:
         weight += n.sum(axis=0)
     level = np.where(weight > 0, total / np.maximum(weight, 1), 0.0)
     later = level[0] + changes / np.maximum(change_weight, 1)
-    path = np.where((weight > 0) | (change_weight == 0), level, later)
-    found: dict[str, np.ndarray] = {"baseline_level": path[:1]}
-    if size > 1:
-        found["visit_step"] = np.diff(path)[None]
+    found: np.ndarray = np.where((weight > 0) | (change_weight == 0), level, later)
     return found

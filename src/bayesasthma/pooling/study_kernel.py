@@ -15,6 +15,7 @@ from bayesasthma.models.kernels.borrowing import borrowing, integers, vector
 from bayesasthma.models.kernels.layout import (
     ARMS,
     BASELINE,
+    BASELINE_LEVEL,
     EFFECT,
     FOLLOW_UP,
     FREE_BASELINE,
@@ -22,10 +23,17 @@ from bayesasthma.models.kernels.layout import (
     N_ARM,
     SIZES,
     STARTS,
+    VISIT_STEP,
     VISITS,
 )
 from bayesasthma.models.kernels.longitudinal import correlation, correlation_reverse
-from bayesasthma.models.kernels.means import means, means_reverse, slopes, slopes_reverse
+from bayesasthma.models.kernels.means import (
+    means,
+    means_reverse,
+    slopes,
+    slopes_reverse,
+    total_of,
+)
 from bayesasthma.models.kernels.spreads import spread, spread_reverse
 from bayesasthma.models.kernels.triangular import (
     factor_from_z,
@@ -35,10 +43,58 @@ from bayesasthma.models.kernels.triangular import (
 
 
 @borrowing
-def study_forward(x: Any, point: Any, data: Any, effect: Any, cells: Any, error: Any) -> Any:
+def path_place(starts: Any, visit: int) -> Any:
+    """Place of a step of the path of all arms' mean; the first is its level at baseline."""
+    return starts[BASELINE_LEVEL] if visit == 0 else starts[VISIT_STEP] + visit - 1
+
+
+@borrowing
+def path_steps(x: Any, point: Any, data: Any, near: Any, cells: Any) -> None:
+    """The path of all arms' mean, from how many standard errors it lies away from ``near``.
+
+    Errors of a study's means go together the more, the higher its correlations: steps themselves
+    would be a funnel of all studies' visits.
+    """
+    starts, root = integers(data, STARTS), np.sqrt(total_of(vector(data, N_ARM)))
+    before = 0.0
+    for t in range(near.size):
+        path = 0.0
+        for h in range(t + 1):
+            path += cells.factor[0][t, h] * x[path_place(starts, h)]
+        path = near[t] + path / (cells.inverse[0][0, t] * root)
+        point[path_place(starts, t)] = path - before
+        before = path
+
+
+@borrowing
+def path_steps_reverse(x: Any, gradient: Any, data: Any, near: Any, cells: Any, cells_: Any) -> Any:
+    """From adjoints of the path's steps to those of their coordinates; log-determinant of these."""
+    starts, root = integers(data, STARTS), np.sqrt(total_of(vector(data, N_ARM)))
+    total = 0.0
+    for t in range(near.size):
+        path_ = gradient[path_place(starts, t)]
+        gradient[path_place(starts, t)] = 0.0
+        if t + 1 < near.size:
+            path_ -= gradient[path_place(starts, t + 1)]
+        error, error_ = 0.0, path_ / (cells.inverse[0][0, t] * root)
+        for h in range(t + 1):
+            error += cells.factor[0][t, h] * x[path_place(starts, h)]
+            gradient[path_place(starts, h)] += cells.factor[0][t, h] * error_
+            cells_.factor[0][t, h] += x[path_place(starts, h)] * error_
+        cells_.factor[0][t, t] += 1.0 / cells.factor[0][t, t]
+        cells_.log_sd[0][0, t] += error * error_ + 1.0
+        total += cells.diagonal[0][t] - np.log(cells.inverse[0][0, t] * root)
+    return total
+
+
+@borrowing
+def study_forward(
+    x: Any, point: Any, data: Any, near: Any, effect: Any, cells: Any, error: Any
+) -> Any:
     """Fill in a study's named parameters and its cells; log prior density of rounding scores.
 
-    ``effect`` (treated, follow_up) are the baseline-adjusted differences in the study's own unit.
+    ``effect`` (treated, follow_up) are the baseline-adjusted differences in the study's own unit,
+    ``near`` (visit,) a path close to its means.
     ``error`` (2, arm, visit) holds zeros. ``sizes[WHOLE]`` of the study's data is 0: coordinates of
     the effects move with nothing.
     """
@@ -67,13 +123,14 @@ def study_forward(x: Any, point: Any, data: Any, effect: Any, cells: Any, error:
             if free:
                 # what `means` takes off again: its coordinates are differences at the visit
                 point[place + f] += slope[f] * point[starts[IMBALANCE] + g]
+    path_steps(x, point, data, near, cells)
     means(point, data, 0, error[0], slope, imbalance, cells.mu[0])
     return total
 
 
 @borrowing
 def study_backward(
-    x: Any, point: Any, gradient: Any, data: Any, cells: Any, cells_: Any, error_: Any
+    x: Any, point: Any, gradient: Any, data: Any, near: Any, cells: Any, cells_: Any, error_: Any
 ) -> Any:
     """Set a study's gradient from the adjoints of its cells; log prior density of its parameters.
 
@@ -97,6 +154,7 @@ def study_backward(
                 slope_[f] += effect_ * imbalance[g]
                 gradient[starts[IMBALANCE] + g] += effect_ * slope[f]
         slopes_reverse(parts, cells.inverse[0], vector(data, N_ARM), slope, slope_, z_, log_sd_)
+    total += path_steps_reverse(x, gradient, data, near, cells, cells_)
     factor_from_z_reverse(cells_.factor[0], visits, parts, z_)
     if visits > 1:
         total += correlation_reverse(x, point, gradient, data, 0, cells, cells_)

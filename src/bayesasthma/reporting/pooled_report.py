@@ -36,6 +36,7 @@ from bayesasthma.reporting.pooled_sentences import (
     methods,
     outcome_label,
     range_text,
+    tau_range,
     tau_text,
     unit_text,
 )
@@ -176,8 +177,8 @@ def drawings(results: PooledResults) -> list[Drawing]:
             )  # fmt: skip
         made.append(
             draw(f"{section}-heterogeneity", section, f"Prior and posterior of τ for {name}.",
-                 "Where the posterior lies on the prior, the studies say nothing of τ. Line: "
-                 "posterior median.", figures.heterogeneity, data)
+                 f"τ at week {week}. Where the posterior lies on the prior, the studies say "
+                 "nothing of it. Line: posterior median.", figures.heterogeneity, data)
         )  # fmt: skip
         table = results.of(outcome, "left_out")
         if len(table[table["week"] == headline_week(data)]):
@@ -275,6 +276,7 @@ def _week(data: xr.Dataset, row: pd.Series) -> list[str]:
         chance(beyond, row["ess_bulk"]) if np.isfinite(beyond) else "–",
         range_text(data, row, "predictive_q025", "predictive_q975"),
         chance(new, row["ess_bulk"]) if np.isfinite(new) else "–",
+        tau_range(data, data["heterogeneity"].sel(week=row["week"])),
         str(row["gate"]),
     ]
 
@@ -316,7 +318,7 @@ def _steps(data: xr.Dataset, row: pd.Series, pooled: pd.Series) -> list[list[str
     week = f"{row['week']:g}"
     new = range_text(data, pooled, "predictive_q025", "predictive_q975")
     bayes_tau, reml_tau = (number(float(row[name]), digits) for name in ("bayes_tau", "reml_tau"))
-    middle = number(float(data["heterogeneity"].median()), digits)
+    middle = number(float(data["heterogeneity"].sel(week=row["week"]).median()), digits)
     return [
         [week, "pooled model", effect_text(data, pooled), middle, new],
         [week, "two steps, same prior of τ", text("bayes_mean", "bayes_low", "bayes_high"),

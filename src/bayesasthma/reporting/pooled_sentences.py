@@ -13,6 +13,7 @@ from bayesasthma.plots.style import pretty_unit, short_label
 from bayesasthma.reporting.wording import chance, listed, number, plural
 from bayesasthma.results.pooled import (
     PooledResults,
+    headline_tau,
     headline_week,
     learned_of_heterogeneity,
     studies_by_week,
@@ -24,13 +25,15 @@ MODEL = (
     "exact sampling distribution of its printed means and SDs, or that of its patients; "
     "unpublished correlations are integrated over. Treatment effects (treated minus control) are "
     "random over studies about a mean effect that is a random walk in continuous time, so that "
-    "visits at different weeks inform each other. The correlations of a patient's visits have one "
+    "visits at different weeks inform each other; how far they scatter changes over the weeks, "
+    "too. The correlations of a patient's visits have one "
     "hierarchy over the studies."
 )
 PRIORS = (
     "Mean effect, in the model's standard unit (the baseline SD pooled over studies, or 1 where "
     "units differ): {formula} (set {sets}). Heterogeneity τ, the SD of true effects between "
-    "studies, in the same unit: {tau}."
+    "studies, in the same unit, at the last week of two studies: {tau}; from there log τ is a "
+    "random walk over doublings of the time on treatment."
 )
 NEW_STUDY = (
     "Its true effect is drawn from the distribution of effects over studies, with the mean and τ "
@@ -92,8 +95,13 @@ def range_text(data: xr.Dataset, row: pd.Series, low: str, high: str) -> str:
 
 
 def tau_text(data: xr.Dataset) -> str:
-    """``0.89 (0.06 to 1.85) points`` of tau's posterior: median and 95 % interval."""
-    low, middle, high = data["heterogeneity"].quantile([0.025, 0.5, 0.975]).to_numpy()
+    """``0.89 (0.06 to 1.85) points`` of tau at the headline week: median and 95 % interval."""
+    return tau_range(data, headline_tau(data))
+
+
+def tau_range(data: xr.Dataset, tau: xr.DataArray) -> str:
+    """Median and 95 % interval of draws of tau, with their unit."""
+    low, middle, high = tau.quantile([0.025, 0.5, 0.975]).to_numpy()
     places = int(np.clip(1 - np.floor(np.log10(max(high - low, 1e-12) / 3.92)), 0, 6))
     ends = f"{number(middle, places)} ({number(low, places)} to {number(high, places)})"
     return f"{ends} {'on the log scale' if is_ratio(data) else unit_text(data)}".strip()
@@ -166,16 +174,17 @@ def benefit(row: pd.Series) -> str:
 
 def heterogeneity_sentence(data: xr.Dataset) -> str:
     """How far true effects scatter between studies, and what says so."""
-    middle = float(data["heterogeneity"].median())
+    middle = float(headline_tau(data).median())
     reach = 1.96 * middle
     if is_ratio(data):
         spread = f"a factor of {np.exp(reach):.2g}"
     else:
         digits = f"{reach:.2g}"
         spread = f"{digits} {unit_text(data)}".strip()
+    week = f" at week {headline_week(data):g}" if data.sizes["week"] > 1 else ""
     text = (
-        f"True effects differ between studies with an SD τ of {tau_text(data)}: at its median "
-        f"95{NBSP}% of studies lie within {spread} of the mean"
+        f"True effects{week} differ between studies with an SD τ of {tau_text(data)}: at its "
+        f"median 95{NBSP}% of studies lie within {spread} of the mean"
     )
     share = learned_of_heterogeneity(data)
     if share > RULED:
@@ -225,18 +234,18 @@ def limits(results: PooledResults) -> list[str]:
 
 
 def _uneven_weeks(results: PooledResults) -> list[str]:
-    """Outcomes whose studies differ more at some weeks than one tau for all weeks can have it."""
+    """Outcomes whose studies differ more at some weeks than their tau has it."""
     said = []
     for outcome, data in results.draws.items():
         uneven = more_heterogeneous(data, results.of(outcome, "studies"))
         if uneven:
             weeks = " and ".join(f"{week:g} (p = {p:.1g})" for week, p in uneven.items())
             said.append(
-                f"{outcome_label(data)}: the model has one τ for all weeks, and by their "
-                "generalised Q the studies' own estimates scatter more than the upper end of its "
-                f"interval allows at week {weeks}. There the effects of single studies and the "
-                "interval of a new study are too narrow, and the mean effect is surer than it "
-                "should be: do not quote them; pool bundles with those weeks alone."
+                f"{outcome_label(data)}: by their generalised Q the studies' own estimates scatter "
+                f"more than the upper end of τ's interval allows at week {weeks}. There the "
+                "effects of single studies and the interval of a new study are too narrow, and the "
+                "mean effect is surer than it should be: do not quote them; pool bundles with "
+                "those weeks alone."
             )
     return said
 

@@ -22,10 +22,10 @@ class PooledResults:
     ----------
     draws : mapping of str to Dataset (chain, draw, study, week)
         By outcome, in the order of the page: ``mean_effect`` and ``predictive_effect`` (week),
-        ``study_effect`` (study, week) with NaN where a study has no such visit, ``heterogeneity``,
-        ``walk_scale``, ``rho`` (study), ``patients`` (study); treated minus control, in ``unit``.
-        Attributes: ``label``, ``unit``, ``direction`` (+1, -1, or 0 where no direction is a
-        benefit), ``mcid`` (NaN: none), ``scale`` (the model's standard unit in ``unit``), ``log``
+        ``study_effect`` (study, week) with NaN where a study has no such visit, ``heterogeneity``
+        (week), ``walk_scale``, ``rho`` (study), ``patients`` (study); treated minus control, in
+        ``unit``. Attributes: ``label``, ``unit``, ``direction`` (+1, -1, or 0 where no direction is
+        a benefit), ``mcid`` (NaN: none), ``scale`` (the model's standard unit in ``unit``), ``log``
         (1: differences of logarithms), ``prior``, ``prior_formula``, ``heterogeneity_prior`` (a
         formula in the standard unit); perhaps ``rho_location`` and ``rho_scale``, of the normal
         prior of the logit of one study's correlation, and ``kind``, ``"reaction"`` for a log odds
@@ -84,16 +84,21 @@ def headline_week(data: xr.Dataset) -> float:
     return float(count.index[-1])
 
 
+def headline_tau(data: xr.Dataset) -> xr.DataArray:
+    """Heterogeneity at the headline week (chain, draw), where it has its prior."""
+    return data["heterogeneity"].sel(week=headline_week(data))
+
+
 def prior_of_heterogeneity(data: xr.Dataset) -> HeterogeneityPrior:
-    """The prior of tau in the unit of the effects."""
+    """The prior of tau at the headline week, in the unit of the effects."""
     prior = heterogeneity_prior(str(data.attrs["heterogeneity_prior"]))
     return prior.rescaled(float(data.attrs["scale"]))
 
 
 def learned_of_heterogeneity(data: xr.Dataset) -> float:
-    """Length of tau's 95 % posterior interval, as a share of its prior's."""
+    """Length of tau's 95 % posterior interval at the headline week, as a share of its prior's."""
     low, high = prior_of_heterogeneity(data).quantile([0.025, 0.975])
-    ends = data["heterogeneity"].quantile([0.025, 0.975]).to_numpy()
+    ends = headline_tau(data).quantile([0.025, 0.975]).to_numpy()
     return float(np.diff(ends)[0] / (high - low))
 
 

@@ -10,9 +10,11 @@ import xarray as xr
 from bayesasthma.errors import UsageError
 from bayesasthma.inference.pooling import PooledFit, variable
 from bayesasthma.likelihood.correlation import REFERENCE_LAG_WEEKS
-from bayesasthma.pooling.model import mean_prior
+from bayesasthma.pooling.model import doublings, mean_prior
 
 DIMS = ("chain", "draw")
+#: Parameters of what walks over the weeks: both paths, and how far each goes.
+PATHS = ("mean_effect", "heterogeneity", "walk_scale", "heterogeneity_walk")
 
 
 def pooled_dataset(fit: PooledFit, weeks: Sequence[float] = ()) -> xr.Dataset:
@@ -31,12 +33,13 @@ def pooled_dataset(fit: PooledFit, weeks: Sequence[float] = ()) -> xr.Dataset:
     Dataset (chain, draw, study, week)
         ``mean_effect``, ``predictive_effect`` (week) the effect in a new study, ``study_effect``
         (study, week) shrunken, NaN where the study has no such visit, and averaged over its treated
-        arms; ``heterogeneity`` the SD of effects between studies; ``walk_scale`` the SD of the mean
-        effect's change over 24 weeks, NaN of one week; ``rho`` (study) the typical correlation of a
-        patient's visits, NaN of one visit. ``patients`` (study). Attributes: ``outcome``,
-        ``label``, ``unit``, ``direction``, ``mcid`` (NaN: none), ``scale`` (the model's standard
-        unit in ``unit``), ``log`` (1: differences of logarithms), ``prior``, ``prior_formula``,
-        ``heterogeneity_prior``, ``gate`` (``pass`` or ``fail``).
+        arms; ``heterogeneity`` (week) the SD of effects between studies; ``walk_scale`` the SD of
+        the mean effect's change over 24 weeks, ``heterogeneity_walk`` that of the change of log
+        heterogeneity over a doubling of the weeks, both NaN of one week; ``rho`` (study) the
+        typical correlation of a patient's visits, NaN of one visit. ``patients`` (study).
+        Attributes: ``outcome``, ``label``, ``unit``, ``direction``, ``mcid`` (NaN: none), ``scale``
+        (the model's standard unit in ``unit``), ``log`` (1: differences of logarithms), ``prior``,
+        ``prior_formula``, ``heterogeneity_prior``, ``gate`` (``pass`` or ``fail``).
 
     Raises
     ------
@@ -49,20 +52,24 @@ def pooled_dataset(fit: PooledFit, weeks: Sequence[float] = ()) -> xr.Dataset:
     draws = {
         str(name): array.transpose("chain", "draw", ...).to_numpy()
         for name, array in fit.data["posterior"].to_dataset().items()
-        if name in ("mean_effect", "walk_scale", "heterogeneity", "visit_correlation")
+        if name in (*PATHS, "visit_correlation")
     }
-    tau = draws["heterogeneity"]
-    walk = draws.get("walk_scale", np.full(tau.shape, np.nan))
-    mean = between_weeks(draws["mean_effect"], np.array(design.weeks), walk, grid, rng)
+    size = draws["mean_effect"].shape[:2]
+    walk, tau_walk = (draws.get(name, np.full(size, np.nan)) for name in PATHS[2:])
+    mean = between_weeks(
+        draws["mean_effect"], np.array(design.weeks), walk / REFERENCE_LAG_WEEKS**0.5, grid, rng
+    )
+    log_tau = np.log(draws["heterogeneity"])
+    tau = np.exp(between_weeks(log_tau, doublings(design.weeks), tau_walk, doublings(grid), rng))
     kappa = draws.get("visit_correlation")
     if kappa is None:  # no study says how its visits go together: what the prior says of one
-        kappa = np.full(tau.shape, 0.5)
-    common = rng.standard_normal((*tau.shape, 1))
+        kappa = np.full(size, 0.5)
+    common = rng.standard_normal((*size, 1))
     apart = rng.standard_normal(mean.shape)
     share = kappa[..., None]
-    new = mean + tau[..., None] * (np.sqrt(share) * common + np.sqrt(1 - share) * apart)
-    studies = np.full((*tau.shape, len(design.studies), len(grid)), np.nan)
-    rho = np.full((*tau.shape, len(design.studies)), np.nan)
+    new = mean + tau * (np.sqrt(share) * common + np.sqrt(1 - share) * apart)
+    studies = np.full((*size, len(design.studies), len(grid)), np.nan)
+    rho = np.full((*size, len(design.studies)), np.nan)
     for i, own in enumerate(design.studies):
         effect = variable(fit, "effect", i)
         assert effect is not None
@@ -78,14 +85,15 @@ def pooled_dataset(fit: PooledFit, weeks: Sequence[float] = ()) -> xr.Dataset:
             "mean_effect": (week, scale * mean),
             "predictive_effect": (week, scale * new),
             "study_effect": ((*DIMS, "study", "week"), scale * studies),
-            "heterogeneity": (DIMS, scale * tau),
+            "heterogeneity": (week, scale * tau),
             "walk_scale": (DIMS, scale * walk),
+            "heterogeneity_walk": (DIMS, tau_walk),
             "rho": (study, rho),
             "patients": ("study", [own.patients for own in design.studies]),
         },
         {
-            "chain": np.arange(tau.shape[0]),
-            "draw": np.arange(tau.shape[1]),
+            "chain": np.arange(size[0]),
+            "draw": np.arange(size[1]),
             "study": list(design.names),
             "week": grid,
         },
@@ -130,9 +138,9 @@ def between_weeks(
     ----------
     walk : ndarray, shape (chain, draw, week)
     weeks : ndarray, shape (week,)
-        Ascending.
+        Or another clock; ascending.
     scale : ndarray, shape (chain, draw)
-        SD of its change over 24 weeks.
+        SD of its change over a unit of the clock.
     grid : ndarray, shape (place,)
         Ascending, within ``weeks``.
     rng : Generator
@@ -141,7 +149,7 @@ def between_weeks(
     -------
     ndarray, shape (chain, draw, place)
         At ``w`` between ``a`` and ``b``: mean linear, variance
-        ``scale^2 (w - a) (b - w) / (24 (b - a))`` (a Brownian bridge; Rasmussen and Williams 2006,
+        ``scale^2 (w - a) (b - w) / (b - a)`` (a Brownian bridge; Rasmussen and Williams 2006,
         Gaussian Processes for Machine Learning, B.2).
     """
     found = np.empty((*walk.shape[:2], len(grid)))
@@ -153,7 +161,7 @@ def between_weeks(
         else:
             # the place before, itself perhaps drawn, is the bridge's left end
             gap = weeks[after] - at
-            variance = (week - at) * (weeks[after] - week) / (REFERENCE_LAG_WEEKS * gap)
+            variance = (week - at) * (weeks[after] - week) / gap
             value = before + (walk[..., after] - before) * (week - at) / gap
             value = value + scale * np.sqrt(variance) * rng.standard_normal(value.shape)
         found[..., k] = before = value

@@ -68,9 +68,9 @@ def effects_table(data: xr.Dataset, gate: Gate) -> pd.DataFrame:
         predictive_q025=_quantile(new, 0.025),
         predictive_q975=_quantile(new, 0.975),
         p_benefit_new=_benefit(new, sign),
-        tau_mean=float(tau.mean()),
-        tau_q025=float(_quantile(tau, 0.025)),
-        tau_q975=float(_quantile(tau, 0.975)),
+        tau_mean=tau.mean(SAMPLE).to_numpy(),
+        tau_q025=_quantile(tau, 0.025),
+        tau_q975=_quantile(tau, 0.975),
         prior=data.attrs["prior"],
         heterogeneity_prior=data.attrs["heterogeneity_prior"],
     )
@@ -160,7 +160,7 @@ def leave_one_out_table(
             change_in_mean=table["mean"] - all_studies["mean"].to_numpy(),
             # draws of two fits are independent
             change_in_mean_mcse=np.hypot(table["mcse_mean"], all_studies["mcse_mean"].to_numpy()),
-            tau_mean=float(rest["heterogeneity"].mean()),
+            tau_mean=rest["heterogeneity"].mean(SAMPLE).to_numpy(),
             predictive_q025=low,
             predictive_q975=high,
             gate="pass" if gates[name].passed else "fail",
