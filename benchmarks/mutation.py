@@ -6,7 +6,8 @@
 Of each room, mutants are drawn from all of :mod:`_mutants`, and the tests of the room
 (``tests/ROOM``, and ``tests/reference`` but for its fits) are run on each, in a fork of a process
 that has collected them: those alone that call the changed function, or use a fixture that does,
-until one fails; the files that take least time first, and no more than take ``--seconds`` in all.
+until one fails. Those come first that are near, in the file named for the module or one that
+imports from it, then the files that take least time, and no more than take ``--seconds`` in all.
 What no such test notices has survived. A mutant that takes `SLOWER` times the processor time of its
 tests counts as noticed. Hypothesis draws the same examples each time.
 
@@ -24,7 +25,6 @@ import csv
 import functools
 import gc
 import hashlib
-import itertools
 import json
 import os
 import platform
@@ -159,19 +159,39 @@ def source(room: str) -> str:
     return found.hexdigest()[:12]
 
 
-def quick_first(items: list[Any], seconds: list[float], tests: list[int], most: float) -> list[int]:
-    """Numbers of tests, the files that take least time first, in a file the order of it.
+def near(item: Any, module: str) -> bool:
+    """Whether a test is in the file named for the module, or in one that imports from it."""
+    own = Path(module)
+    if item.path.stem == f"test_{own.stem.lstrip('_')}" and item.path.parent.name == own.parts[0]:
+        return True
+    dotted = ".".join(["bayesasthma", *own.with_suffix("").parts])
+    held = vars(item.module).values()
+    return any(dotted in (getattr(it, "__module__", 0), getattr(it, "__name__", 0)) for it in held)
 
-    No more of them than take ``most`` seconds, but one.
+
+def nearest_first(
+    items: list[Any], seconds: list[float], tests: list[int], module: str, most: float
+) -> list[int]:
+    """Numbers of tests, those near the module first, then the files that take least time.
+
+    A test is left out that would bring the time of those before it to more than ``most`` seconds;
+    if all are, the quickest of the first file is there.
     """
     of_file: dict[Any, float] = defaultdict(float)
     for number in tests:
         of_file[items[number].path] += seconds[number]
-    order = sorted(tests, key=lambda number: (of_file[items[number].path], number))
-    spent = itertools.accumulate(seconds[number] for number in order)
-    return [number for number, until in zip(order, spent, strict=True) if until <= most] or order[
-        :1
-    ]
+
+    def rank(number: int) -> tuple[bool, float, int]:
+        path = items[number].path
+        return not near(items[number], module), of_file[path], number
+
+    order, chosen, spent = sorted(tests, key=rank), [], 0.0
+    for number in order:
+        if spent + seconds[number] <= most:
+            chosen.append(number)
+            spent += seconds[number]
+    first = [number for number in order if items[number].path == items[order[0]].path]
+    return chosen or [min(first, key=lambda number: seconds[number])]
 
 
 class Judge:
@@ -214,6 +234,7 @@ class Judge:
         if status:
             raise SystemExit(f"{self.room}: the tests fail without a change")
         calls = json.loads(text)
+        taken = [seconds for _, seconds in calls]
         reached: dict[tuple[str, str], list[int]] = defaultdict(list)
         for number, (called, _) in enumerate(calls):
             for path, name in called:
@@ -232,13 +253,11 @@ class Judge:
                 raise SystemExit(f"{self.room} has changed since the record: draw anew")
         print(f"{self.room}: {len(items)} tests, {len(chosen)} of {len(every)} mutants", flush=True)
         for mutant in chosen:
-            tests = quick_first(
-                items,
-                [taken for _, taken in calls],
-                reached.get((mutant.module, mutant.function), []),
-                self.options.seconds,
+            own_tests = reached.get((mutant.module, mutant.function), [])
+            tests = own_tests and nearest_first(
+                items, taken, own_tests, mutant.module, self.options.seconds
             )
-            limit = ON_TOP + SLOWER * sum(calls[number][1] for number in tests)
+            limit = ON_TOP + SLOWER * sum(taken[number] for number in tests)
             start = time.monotonic()
             status, text = 0, ""
             if tests:

@@ -85,6 +85,12 @@ def test_barnard_equals_a_sum_over_all_tables() -> None:
     assert barnard_exact(e1, n1, e2, n2) == pytest.approx(max(sums), rel=1e-9)
 
 
+def test_barnard_at_the_rates_of_a_grid() -> None:
+    """Of one patient an arm, both tables that differ: twice r (1 - r), at rates of 1/2 or 1/3."""
+    assert barnard_exact(1, 1, 0, 1, grid=1) == pytest.approx(1 / 2)
+    assert barnard_exact(1, 1, 0, 1, grid=2) == pytest.approx(4 / 9)
+
+
 def test_arrays_and_missing_values() -> None:
     events = np.array([[3, 4], [np.nan, 6]])
     p = fisher_exact(events, 18, 2, 19)

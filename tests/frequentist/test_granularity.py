@@ -77,6 +77,15 @@ def test_grimmer_small_case_by_hand(mean: str, sd: str, consistent: bool) -> Non
     assert grimmer(mean, sd, 9) is consistent
 
 
+@pytest.mark.parametrize(("most", "consistent"), [(0, True), (1, False)])
+def test_more_totals_than_are_gone_through_exclude_nothing(
+    monkeypatch: pytest.MonkeyPatch, most: int, consistent: bool
+) -> None:
+    """Nine whole scores with mean 3.0 have one total, 27, which excludes an SD of 0.4."""
+    monkeypatch.setattr("bayesasthma.frequentist.granularity.MOST_TOTALS", most)
+    assert grimmer("3.0", "0.4", 9) is consistent
+
+
 def test_scale_limits_bind() -> None:
     # Mean 4.9 of 5: nine patients cannot spread by more than one of them at the far end allows.
     assert grimmer("4.9", "2.0", 9)

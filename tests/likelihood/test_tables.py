@@ -174,6 +174,39 @@ class TestPatients:
         normal = stats.multivariate_normal(population.mu, population.covariance)
         assert got == pytest.approx(np.sum(normal.logpdf(y)), rel=1e-9)
 
+    @pytest.mark.parametrize("seen", list(itertools.product([True, False], repeat=3))[:-1])
+    def test_unseen_visits_drop_out(self, seen: tuple[bool, ...]) -> None:
+        population, n, there = Population.example(3, 9), 7, np.array(seen)
+        y = np.random.default_rng(1).normal(20, 3, (n, 3)) * there
+        root = np.zeros((3, 3))
+        own = (y - y.mean(axis=0))[:, there]
+        root[np.ix_(there, there)] = np.linalg.qr(own, mode="r").T
+        got = patient_logp(
+            y.mean(axis=0), root, population.mu, np.log(population.sigma), population.z, float(n),
+            seen=there,
+        )  # fmt: skip
+        normal = stats.multivariate_normal(
+            population.mu[there], population.covariance[np.ix_(there, there)]
+        )
+        assert got == pytest.approx(np.sum(normal.logpdf(y[:, there])), rel=1e-9)
+
+    def test_covariates_shift_the_means_of_the_patients(self) -> None:
+        population, n = Population.example(3, 9), 8
+        rng = np.random.default_rng(2)
+        y = rng.normal(20, 3, (n, 3))
+        covariates, effect = rng.normal(size=(n, 2)), np.array([1.5, -0.7])
+        directions, scale = np.linalg.qr(covariates - covariates.mean(axis=0))
+        rest = y - y.mean(axis=0) - directions @ directions.T @ y
+        got = patient_logp(
+            y.mean(axis=0), np.linalg.qr(rest, mode="r").T, population.mu,
+            np.log(population.sigma), population.z, float(n),
+            projection=y.T @ directions, expected=scale @ effect,
+        )  # fmt: skip
+        shift = (covariates - covariates.mean(axis=0)) @ effect
+        normal = stats.multivariate_normal(np.zeros(3), population.covariance)
+        expected = np.sum(normal.logpdf(y - population.mu - shift[:, None]))
+        assert got == pytest.approx(expected, rel=1e-9)
+
 
 class TestArrayModules:
     @pytest.mark.parametrize("balanced", [True, False])
