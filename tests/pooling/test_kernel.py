@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayesasthma.likelihood.correlation import cholesky_from_z, unpack_lower
+from bayesasthma.likelihood.correlation import cholesky_from_z, pairs, unpack_lower
+from bayesasthma.likelihood.tables import fisher_scale
 from bayesasthma.models.arm_contrasts import contrast_factor
 from bayesasthma.models.kernels.longitudinal_model import kernel_model
 from bayesasthma.models.kernels.model import KernelModel
@@ -87,9 +88,11 @@ def test_the_density_is_that_of_the_studies_under_the_hierarchy() -> None:  # no
     assert 0 < reference < len(design.weeks) - 1  # the walk goes both ways
     mean, omega = named["mean_effect"], float(named["walk_scale"])
     expected = stats.norm.logpdf(mean[0], 0, 2)
-    expected += stats.norm.logpdf(parts["mean_effect"][1:]).sum()
-    steps = np.diff(mean) / (omega * np.sqrt(np.diff(design.weeks) / 24))
-    np.testing.assert_allclose(steps, parts["mean_effect"][1:], atol=1e-12)
+    rest = model.values["rest"]
+    assert ((rest > 0) & (rest < 1)).all()
+    steps = np.diff(mean) / np.sqrt(np.diff(design.weeks) / 24)
+    np.testing.assert_allclose(steps, omega**rest * parts["mean_effect"][1:], atol=1e-12)
+    expected += (stats.norm.logpdf(steps, 0, omega) + rest * np.log(omega)).sum()
     expected += stats.norm.logpdf(np.log(omega), np.log(0.25), 0.5)
     expected += np.log(2) + stats.t.logpdf(tau[reference], 4, 0, 0.5) + np.log(tau[reference])
     clock, phi = np.log2(1 + np.array(design.weeks)), float(named["heterogeneity_walk"])
@@ -161,6 +164,37 @@ def _of_path(i, model, design, parts, named, spec):  # type: ignore[no-untyped-d
     return float(np.log(np.diag(factor)).sum())
 
 
+def _sample_correlations(i, design, name, parts, named, spec):  # type: ignore[no-untyped-def]
+    """Partial correlations of the samples, in the units of the tables' likelihood."""
+    block = design.tables[int(name.rpartition("_")[2])]
+    coordinates = parts[f"s{i}_{name}"].copy()
+    rows = len(block.functional)
+    if not np.array_equal(block.functional, np.eye(rows)):
+        return coordinates
+    own = {
+        key.removeprefix(f"s{i}_"): value[None, None]
+        for key, value in named.items()
+        if key.startswith(f"s{i}_")
+    }
+    found = moments(own, design, spec.table)
+    z = unpack_lower(found.z[0, 0, 0], rows)
+    scale = fisher_scale(block.n - 1)
+    for s, arm in enumerate(block.arm):
+        given = {
+            (t, 0): np.log(block.sd[s, t]) - found.log_sd[0, 0, 0, arm, t] for t in range(rows)
+        }
+        place = 0
+        for k, (t, u) in enumerate(pairs(rows)):
+            here = block.pinned_z[s, k]
+            if not block.pinned[k]:
+                move = (given[t, u] + given[u, u]) / 2 * np.tanh(2 * z[t][u])
+                coordinates[s, place] += move / scale[s, k]
+                here = z[t][u] + scale[s, k] * coordinates[s, place]
+                place += 1
+            given[t, u + 1] = given[t, u] - np.log(np.cosh(here)) + np.log(np.cosh(z[t][u]))
+    return coordinates
+
+
 def _study_density(i, design, effect, parts, named, spec):  # type: ignore[no-untyped-def]
     """By the longitudinal kernel, without its own priors of effects and of the correlation."""
     kernel = kernel_model(design, spec.table)
@@ -174,6 +208,8 @@ def _study_density(i, design, effect, parts, named, spec):  # type: ignore[no-un
             values[own.name] = effect[None]
         elif own.name in ("baseline_level", "visit_step"):
             values[own.name] = named[f"s{i}_{own.name}"]
+        elif own.name.startswith("epsilon"):
+            values[own.name] = _sample_correlations(i, design, own.name, parts, named, spec)
         else:
             values[own.name] = parts[f"s{i}_{own.name}"]
     y = np.concatenate([values[own.name].reshape(-1) for own in kernel.free])

@@ -30,6 +30,7 @@ from bayesasthma.pooling.layout import (
     LOGARITHM,
     MEAN,
     REFERENCE,
+    REST,
     RHO_LOCATION,
     RHO_SCALE,
     SCALE,
@@ -130,32 +131,37 @@ def first_effect(x: float, data: Any) -> Any:
 
 @borrowing
 def mean_effects(x: Any, data: Any, mean: Any) -> None:
-    """Mean effects (week,): a random walk in continuous time, from its standard normal steps."""
-    starts, step = integers(data, STARTS), vector(data, STEP)
+    """Mean effects (week,): a random walk in continuous time, from its steps.
+
+    These are standard normal where ``rest`` is 1; where it is 0 they have the walk's own scale.
+    """
+    starts, step, rest = integers(data, STARTS), vector(data, STEP), vector(data, REST)
     place = starts[MEAN]
     mean[0] = x[place]
     if step.size:
         scale = np.exp(x[starts[WALK_SCALE]])
         for k in range(step.size):
-            mean[k + 1] = mean[k] + scale * step[k] * x[place + k + 1]
+            mean[k + 1] = mean[k] + scale ** rest[k] * step[k] * x[place + k + 1]
 
 
 @compiled
 def common_logp(x: Any, gradient: Any, data: Any) -> Any:
     """Log prior density of the common parameters; sets all entries of the gradient.
 
-    Steps of the paths are standard normal. Studies add to the gradient.
+    Studies add to the gradient.
     """
-    sizes, starts = integers(data, SIZES), integers(data, STARTS)
+    sizes, starts, rest = integers(data, SIZES), integers(data, STARTS), vector(data, REST)
     own = vector(data, HETEROGENEITY)
     first = integer_matrix(data, STUDY)[0, FROM]
-    total = 0.0
+    total, of_scale_ = 0.0, 0.0
     for i in range(first):
         gradient[i] = 0.0
     for k in range(sizes[WEEKS]):
         if k != 0:
-            place = starts[MEAN] + k
-            value, gradient[place] = normal(x[place], 0.0, 1.0)
+            place, share = starts[MEAN] + k, 1.0 - rest[k - 1]
+            scale = np.exp(share * x[starts[WALK_SCALE]])
+            value, gradient[place] = normal(x[place], 0.0, scale)
+            of_scale_ += share * ((x[place] / scale) ** 2 - 1.0)
             total += value
         if k != sizes[REFERENCE]:
             place = starts[TAU] + k
@@ -173,6 +179,7 @@ def common_logp(x: Any, gradient: Any, data: Any) -> Any:
     place = starts[WALK_SCALE]
     if place >= 0:
         value, gradient[place] = normal(x[place], LOG_WALK_MEDIAN, WALK_LOG_SD)
+        gradient[place] += of_scale_
         total += value
         place = starts[TAU_WALK]
         value, gradient[place] = normal(x[place], LOG_TAU_WALK_MEDIAN, TAU_WALK_LOG_SD)
@@ -194,13 +201,13 @@ def common_logp(x: Any, gradient: Any, data: Any) -> Any:
 @borrowing
 def mean_effects_reverse(x: Any, gradient: Any, data: Any, mean_: Any) -> None:
     """Add the adjoints of the mean effects to the gradient of the walk."""
-    starts, step = integers(data, STARTS), vector(data, STEP)
+    starts, step, rest = integers(data, STARTS), vector(data, STEP), vector(data, REST)
     place, later_ = starts[MEAN], 0.0
     for k in range(step.size - 1, -1, -1):
         later_ += mean_[k + 1]
-        scale = np.exp(x[starts[WALK_SCALE]]) * step[k]
+        scale = np.exp(rest[k] * x[starts[WALK_SCALE]]) * step[k]
         gradient[place + k + 1] += later_ * scale
-        gradient[starts[WALK_SCALE]] += later_ * scale * x[place + k + 1]
+        gradient[starts[WALK_SCALE]] += rest[k] * later_ * scale * x[place + k + 1]
     gradient[place] += later_ + mean_[0]
 
 

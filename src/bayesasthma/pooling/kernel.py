@@ -66,6 +66,7 @@ from bayesasthma.pooling.layout import (
     WEEKS,
     WHITENER,
 )
+from bayesasthma.pooling.sample_correlations import moved, moved_reverse
 from bayesasthma.pooling.study_kernel import study_backward, study_forward
 
 
@@ -256,7 +257,10 @@ def pooled_kernel(x: Any, gradient: Any, data: Any) -> Any:
         if shape[layout.BLOCKS]:
             row = empty_rows(shape[layout.ROWS], shape[layout.VISITS])
             work = workspace(shape[layout.ROWS])
+            moving = work.M, work.z, work.M_
+            moved(own, own_data, cells, work.M, work.z)
             total += tables_logp(own, own_, own_data, 0, cells, cells_, row, work)
+            moved_reverse(own, own_, own_data, cells, cells_, moving)
         else:
             total += patients_logp(own, own_, own_data, cells, cells_)
         total += study_backward(own, point, own_, own_data, near, cells, cells_, error)

@@ -7,18 +7,21 @@ order of its own kernel (:mod:`bayesasthma.models.kernels.layout`), which it is 
 from __future__ import annotations
 
 #: Names of the data, in the order of their numbers. ``step`` (week - 1,) are square roots of the
-#: time between weeks in units of the reference lag, ``tau_step`` of their doublings; ``first_*``
-#: (component,) the prior of the mean effect at the first week; ``heterogeneity`` three numbers of
-#: its prior; ``study`` (study, entry) as below; ``unit`` (study,) the pooled unit in each study's
-#: own; ``week`` (study x visit,) which week each follow-up visit is; ``centring`` (study,) that of
-#: the coordinates of its effects, and ``basis`` (visit, visit) what contrasts these over visits;
-#: ``whitener`` the inverse of :func:`bayesasthma.models.arm_contrasts.contrast_factor` of the most
-#: treated arms; ``near`` (study x visit,) a path close to each study's means; ``blocks`` the data
-#: of all studies' kernels, one after the other.
+#: time between weeks in units of the reference lag, ``rest`` (week - 1,) how far a step's
+#: coordinate is in units of the walk's scale, ``tau_step`` square roots of doublings of the weeks;
+#: ``first_*`` (component,) the prior of the mean effect at the first week; ``heterogeneity`` three
+#: numbers of its prior; ``study`` (study, entry) as below; ``unit`` (study,) the pooled unit in
+#: each study's own; ``week`` (study x visit,) which week each follow-up visit is; ``centring``
+#: (study,) that of the coordinates of its effects, and ``basis`` (visit, visit) what contrasts
+#: these over visits; ``whitener`` the inverse of
+#: :func:`bayesasthma.models.arm_contrasts.contrast_factor` of the most treated arms; ``near``
+#: (study x visit,) a path close to each study's means; ``blocks`` the data of all studies' kernels,
+#: one after the other.
 POOLED_DATA = (
     "sizes",
     "starts",
     "step",
+    "rest",
     "tau_step",
     "first_location",
     "first_scale",
@@ -39,6 +42,7 @@ POOLED_DATA = (
     SIZES,
     STARTS,
     STEP,
+    REST,
     TAU_STEP,
     FIRST_LOCATION,
     FIRST_SCALE,

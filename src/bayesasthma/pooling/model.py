@@ -24,7 +24,7 @@ from bayesasthma.models.kernels.longitudinal_model import (
 from bayesasthma.models.kernels.model import Kernel, KernelModel, Variable, variables
 from bayesasthma.models.mixture_data import mixture_data
 from bayesasthma.models.specification import TableSpec, table_spec
-from bayesasthma.pooling.data import PooledDesign
+from bayesasthma.pooling.data import PooledDesign, PooledStudy
 from bayesasthma.pooling.kernel import expand_pooled, pooled_kernel
 from bayesasthma.pooling.layout import (
     COMMON,
@@ -153,6 +153,7 @@ def pooled_model(design: PooledDesign, spec: PooledSpec) -> KernelModel:
     values: dict[str, Any] = {
         "starts": np.array([places.get(name, -1) for name in COMMON]),
         "step": np.sqrt(np.diff(design.weeks) / REFERENCE_LAG_WEEKS),
+        "rest": _rest(design),
         "tau_step": np.sqrt(np.diff(doublings(design.weeks))),
         "unit": np.array([own.unit for own in design.studies]),
         # of fewer arms, the inverse of a triangular factor is the leading part of that of more
@@ -214,20 +215,35 @@ def _common_variables(design: PooledDesign, table: TableSpec) -> tuple[Variable,
     return variables({"week": len(design.weeks)}, **found)
 
 
+def _rest(design: PooledDesign) -> np.ndarray:
+    """For each step of the mean effect (week - 1,), the share of it that the walk has to say.
+
+    The variance of what the studies with a visit at its end say, over that and the walk's own. A
+    step that these know well is to be sampled itself, for the walk's scale moves with it.
+    """
+    precision = np.zeros(len(design.weeks))
+    for own in design.studies:
+        for week in own.weeks:
+            precision[design.weeks.index(week)] += 1 / _variance(own)
+    walk = WALK_MEDIAN**2 * np.diff(design.weeks) / REFERENCE_LAG_WEEKS
+    found: np.ndarray = 1 / (1 + walk * precision[1:])
+    return found
+
+
+def _variance(own: PooledStudy) -> float:
+    """Of a study's adjusted difference in the standard unit; baseline correlation of a half."""
+    n = own.design.n_arm
+    return float(0.75 * (1 / n[0] + 1 / n[1:].mean()) / own.unit**2)
+
+
 def _centring(design: PooledDesign) -> np.ndarray:
     """Centring of each study's effects (study,): 1 for studies of thousands of patients, else 0.
 
     Where a study's standard error is small beside the heterogeneity, effects less the mean ones
     must move against the heterogeneity; where it is not, effects themselves make a funnel. Any
-    centring gives the same posterior. The standard error is that of an adjusted difference, with a
-    correlation of a half with baseline.
+    centring gives the same posterior.
     """
-    found = []
-    for own in design.studies:
-        n = own.design.n_arm
-        variance = 0.75 * (1 / n[0] + 1 / n[1:].mean()) / own.unit**2
-        found.append(float(variance < PRECISE**2))
-    return np.array(found)
+    return np.array([float(_variance(own) < PRECISE**2) for own in design.studies])
 
 
 def _contrasts(visits: int) -> np.ndarray:

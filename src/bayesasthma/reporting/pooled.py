@@ -204,10 +204,11 @@ def pool(
         fit = fit_pooled(design, spec, options, **given)
         data = pooled_dataset(fit, [w for w in weeks if _within(w, design.weeks)])
         _say_outside(outcome, weeks, design.weeks, progress)
-        # of many fits, half the draws tell as much as is asked of them
+        # of one study, half the draws tell as much as is asked of them; of all but one, which share
+        # correlations, no fewer than of all
         fewer = replace(options, draws=max(options.draws // 2, 4))
         alone = each_alone(fit, fewer, **given) if left_out else {}
-        rest = leave_one_out(fit, fewer, **given) if left_out else {}
+        rest = leave_one_out(fit, options, **given) if left_out else {}
         alone_data = {name: pooled_dataset(own) for name, own in alone.items()}
         all_gates = {"": fit.gate} | {name: own.gate for name, own in alone.items()}
         effects.append(effects_table(data, fit.gate))
