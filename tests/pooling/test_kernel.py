@@ -48,6 +48,11 @@ def of_weak(design: PooledDesign, prior: HeterogeneityPrior | None = None) -> Ke
     return pooled_model(design, spec if prior is None else replace(spec, heterogeneity=prior))
 
 
+def mixed(model: KernelModel) -> KernelModel:
+    """Effects of two of the five studies sampled themselves, the others' as deviations."""
+    return model.with_data(whole=np.array([0, 1, 0, 0, 1]))
+
+
 @pytest.mark.parametrize(
     "formula",
     ["half-normal(0.5)", "half-cauchy(0.5)", "half-t(4, 0.5)", "log-normal(-1.3, 0.9)",
@@ -55,7 +60,7 @@ def of_weak(design: PooledDesign, prior: HeterogeneityPrior | None = None) -> Ke
 )  # fmt: skip
 def test_the_gradient_is_that_of_the_density(formula: str) -> None:
     model = of_weak(several(), heterogeneity_prior(formula))
-    model = model.with_data(centring=np.linspace(0, 1, 5))
+    model = mixed(model)
     x = model.initial_point(7)
     _, gradient, status = model.value_and_gradient(x)
     assert status == 0
@@ -75,7 +80,7 @@ def test_the_gradient_is_that_of_the_density(formula: str) -> None:
 def test_the_density_is_that_of_the_studies_under_the_hierarchy() -> None:  # noqa: PLR0915
     design = several()
     spec = PooledSpec(heterogeneity=heterogeneity_prior("half-t(4, 0.5)"))
-    model = pooled_model(design, spec).with_data(centring=np.linspace(0, 1, 5))
+    model = mixed(pooled_model(design, spec))
     x = model.initial_point(11)
     parts = _parts(model, x)
     for name in parts:
@@ -115,16 +120,18 @@ def test_the_density_is_that_of_the_studies_under_the_hierarchy() -> None:  # no
         expected += stats.multivariate_normal.logpdf(
             (effect - mean[week]).reshape(-1), np.zeros(effect.size), covariance
         )
-        rest = 1 - model.values["centring"][i]
         basis = model.values["basis"][:visits, :visits].copy()
         basis[:, 0] = visits**-0.5
         np.testing.assert_allclose(basis.T @ basis, np.eye(visits), atol=1e-14)
         shares = np.full(visits, 1 - kappa)
         shares[0] += visits * kappa
-        power = tau[week] ** rest
-        raw = (parts[f"s{i}_effect"][0] * shares ** (rest / 2)) @ basis.T
-        np.testing.assert_allclose(effect, rest * mean[week] + power * raw, atol=1e-12)
-        expected += treated * (np.log(power) + rest / 2 * np.log(shares)).sum()
+        raw = parts[f"s{i}_effect"][0]
+        if model.values["whole"][i]:
+            np.testing.assert_allclose(effect, raw @ basis.T, atol=1e-12)
+        else:
+            deviation = (raw * np.sqrt(shares)) @ basis.T
+            np.testing.assert_allclose(effect, mean[week] + tau[week] * deviation, atol=1e-12)
+            expected += treated * (np.log(tau[week]) + 0.5 * np.log(shares)).sum()
         expected += _study_density(i, own.design, own.unit * effect, parts, named, spec)
         expected += _of_path(i, model, own.design, parts, named, spec)
         if f"s{i}_logit_rho" in parts:

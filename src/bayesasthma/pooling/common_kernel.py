@@ -37,6 +37,7 @@ from bayesasthma.pooling.layout import (
     SIZES,
     STARTS,
     STEP,
+    STUDIES,
     STUDY,
     TAIL,
     TAU,
@@ -133,22 +134,44 @@ def first_effect(x: float, data: Any) -> Any:
 def mean_effects(x: Any, data: Any, mean: Any) -> None:
     """Mean effects (week,): a random walk in continuous time, from its steps.
 
-    These are standard normal where ``rest`` is 1; where it is 0 they have the walk's own scale.
+    Steps are standard normal where ``rest`` is 1; where it is 0 they have the walk's own scale. Of
+    one study alone these are its effects, which :mod:`bayesasthma.pooling.effects_kernel` turns
+    into mean ones.
     """
-    starts, step, rest = integers(data, STARTS), vector(data, STEP), vector(data, REST)
-    place = starts[MEAN]
+    sizes, starts = integers(data, SIZES), integers(data, STARTS)
+    step, rest, place = vector(data, STEP), vector(data, REST), starts[MEAN]
     mean[0] = x[place]
     if step.size:
         scale = np.exp(x[starts[WALK_SCALE]])
         for k in range(step.size):
             mean[k + 1] = mean[k] + scale ** rest[k] * step[k] * x[place + k + 1]
+            if sizes[STUDIES] == 1:
+                mean[k + 1] = x[place + k + 1]
+
+
+@borrowing
+def mean_logp(x: Any, gradient: Any, data: Any, mean: Any, mean_: Any) -> Any:
+    """Log prior density of the mean effects (week,); adds to their adjoints, sets the walk's."""
+    starts, step = integers(data, STARTS), vector(data, STEP)
+    total = 0.0
+    if not integers(data, SIZES)[FLAT_FIRST]:
+        total, slope = first_effect(mean[0], data)
+        mean_[0] += slope
+    for k in range(step.size):
+        scale = np.exp(x[starts[WALK_SCALE]]) * step[k]
+        value, slope = normal(mean[k + 1] - mean[k], 0.0, scale)
+        total += value
+        mean_[k + 1] += slope
+        mean_[k] -= slope
+        gradient[starts[WALK_SCALE]] -= slope * (mean[k + 1] - mean[k]) + 1.0
+    return total
 
 
 @compiled
 def common_logp(x: Any, gradient: Any, data: Any) -> Any:
     """Log prior density of the common parameters; sets all entries of the gradient.
 
-    Studies add to the gradient.
+    Of one study alone, that of the mean effects is left out. Studies add to the gradient.
     """
     sizes, starts, rest = integers(data, SIZES), integers(data, STARTS), vector(data, REST)
     own = vector(data, HETEROGENEITY)
@@ -157,7 +180,7 @@ def common_logp(x: Any, gradient: Any, data: Any) -> Any:
     for i in range(first):
         gradient[i] = 0.0
     for k in range(sizes[WEEKS]):
-        if k != 0:
+        if k != 0 and sizes[STUDIES] > 1:
             place, share = starts[MEAN] + k, 1.0 - rest[k - 1]
             scale = np.exp(share * x[starts[WALK_SCALE]])
             value, gradient[place] = normal(x[place], 0.0, scale)
@@ -168,7 +191,7 @@ def common_logp(x: Any, gradient: Any, data: Any) -> Any:
             value, gradient[place] = normal(x[place], 0.0, 1.0)
             total += value
     place = starts[MEAN]
-    if not sizes[FLAT_FIRST]:
+    if not sizes[FLAT_FIRST] and sizes[STUDIES] > 1:
         value, gradient[place] = first_effect(x[place], data)
         total += value
     place = starts[TAU] + sizes[REFERENCE]
@@ -200,7 +223,7 @@ def common_logp(x: Any, gradient: Any, data: Any) -> Any:
 
 @borrowing
 def mean_effects_reverse(x: Any, gradient: Any, data: Any, mean_: Any) -> None:
-    """Add the adjoints of the mean effects to the gradient of the walk."""
+    """Add the adjoints of the mean effects to the gradient; of several studies."""
     starts, step, rest = integers(data, STARTS), vector(data, STEP), vector(data, REST)
     place, later_ = starts[MEAN], 0.0
     for k in range(step.size - 1, -1, -1):

@@ -11,9 +11,9 @@ from __future__ import annotations
 #: coordinate is in units of the walk's scale, ``tau_step`` square roots of doublings of the weeks;
 #: ``first_*`` (component,) the prior of the mean effect at the first week; ``heterogeneity`` three
 #: numbers of its prior; ``study`` (study, entry) as below; ``unit`` (study,) the pooled unit in
-#: each study's own; ``week`` (study x visit,) which week each follow-up visit is; ``centring``
-#: (study,) that of the coordinates of its effects, and ``basis`` (visit, visit) what contrasts
-#: these over visits; ``whitener`` the inverse of
+#: each study's own; ``week`` (study x visit,) which week each follow-up visit is; ``whole``
+#: (study,) whether its effects are sampled themselves, and ``basis`` (visit, visit) what contrasts
+#: effects over visits; ``whitener`` the inverse of
 #: :func:`bayesasthma.models.arm_contrasts.contrast_factor` of the most treated arms; ``near``
 #: (study x visit,) a path close to each study's means; ``blocks`` the data of all studies' kernels,
 #: one after the other.
@@ -32,7 +32,7 @@ POOLED_DATA = (
     "study",
     "unit",
     "week",
-    "centring",
+    "whole",
     "basis",
     "whitener",
     "near",
@@ -53,7 +53,7 @@ POOLED_DATA = (
     STUDY,
     UNIT,
     WEEK,
-    CENTRING,
+    WHOLE,
     BASIS,
     WHITENER,
     NEAR,

@@ -43,7 +43,7 @@ from bayesasthma.priors.heterogeneity import (
 from bayesasthma.priors.named_sets import prior_set
 
 #: Standard error, in the standard unit, below which a study's effects are sampled themselves.
-PRECISE = 0.05
+PRECISE = 0.025
 #: Of outcomes, in baseline SDs.
 DEFAULT_HETEROGENEITY = "half-normal(0.5)"
 
@@ -161,7 +161,7 @@ def pooled_model(design: PooledDesign, spec: PooledSpec) -> KernelModel:
             contrast_factor(max(len(own.design.arms) - 1 for own in design.studies))
         ),
         "basis": _contrasts(max(len(own.weeks) for own in design.studies)),
-        "centring": _centring(design),
+        "whole": _whole(design),
     }
     prior = mean_prior(design, spec)
     values |= _first(prior)
@@ -191,7 +191,7 @@ def pooled_model(design: PooledDesign, spec: PooledSpec) -> KernelModel:
     return KernelModel(KERNEL, values, tuple(free), tuple(free), labels, begin)
 
 
-def doublings(weeks: Sequence[float]) -> np.ndarray:
+def doublings(weeks: Sequence[float] | np.ndarray) -> np.ndarray:
     """The clock of the heterogeneity (week,): how often a week of treatment was doubled since.
 
     Effects differ between studies as they build up, early weeks more unlike each other than late
@@ -236,14 +236,14 @@ def _variance(own: PooledStudy) -> float:
     return float(0.75 * (1 / n[0] + 1 / n[1:].mean()) / own.unit**2)
 
 
-def _centring(design: PooledDesign) -> np.ndarray:
-    """Centring of each study's effects (study,): 1 for studies of thousands of patients, else 0.
+def _whole(design: PooledDesign) -> np.ndarray:
+    """Whether a study's effects are sampled themselves (study,).
 
-    Where a study's standard error is small beside the heterogeneity, effects less the mean ones
-    must move against the heterogeneity; where it is not, effects themselves make a funnel. Any
-    centring gives the same posterior.
+    Where its standard error is small beside the heterogeneity, deviations must move against the
+    heterogeneity; where it is not, effects themselves make a funnel.
     """
-    return np.array([float(_variance(own) < PRECISE**2) for own in design.studies])
+    variance = np.array([_variance(own) for own in design.studies])
+    return ((variance < PRECISE**2) & (len(variance) > 1)).astype(int)
 
 
 def _contrasts(visits: int) -> np.ndarray:
