@@ -304,6 +304,7 @@ def test_claims(tmp_path: Path) -> None:
     text,more,23,,drug,,n
     text,right,10.5,score,placebo,end,mean
     text,right,11,score,placebo,end,mean
+    text,right,10.48,score,placebo,end,mean
     text,wrong,10.7,score,placebo,end,mean
     text,right,2.4,score,drug,end,sd
     text,right,25,rash,placebo,end,percent

@@ -35,7 +35,7 @@ class TestScale:
         np.testing.assert_allclose(fisher_scale(np.full(3, 9.0)) ** -2.0, [8.5, 8.5, 7.5])
 
     def test_one_row_has_none(self) -> None:
-        assert fisher_scale(np.full((3, 1), 9.0)).shape == (3, 0)
+        assert fisher_scale(np.full((2, 3, 1), 9.0)).shape == (2, 3, 0)
 
 
 class TestOneRow:
