@@ -3,6 +3,8 @@
     python benchmarks/mutation.py [--rooms frequentist priors] [--mutants 40] [--seed 20261128]
     python benchmarks/mutation.py --survivors [--rooms ...]    # judge recorded survivors again
 
+The last leaves out those of which it is known that they change nothing.
+
 Of each room, mutants are drawn from all of :mod:`_mutants`, and the tests of the room
 (``tests/ROOM``, and ``tests/reference`` but for its fits) are run on each, in a fork of a process
 that has collected them: those alone that run the changed line, or use a fixture that does,
@@ -36,6 +38,7 @@ import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import asdict
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -349,13 +352,17 @@ def interval(noticed: int, count: int) -> tuple[float, float]:
     return middle - half, middle + half
 
 
+def readings() -> Callable[[dict[str, Any]], str]:
+    """What was found when a survivor was read."""
+    key = itemgetter("module", "function", "before", "after")
+    with READ.open(encoding="utf-8", newline="") as file:
+        read = {key(row): row["reading"] for row in csv.DictReader(file)}
+    return lambda row: read.get(key(row), "not read yet")
+
+
 def page(rows: list[dict[str, Any]]) -> str:
     """The record in Markdown."""
-    with READ.open(encoding="utf-8", newline="") as file:
-        read = {
-            (row["module"], row["function"], row["before"], row["after"]): row["reading"]
-            for row in csv.DictReader(file)
-        }
+    reading = readings()
     lines = [
         "# Mutants",
         "",
@@ -366,10 +373,6 @@ def page(rows: list[dict[str, Any]]) -> str:
         "| room | mutants | drawn | noticed | score | interval | of the others, change nothing |",
         "|---|---:|---:|---:|---:|---|---:|",
     ]
-
-    def reading(row: dict[str, Any]) -> str:
-        key = row["module"], row["function"], row["before"], row["after"]
-        return read.get(key, "not read yet")
 
     rooms = list(dict.fromkeys(row["room"] for row in rows))
     for room in rooms:
@@ -432,8 +435,9 @@ def main() -> None:
     options = parser.parse_args()
     os.chdir(ROOT)
     options.of_room = defaultdict(set)
-    for row in recorded():
-        if options.survivors and row["outcome"] == "survived":
+    reading = readings()
+    for row in recorded() if options.survivors else ():
+        if row["outcome"] == "survived" and not reading(row).startswith("same"):
             options.of_room[row["room"]].add(place(row))
     for room in options.rooms:
         if options.survivors and not options.of_room[room]:
