@@ -92,6 +92,14 @@ def test_what_a_printed_p_declares(
     assert declared_significant(value, operator, starred, 0.05) is expected
 
 
+@pytest.mark.parametrize(
+    ("mean", "sd", "n", "complete"),
+    [(1.0, 2.0, 2, True), (1.0, 2.0, 1, False), (np.nan, 2.0, 9, False), (1.0, np.nan, 9, False)],
+)
+def test_a_cell_of_one_patient_has_no_sd(mean: float, sd: float, n: int, complete: bool) -> None:
+    assert cell(mean, sd, n).complete is complete
+
+
 def test_numbers_are_shown_with_the_decimals_of_their_step() -> None:
     assert shown(Rounded(np.array(1.5), np.array(0.01))) == "1.50"
     assert shown(Rounded(np.array(12.0), np.array(10.0))) == "12"
