@@ -305,6 +305,7 @@ def test_claims(tmp_path: Path) -> None:
     text,right,10.5,score,placebo,end,mean
     text,right,11,score,placebo,end,mean
     text,right,10.48,score,placebo,end,mean
+    text,wrong,10.3,score,placebo,end,mean
     text,wrong,10.7,score,placebo,end,mean
     text,right,2.4,score,drug,end,sd
     text,right,25,rash,placebo,end,percent

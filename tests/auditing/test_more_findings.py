@@ -26,8 +26,8 @@ from bayesasthma.auditing import (
 )
 from bayesasthma.auditing.inspect_sr import BY_KIND, CHECKS
 from bayesasthma.auditing.percentages import denominators, percent_fits
-from bayesasthma.auditing.subjects import Groups
-from bayesasthma.auditing.whole_tables import _exact, combined_p
+from bayesasthma.auditing.subjects import Groups, summary
+from bayesasthma.auditing.whole_tables import _exact, _repeats, combined_p
 from bayesasthma.frequentist import Range
 from bayesasthma.study.bundle import load_study
 
@@ -155,6 +155,13 @@ def test_last_digits_and_repeated_cells(tmp_path: Path) -> None:
     repeated = found(result, "repeated")
     assert [r["weight"] for r in repeated] == [UNUSUAL] * 3
     assert "12 times" in str(repeated[0]["finding"])
+
+
+@pytest.mark.parametrize(("places", "weights"), [(1, []), (2, [NOTE]), (3, [UNUSUAL])])
+def test_three_repeated_cells_are_unusual(places: int, weights: list[str]) -> None:
+    cells: Any = SimpleNamespace(name=lambda *ids: " ".join(ids))
+    rows = [("score", "drug", f"week{i}", summary(10.5, 0.1, 12.5, 0.1, 9)) for i in range(places)]
+    assert [own.weight for own in _repeats(cells, rows)] == weights
 
 
 def test_the_form_of_inspect_sr() -> None:
