@@ -370,6 +370,8 @@ def main() -> None:
             write(sorted(kept, key=lambda own: (ROOMS.index(own["room"]), own["module"])))
 
         judge(room, options, found)
+    if rows := recorded():
+        write(rows)  # with what has been read since, where none was judged
 
 
 if __name__ == "__main__":
