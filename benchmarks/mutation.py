@@ -3,9 +3,11 @@
     python benchmarks/mutation.py [--rooms frequentist priors] [--mutants 40] [--seed 20261128]
     python benchmarks/mutation.py --survivors [--rooms ...]    # judge recorded survivors again
 
+The last leaves out those of which it is known that they change nothing.
+
 Of each room, mutants are drawn from all of :mod:`_mutants`, and the tests of the room
 (``tests/ROOM``, and ``tests/reference`` but for its fits) are run on each, in a fork of a process
-that has collected them: those alone that call the changed function, or use a fixture that does,
+that has collected them: those alone that run the changed line, or use a fixture that does,
 until one fails. Those come first that are near, in the file named for the module or one that
 imports from it, then the files that take least time, and no more than take ``--seconds`` in all.
 What no such test notices has survived. A mutant that takes `SLOWER` times the processor time of its
@@ -21,7 +23,6 @@ Not changed: code outside of functions, messages of errors, texts, annotations, 
 from __future__ import annotations
 
 import argparse
-import csv
 import functools
 import gc
 import hashlib
@@ -33,7 +34,7 @@ import resource
 import sys
 import time
 import traceback
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -41,13 +42,11 @@ from typing import Any
 
 import pytest
 from _mutants import install, mutants_of
+from _mutation_record import readings, recorded, write
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent
+ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "bayesasthma"
 ROOMS = ("likelihood", "priors", "auditing", "frequentist", "results")
-RESULTS = HERE / "results"
-READ = HERE / "mutation_read.csv"
 #: Times the processor time that the tests took unchanged, and seconds on top, before giving up.
 SLOWER, ON_TOP = 5, 20
 TOOL = sys.monitoring.PROFILER_ID
@@ -75,63 +74,60 @@ REFERENCE = [
 ]
 
 
-def outermost(qualified_name: str) -> str:
-    """The function that holds a nested one."""
-    return qualified_name.partition(".<locals>")[0]
+type Line = tuple[str, int]
 
 
-class Calls:
-    """Functions of the package that have been called since the last :meth:`start`."""
+class Lines:
+    """Lines of the package that have been run since the last :meth:`start`."""
 
     def __init__(self) -> None:
-        self.seen: set[tuple[str, str]] = set()
+        self.seen: set[Line] = set()
         sys.monitoring.use_tool_id(TOOL, "mutation")
-        sys.monitoring.register_callback(TOOL, sys.monitoring.events.PY_START, self._called)
-        sys.monitoring.set_events(TOOL, sys.monitoring.events.PY_START)
+        sys.monitoring.register_callback(TOOL, sys.monitoring.events.LINE, self._run)
+        sys.monitoring.set_events(TOOL, sys.monitoring.events.LINE)
 
-    def _called(self, code: Any, _offset: int) -> Any:
+    def _run(self, code: Any, line: int) -> Any:
         if code.co_filename.startswith(str(PACKAGE)):
-            path = Path(code.co_filename).relative_to(PACKAGE).as_posix()
-            self.seen.add((path, outermost(code.co_qualname)))
+            self.seen.add((code.co_filename, line))
         return sys.monitoring.DISABLE
 
-    def start(self) -> set[tuple[str, str]]:
-        """What was seen up to now; the next call of each function is noted again."""
+    def start(self) -> set[Line]:
+        """What was seen up to now; the next run of each line is noted again."""
         found, self.seen = self.seen, set()
         sys.monitoring.restart_events()
         return found
 
 
 class Unchanged:
-    """What each test calls and how long it takes, fixtures' calls counted to all that use them."""
+    """What each test runs and how long it takes, fixtures' lines counted to all that use them."""
 
     def __init__(self) -> None:
-        self.calls = Calls()
-        self.fixtures: dict[Any, set[tuple[str, str]]] = {}
+        self.lines = Lines()
+        self.fixtures: dict[Any, set[Line]] = {}
 
-    def fixture(self, definition: Any, outer: set[tuple[str, str]]) -> None:
-        """Note what a fixture called; ``outer`` was seen before it."""
-        own = self.calls.start()
+    def fixture(self, definition: Any, outer: set[Line]) -> None:
+        """Note what a fixture ran; ``outer`` was seen before it."""
+        own = self.lines.start()
         self.fixtures.setdefault(definition, set()).update(own)
-        self.calls.seen = outer | own
+        self.lines.seen = outer | own
 
-    def run(self, items: list[Any]) -> list[tuple[set[tuple[str, str]], float]]:
-        """Of each test the functions called and the seconds of processor time."""
+    def run(self, items: list[Any]) -> list[tuple[set[Line], float]]:
+        """Of each test the lines run and the seconds of processor time."""
         found = []
         for item, after in zip(items, [*items[1:], None], strict=True):
             forget()
-            self.calls.start()
+            self.lines.start()
             start = time.process_time()
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
-            found.append((item, self.calls.start(), time.process_time() - start))
+            found.append((item, self.lines.start(), time.process_time() - start))
         return [
-            (called.union(*(self.fixtures.get(own, ()) for own in definitions(item))), seconds)
-            for item, called, seconds in found
+            (ran.union(*(self.fixtures.get(own, ()) for own in definitions(item))), seconds)
+            for item, ran, seconds in found
         ]
 
 
 def forget() -> None:
-    """Empty the package's caches, behind which a test's calls would not be seen."""
+    """Empty the package's caches, behind which what a test runs would not be seen."""
     kind = functools._lru_cache_wrapper  # noqa: SLF001 - it has no public name
     for own in gc.get_objects():
         if type(own) is kind and str(own.__module__).startswith("bayesasthma."):
@@ -218,10 +214,10 @@ class Judge:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Any:
-        """Note what is called."""
+        """Note what is run."""
         if self.unchanged is None:
             return (yield)
-        outer = self.unchanged.calls.start()
+        outer = self.unchanged.lines.start()
         try:
             return (yield)
         finally:
@@ -233,12 +229,12 @@ class Judge:
         status, text = self._forked(lambda: self._unchanged(session), None)
         if status:
             raise SystemExit(f"{self.room}: the tests fail without a change")
-        calls = json.loads(text)
-        taken = [seconds for _, seconds in calls]
-        reached: dict[tuple[str, str], list[int]] = defaultdict(list)
-        for number, (called, _) in enumerate(calls):
-            for path, name in called:
-                reached[path, name].append(number)
+        facts = json.loads(text)
+        taken = [seconds for _, seconds in facts]
+        reached: dict[Line, list[int]] = defaultdict(list)
+        for number, (ran, _) in enumerate(facts):
+            for path, line in ran:
+                reached[path, line].append(number)
         every = [
             m
             for path in sorted(PACKAGE.glob(f"{self.room}/*.py"))
@@ -253,10 +249,8 @@ class Judge:
                 raise SystemExit(f"{self.room} has changed since the record: draw anew")
         print(f"{self.room}: {len(items)} tests, {len(chosen)} of {len(every)} mutants", flush=True)
         for mutant in chosen:
-            own_tests = reached.get((mutant.module, mutant.function), [])
-            tests = own_tests and nearest_first(
-                items, taken, own_tests, mutant.module, self.options.seconds
-            )
+            own = reached.get((str(PACKAGE / mutant.module), mutant.line), [])
+            tests = own and nearest_first(items, taken, own, mutant.module, self.options.seconds)
             limit = ON_TOP + SLOWER * sum(taken[number] for number in tests)
             start = time.monotonic()
             status, text = 0, ""
@@ -289,7 +283,7 @@ class Judge:
     def _unchanged(self, session: Any) -> tuple[int, str]:
         self.unchanged = Unchanged()
         found = self.unchanged.run(session.items)
-        facts = [[sorted(called), seconds] for called, seconds in found]
+        facts = [[sorted(ran), seconds] for ran, seconds in found]
         return int(session.testsfailed > 0), json.dumps(facts)
 
     def _changed(self, session: Any, mutant: Any, items: list[Any]) -> tuple[int, str]:
@@ -346,86 +340,6 @@ def judge(room: str, options: argparse.Namespace, found: Callable[[dict[str, Any
     os.waitpid(child, 0)
 
 
-def interval(noticed: int, count: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
-    z = 1.959964
-    middle = (noticed + z**2 / 2) / (count + z**2)
-    half = z * (noticed * (count - noticed) / count + z**2 / 4) ** 0.5 / (count + z**2)
-    return middle - half, middle + half
-
-
-def page(rows: list[dict[str, Any]]) -> str:
-    """The record in Markdown."""
-    with READ.open(encoding="utf-8", newline="") as file:
-        read = {
-            (row["module"], row["function"], row["before"], row["after"]): row["reading"]
-            for row in csv.DictReader(file)
-        }
-    lines = [
-        "# Mutants",
-        "",
-        "Made by `make mutation`; `benchmarks/mutation.py` says how. A score is the share of the",
-        "drawn mutants that the tests notice, with Wilson's 95 % interval. Tests that",
-        "survivors asked for count once these were judged again (`ARGS=--survivors`).",
-        "",
-        "| room | mutants | drawn | noticed | score | interval | of the others, change nothing |",
-        "|---|---:|---:|---:|---:|---|---:|",
-    ]
-
-    def reading(row: dict[str, Any]) -> str:
-        key = row["module"], row["function"], row["before"], row["after"]
-        return read.get(key, "not read yet")
-
-    rooms = list(dict.fromkeys(row["room"] for row in rows))
-    for room in rooms:
-        own = [row for row in rows if row["room"] == room]
-        noticed = sum(row["outcome"] != "survived" for row in own)
-        same = sum(row["outcome"] == "survived" and reading(row).startswith("same") for row in own)
-        low, high = interval(noticed, len(own))
-        lines.append(
-            f"| `{room}` | {int(own[0]['mutants']):,} | {len(own)} | {noticed} | "
-            f"{noticed / len(own):.0%} | {low:.0%} to {high:.0%} | {same} |"
-        )
-    lines += ["", "| room | seed | seconds of tests | SHA-256 of the room's files | Python |"]
-    lines += ["|---|---:|---:|---|---|"]
-    for room in rooms:
-        own = next(row for row in rows if row["room"] == room)
-        lines.append(
-            f"| `{room}` | {own['seed']} | {own['seconds']} | `{own['source']}` | {own['python']} |"
-        )
-    lines += ["", "## By module", "", "| module | drawn | noticed |", "|---|---:|---:|"]
-    drawn = Counter(row["module"] for row in rows)
-    found = Counter(row["module"] for row in rows if row["outcome"] != "survived")
-    lines += [f"| `{module}` | {drawn[module]} | {found[module]} |" for module in drawn]
-    lines += ["", "## Survivors, as read", ""]
-    lines += ['"same": no input gives another answer.', ""]
-    for row in rows:
-        if row["outcome"] == "survived":
-            lines.append(
-                f"- `{row['module']}`, `{row['function']}`: `{row['before']}` → `{row['after']}`: "
-                f"{reading(row)}"
-            )
-    return "\n".join(lines) + "\n"
-
-
-def recorded() -> list[dict[str, Any]]:
-    """The rows of the record."""
-    table = RESULTS / "mutation.csv"
-    if not table.exists():
-        return []
-    with table.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def write(rows: list[dict[str, Any]]) -> None:
-    """Write the record."""
-    with (RESULTS / "mutation.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    (RESULTS / "mutation.md").write_text(page(rows), encoding="utf-8")
-
-
 def main() -> None:
     """Judge the rooms asked for and write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -437,8 +351,9 @@ def main() -> None:
     options = parser.parse_args()
     os.chdir(ROOT)
     options.of_room = defaultdict(set)
-    for row in recorded():
-        if options.survivors and row["outcome"] == "survived":
+    reading = readings()
+    for row in recorded() if options.survivors else ():
+        if row["outcome"] == "survived" and not reading(row).startswith("same"):
             options.of_room[row["room"]].add(place(row))
     for room in options.rooms:
         if options.survivors and not options.of_room[room]:
@@ -455,6 +370,8 @@ def main() -> None:
             write(sorted(kept, key=lambda own: (ROOMS.index(own["room"]), own["module"])))
 
         judge(room, options, found)
+    if rows := recorded():
+        write(rows)  # with what has been read since, where none was judged
 
 
 if __name__ == "__main__":

@@ -304,6 +304,8 @@ def test_claims(tmp_path: Path) -> None:
     text,more,23,,drug,,n
     text,right,10.5,score,placebo,end,mean
     text,right,11,score,placebo,end,mean
+    text,right,10.48,score,placebo,end,mean
+    text,wrong,10.3,score,placebo,end,mean
     text,wrong,10.7,score,placebo,end,mean
     text,right,2.4,score,drug,end,sd
     text,right,25,rash,placebo,end,percent
@@ -379,7 +381,7 @@ def test_a_claim_disagrees_only_where_nothing_it_may_mean_agrees(tmp_path: Path)
     text,neither,0.5,score,,end,p"""
     summaries = """outcome,arm,visit,n,mean,sd
     score,placebo,start,20,10.1,2.0
-    score,placebo,end,20,10.1,2.1
+    score,placebo,end,20,10.0,2.1
     score,drug,start,22,10.2,2.4
     score,drug,end,22,12.4,2.4"""
     tests = """table,kind,outcome,arm,visit,p

@@ -10,7 +10,7 @@ from bayesasthma.auditing.candidates import Candidate, contrast_within_anova, li
 from bayesasthma.auditing.dispersion import same_print_probability
 from bayesasthma.auditing.printed_intervals import PrintedInterval
 from bayesasthma.auditing.subjects import Change, Summary, shown
-from bayesasthma.auditing.verdicts import changes_significance
+from bayesasthma.auditing.verdicts import changes_significance, declared_significant
 from bayesasthma.frequentist.printed import Rounded
 
 
@@ -70,6 +70,34 @@ def test_a_conclusion_falls_where_every_test_has_the_opposite(
 ) -> None:
     assert changes_significance(declared, [Candidate("t", low, low, high)], 0.05) is expected
     assert changes_significance(declared, [], 0.05) is False
+
+
+@pytest.mark.parametrize(
+    ("value", "operator", "starred", "expected"),
+    [
+        (0.05, "=", True, True),
+        (0.05, "<", False, True),
+        (0.06, "<", False, None),
+        (0.05, ">", False, False),
+        (0.04, ">", False, None),
+        (0.04, "=", False, True),
+        (0.05, "=", False, None),
+        (0.06, "=", False, False),
+        (np.nan, "=", False, None),
+    ],
+)
+def test_what_a_printed_p_declares(
+    value: float, operator: str, starred: bool, expected: bool | None
+) -> None:
+    assert declared_significant(value, operator, starred, 0.05) is expected
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "n", "complete"),
+    [(1.0, 2.0, 2, True), (1.0, 2.0, 1, False), (np.nan, 2.0, 9, False), (1.0, np.nan, 9, False)],
+)
+def test_a_cell_of_one_patient_has_no_sd(mean: float, sd: float, n: int, complete: bool) -> None:
+    assert cell(mean, sd, n).complete is complete
 
 
 def test_numbers_are_shown_with_the_decimals_of_their_step() -> None:

@@ -55,6 +55,14 @@ def test_the_fewest_missing_patients(p: float) -> None:
     assert (found[0] if found else None) == (f"{fitting[0]} patients fewer" if fitting else None)
 
 
+def test_of_three_patients_one_may_be_missing() -> None:
+    groups = tuple(summary(mean, 0.1, 1.0, 0.1, 3) for mean in (10.0, 12.0))
+    fewer = student(*(summary(mean, 0.1, 1.0, 0.1, 2) for mean in (10.0, 12.0)))
+    found = fewest_missing(Groups(groups), printed_p(round(fewer.p, 4), "=", 4))
+    assert found is not None
+    assert found[0] == "1 patients fewer in each arm"
+
+
 @given(st.integers(1, 300), st.integers(1, 300), st.floats(0, 100), st.sampled_from([1, 0.1, 5]))
 def test_denominators_of_a_percentage(count: int, more: int, percent: float, step: float) -> None:
     n = count + more

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from tests.auditing.printed_paper import Paper
@@ -13,7 +16,9 @@ from bayesasthma.auditing import (
     CONTRADICTION,
     NOT_CHECKABLE,
     NOTE,
+    REPRODUCED,
     UNUSUAL,
+    WITHIN_ROUNDING,
     AuditResult,
     audit,
     inspect_form,
@@ -21,7 +26,9 @@ from bayesasthma.auditing import (
 )
 from bayesasthma.auditing.inspect_sr import BY_KIND, CHECKS
 from bayesasthma.auditing.percentages import denominators, percent_fits
-from bayesasthma.auditing.whole_tables import combined_p
+from bayesasthma.auditing.subjects import Groups, summary
+from bayesasthma.auditing.whole_tables import _exact, _repeats, combined_p
+from bayesasthma.frequentist import Range
 from bayesasthma.study.bundle import load_study
 
 
@@ -100,6 +107,19 @@ def test_p_values_computed_from_the_table_are_noticed(tmp_path: Path) -> None:
         assert table["weight"] == NOTE
 
 
+@pytest.mark.parametrize(("width", "remarked"), [(0.081, True), (0.078, False)])
+def test_five_exact_p_values_are_remarked_on_at_a_chance_below_one_in_a_thousand(
+    width: float, remarked: bool
+) -> None:
+    """Each prints as that of the rounded means with a chance of 2 (0.01) / width."""
+    printed = Range(np.asarray(0.195), np.asarray(0.205))
+    tests: list[Any] = [SimpleNamespace(subject=Groups(()), operator="=", printed=printed)] * 5
+    row = {"p_low": 0.2, "p_high": 0.2 + width, "verdict": REPRODUCED}
+    assert len(list(_exact(tests, pd.DataFrame([row] * 5)))) == remarked
+    mixed = [row] * 5 + [row | {"verdict": WITHIN_ROUNDING}]
+    assert not list(_exact([*tests, tests[0]], pd.DataFrame(mixed)))
+
+
 def test_arms_too_alike_at_baseline(tmp_path: Path) -> None:
     made = Paper({"control": 400, "drug": 400}, True)
     folder = tmp_path / "x"
@@ -135,6 +155,13 @@ def test_last_digits_and_repeated_cells(tmp_path: Path) -> None:
     repeated = found(result, "repeated")
     assert [r["weight"] for r in repeated] == [UNUSUAL] * 3
     assert "12 times" in str(repeated[0]["finding"])
+
+
+@pytest.mark.parametrize(("places", "weights"), [(1, []), (2, [NOTE]), (3, [UNUSUAL])])
+def test_three_repeated_cells_are_unusual(places: int, weights: list[str]) -> None:
+    cells: Any = SimpleNamespace(name=lambda *ids: " ".join(ids))
+    rows = [("score", "drug", f"week{i}", summary(10.5, 0.1, 12.5, 0.1, 9)) for i in range(places)]
+    assert [own.weight for own in _repeats(cells, rows)] == weights
 
 
 def test_the_form_of_inspect_sr() -> None:

@@ -46,6 +46,14 @@ def log_density(population: Population, mean: np.ndarray, sd: np.ndarray) -> np.
 class TestEqualNumbers:
     population = Population.example(4, 18)
 
+    def test_a_batch_may_have_several_axes(self) -> None:
+        flat = draw(self.population, 6)
+        mu = np.broadcast_to(self.population.mu, (2, 3, 4))
+        rest = np.log(self.population.sigma), self.population.z, self.population.n
+        found = draw_table(np.random.default_rng(seeded(21)), mu, *rest)
+        for one, other in zip(found, flat, strict=True):
+            np.testing.assert_allclose(one.reshape(6, 4), other)
+
     def test_each_row_is_normal_and_chi(self) -> None:
         mean, sd = draw(self.population)
         for row in range(4):

@@ -27,6 +27,17 @@ seeds = st.integers(0, 2**32 - 1)
 patients = st.integers(8, 60)
 
 
+class TestScale:
+    def test_is_near_the_spread_of_sample_correlations_and_positive(self) -> None:
+        np.testing.assert_allclose(
+            fisher_scale(np.array([17.0, 16.0, 1.0])) ** -2.0, [15.5, 0.5, 0.5]
+        )
+        np.testing.assert_allclose(fisher_scale(np.full(3, 9.0)) ** -2.0, [8.5, 8.5, 7.5])
+
+    def test_one_row_has_none(self) -> None:
+        assert fisher_scale(np.full((2, 3, 1), 9.0)).shape == (2, 3, 0)
+
+
 class TestOneRow:
     @given(
         n=st.integers(2, 300),
@@ -229,17 +240,17 @@ class TestArrayModules:
         symbols = [pt.matrix() for _ in values]
         graph = table_logp(*symbols, *rest, balanced=balanced, xp=pt)
         root = np.tril(rng.normal(3, 1, (5, 4, 4)))
-        moments = [pt.matrix(shape=(5, 4)), *symbols[2:5]]
+        moments = [pt.tensor3(shape=(1, 5, 4)), *symbols[2:5]]
         patient_graph = patient_logp(moments[0], root, *moments[1:], n[:, 0], xp=pt)
         function = pytensor.function(
             [*symbols, moments[0]], [graph, patient_graph], mode="FAST_COMPILE"
         )
-        table, patient = function(*values, values[0])
+        table, patient = function(*values, values[0][None])
         np.testing.assert_allclose(
             table, table_logp(*values, *rest, balanced=balanced), rtol=1e-12, atol=1e-12
         )
         np.testing.assert_allclose(
-            patient, patient_logp(values[0], root, *values[2:5], n[:, 0]), rtol=1e-12
+            patient[0], patient_logp(values[0], root, *values[2:5], n[:, 0]), rtol=1e-12
         )
 
     def test_latent_correlations_round_trip(self) -> None:
