@@ -21,14 +21,14 @@ from bayesasthma.inference.fitting import run_or_resume, silent
 from bayesasthma.inference.remedies import sample_closely
 from bayesasthma.inference.sampling import Progress, SamplerOptions, Stopwatch
 from bayesasthma.pooling.data import PooledDesign, Source, pooled_design
-from bayesasthma.pooling.model import PooledSpec, pooled_model
+from bayesasthma.pooling.model import PooledSpec, alone_model, pooled_model
 from bayesasthma.study.study import Study
 
 #: Parameters that all studies have in common, and those kept of a study in a refit without another.
 COMMON = ("mean_effect", "walk_scale", "heterogeneity", "visit_correlation", "rho_location")
 OWN = ("effect", "logit_rho")
 #: Acceptance rate at first: funnels of few studies need smaller steps than one study does.
-ACCEPTANCE = 0.95
+ACCEPTANCE = 0.97
 #: Attribute of a saved fit with its gate, whose parameters are not all kept.
 GATE = "gate"
 
@@ -149,6 +149,7 @@ def fit_pooled(
     folder: Path | None = None,
     label: str = "",
     whole: bool = True,
+    alone: bool = False,
     progress: Progress = silent,
 ) -> PooledFit:
     """Fit the pooled model of an outcome.
@@ -166,6 +167,8 @@ def fit_pooled(
         Of the fit and its file; ``pooled-OUTCOME`` by default.
     whole : bool
         Whether all parameters are kept, or those of the effects and correlations alone.
+    alone : bool
+        Of a design with one study: its own `longitudinal` model instead, under the same prior set.
     progress : callable
         Receives one line per stage.
 
@@ -177,6 +180,7 @@ def fit_pooled(
     spec = spec or PooledSpec()
     options = options or SamplerOptions(target_accept=ACCEPTANCE)
     label = label or f"pooled-{design.outcome}"
+    make = alone_model if alone else pooled_model
     record = {
         "spec": asdict(spec),
         "options": options.record(),
@@ -186,13 +190,14 @@ def fit_pooled(
         "sources": [_facts(own) for own in design.studies],
         "scale": [design.scale, design.target, design.direction],
         "whole": whole,
+        "alone": alone,
         "source": _source(),
     }
     if inputs is None:
         folder = None
 
     def run(watch: Stopwatch) -> xr.DataTree:
-        model = pooled_model(design, spec)
+        model = make(design, spec)
         start = time.perf_counter()
         watch.time("compile", lambda: model.kernel.compiled)
         if time.perf_counter() - start > 1.0:
@@ -226,7 +231,7 @@ def _reduced(tree: xr.DataTree) -> xr.DataTree:
     kept = [
         name
         for name in map(str, posterior)
-        if name in COMMON or (name[0] == "s" and name.partition("_")[2] in OWN)
+        if name in (*COMMON, *OWN) or (name[0] == "s" and name.partition("_")[2] in OWN)
     ]
     found = xr.DataTree.from_dict(
         {"posterior": posterior[kept], "sample_stats": tree["sample_stats"].to_dataset()}
@@ -260,7 +265,7 @@ def each_alone(
     folder: Path | None = None,
     progress: Progress = silent,
 ) -> dict[str, PooledFit]:
-    """The same model of each study alone, by study: what it says by itself under these priors."""
+    """Each study by itself in its own `longitudinal` model, by study."""
     count = len(fit.design.studies)
     parts = {i: [i] for i in range(count)}
     return _refits(fit, "alone", parts, options, 1 + count, inputs, folder, progress)
@@ -289,6 +294,7 @@ def _refits(
             folder=folder,
             label=f"{fit.label}-{word}-{i + 1}",
             whole=False,
+            alone=word == "alone",
             progress=progress,
         )
         for i, kept in parts.items()

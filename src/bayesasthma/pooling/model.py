@@ -16,6 +16,7 @@ from bayesasthma.models.kernels.data import pack
 from bayesasthma.models.kernels.longitudinal_model import (
     coords,
     data_names,
+    kernel_model,
     parameters,
     start,
     uncovered,
@@ -189,6 +190,15 @@ def pooled_model(design: PooledDesign, spec: PooledSpec) -> KernelModel:
         labels |= {head + dim: list(found) for dim, found in coords(own.design).items()}
         begin |= {head + name: value for name, value in start().items()}
     return KernelModel(KERNEL, values, tuple(free), tuple(free), labels, begin)
+
+
+def alone_model(design: PooledDesign, spec: PooledSpec) -> KernelModel:
+    """The `longitudinal` model of the one study of a design, under the same prior set.
+
+    Its ``effect`` (outcome, treated, follow_up) is in the study's own baseline SDs.
+    """
+    (own,) = design.studies
+    return kernel_model(own.design, replace(spec.table, prior=spec.prior))
 
 
 def doublings(weeks: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -42,7 +42,7 @@ from bayesasthma.results.map_prior import (
     map_week,
     prior_toml,
 )
-from bayesasthma.results.pooled_effects import pooled_dataset
+from bayesasthma.results.pooled_effects import alone_dataset, pooled_dataset
 from bayesasthma.results.pooled_tables import (
     EFFECTS,
     LEFT_OUT,
@@ -158,7 +158,7 @@ def pool(
         At which effects are also wanted.
     options : SamplerOptions, optional
     left_out : bool
-        Whether the model is also fitted to each study alone and without each study.
+        Whether each study is also fitted alone, in its own model, and the model without each study.
     folder : Path, optional
         Where fits are kept.
     progress : callable
@@ -204,12 +204,9 @@ def pool(
         fit = fit_pooled(design, spec, options, **given)
         data = pooled_dataset(fit, [w for w in weeks if _within(w, design.weeks)])
         _say_outside(outcome, weeks, design.weeks, progress)
-        # of one study, half the draws tell as much as is asked of them; of all but one, which share
-        # correlations, no fewer than of all
-        fewer = replace(options, draws=max(options.draws // 2, 4))
-        alone = each_alone(fit, fewer, **given) if left_out else {}
+        alone = each_alone(fit, options, **given) if left_out else {}
         rest = leave_one_out(fit, options, **given) if left_out else {}
-        alone_data = {name: pooled_dataset(own) for name, own in alone.items()}
+        alone_data = {name: alone_dataset(own) for name, own in alone.items()}
         all_gates = {"": fit.gate} | {name: own.gate for name, own in alone.items()}
         effects.append(effects_table(data, fit.gate))
         by_study.append(studies_table(data, alone_data, all_gates))

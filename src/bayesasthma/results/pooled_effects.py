@@ -113,6 +113,38 @@ def pooled_dataset(fit: PooledFit, weeks: Sequence[float] = ()) -> xr.Dataset:
     )
 
 
+def alone_dataset(fit: PooledFit) -> xr.Dataset:
+    """Effects of a study by itself, treated minus control, in the reported unit.
+
+    Parameters
+    ----------
+    fit : PooledFit
+        Of :func:`bayesasthma.inference.pooling.each_alone`.
+
+    Returns
+    -------
+    Dataset (chain, draw, study, week)
+        ``study_effect`` (study, week) and ``rho`` (study), as in `pooled_dataset`.
+    """
+    (own,) = fit.design.studies
+    posterior = fit.data["posterior"]
+    effect = posterior["effect"].transpose(*DIMS, ...).to_numpy()[:, :, 0].mean(axis=-2)
+    rho = np.full((*effect.shape[:2], 1), np.nan)
+    if "logit_rho" in posterior:
+        logit = posterior["logit_rho"].transpose(*DIMS, ...).to_numpy()
+        rho = 1 / (1 + np.exp(-logit.reshape(rho.shape)))
+    return xr.Dataset(
+        {
+            "study_effect": (
+                (*DIMS, "study", "week"),
+                fit.design.scale / own.unit * effect[:, :, None],
+            ),
+            "rho": ((*DIMS, "study"), rho),
+        },
+        {"study": [own.label], "week": np.array(own.weeks)},
+    )
+
+
 def _grid(fit: PooledFit, weeks: Sequence[float]) -> np.ndarray:
     design = fit.design
     first, last = design.weeks[0], design.weeks[-1]
