@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -69,6 +70,14 @@ def fail_if_skipped[Report: (pytest.TestReport, pytest.CollectReport)](report: R
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     rank = {name: place for place, name in enumerate(SAMPLING)}
     items.sort(key=lambda item: rank.get(room_of(item.path), len(SAMPLING)))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Look for garbage seldom, and never again in modules and tests: a tenth of the time of all."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def room_of(path: Path) -> str:

@@ -250,7 +250,10 @@ def test_brief_names_the_extremes(results: ReanalysisResults) -> None:
     assert "severe systemic" in text
 
 
-def test_unwritable_folder_is_an_error(results: ReanalysisResults, tmp_path: Path) -> None:
+def test_unwritable_folder_is_an_error(
+    results: ReanalysisResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_unrendered(monkeypatch)
     (tmp_path / "file").write_text("in the way")
     light = replace(results, table_fits=[], adverse_fits=[], adverse=results.adverse.iloc[:0])
     with pytest.raises(BayesAsthmaError, match="cannot write"):
