@@ -74,7 +74,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """Look for garbage seldom, and never again in modules and tests: a tenth of the time of all."""
+    """Look for garbage seldom, and never again in what collection made: modules and tests."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
