@@ -132,7 +132,7 @@ def test_the_density_is_that_of_the_studies_under_the_hierarchy() -> None:  # no
             deviation = (raw * np.sqrt(shares)) @ basis.T
             np.testing.assert_allclose(effect, mean[week] + tau[week] * deviation, atol=1e-12)
             expected += treated * (np.log(tau[week]) + 0.5 * np.log(shares)).sum()
-        expected += _study_density(i, own.design, own.unit * effect, parts, named, spec)
+        expected += _study_density(i, model, own.design, own.unit * effect, parts, named, spec)
         expected += _of_path(i, model, own.design, parts, named, spec)
         if f"s{i}_logit_rho" in parts:
             score = (named[f"s{i}_logit_rho"] - named["rho_location"]) / spread
@@ -151,16 +151,9 @@ def _parts(model: KernelModel, x: np.ndarray) -> dict[str, np.ndarray]:
 
 def _of_path(i, model, design, parts, named, spec):  # type: ignore[no-untyped-def]
     """Log-determinant of the coordinates of a study's path: standard errors from one near it."""
-    own = {
-        name.removeprefix(f"s{i}_"): value[None, None]
-        for name, value in named.items()
-        if name.startswith(f"s{i}_")
-    }
     visits = len(design.visits)
-    found = moments(own, design, spec.table)
-    factor = np.zeros((visits, visits))
-    for row, entries in enumerate(cholesky_from_z(unpack_lower(found.z[0, 0, 0], visits))):
-        factor[row, : row + 1] = entries
+    found = moments(_of_study(i, named), design, spec.table)
+    factor = _factor(i, design, named, spec)
     factor *= np.exp(found.log_sd[0, 0, 0, 0])[:, None] / np.sqrt(design.n_arm.sum())
     names = ["baseline_level", "visit_step"][: min(2, visits)]
     steps = np.concatenate([named[f"s{i}_{name}"].reshape(-1) for name in names])
@@ -178,12 +171,7 @@ def _sample_correlations(i, design, name, parts, named, spec):  # type: ignore[n
     rows = len(block.functional)
     if not np.array_equal(block.functional, np.eye(rows)):
         return coordinates
-    own = {
-        key.removeprefix(f"s{i}_"): value[None, None]
-        for key, value in named.items()
-        if key.startswith(f"s{i}_")
-    }
-    found = moments(own, design, spec.table)
+    found = moments(_of_study(i, named), design, spec.table)
     z = unpack_lower(found.z[0, 0, 0], rows)
     scale = fisher_scale(block.n - 1)
     for s, arm in enumerate(block.arm):
@@ -202,7 +190,40 @@ def _sample_correlations(i, design, name, parts, named, spec):  # type: ignore[n
     return coordinates
 
 
-def _study_density(i, design, effect, parts, named, spec):  # type: ignore[no-untyped-def]
+def _spreads(i, model, design, parts, named, spec):  # type: ignore[no-untyped-def]
+    """Coordinates of the SDs as the longitudinal kernel has them, and the log-determinant."""
+    visits, arms = len(design.visits), len(design.arms)
+    correlation = _factor(i, design, named, spec)
+    correlation = correlation @ correlation.T
+    share = 0.15**2 / (0.15**2 + 0.5 / (design.n_arm - 1).mean())
+    root = np.linalg.cholesky(share * correlation**2 + (1 - share) * np.eye(visits))
+    first = model.values["study"][i, NEAR_FROM] + visits
+    near = model.values["near"][first : first + arms * visits].reshape(arms, visits)
+    mixed = near + parts[f"s{i}_log_sd"][0] @ root.T
+    return mixed[None], arms * float(np.log(np.diag(root)).sum())
+
+
+def _factor(i, design, named, spec):  # type: ignore[no-untyped-def]
+    """Cholesky factor of a study's correlation over visits."""
+    visits = len(design.visits)
+    found = moments(_of_study(i, named), design, spec.table)
+    factor = np.zeros((visits, visits))
+    for row, entries in enumerate(cholesky_from_z(unpack_lower(found.z[0, 0, 0], visits))):
+        factor[row, : row + 1] = entries
+    return factor
+
+
+def _of_study(i, named):  # type: ignore[no-untyped-def]
+    """A study's named parameters, as draws of one."""
+    head = f"s{i}_"
+    return {
+        name.removeprefix(head): value[None, None]
+        for name, value in named.items()
+        if name.startswith(head)
+    }
+
+
+def _study_density(i, model, design, effect, parts, named, spec):  # type: ignore[no-untyped-def]
     """By the longitudinal kernel, without its own priors of effects and of the correlation."""
     kernel = kernel_model(design, spec.table)
     values = {}
@@ -215,6 +236,8 @@ def _study_density(i, design, effect, parts, named, spec):  # type: ignore[no-un
             values[own.name] = effect[None]
         elif own.name in ("baseline_level", "visit_step"):
             values[own.name] = named[f"s{i}_{own.name}"]
+        elif own.name == "log_sd":
+            values[own.name], determinant = _spreads(i, model, design, parts, named, spec)
         elif own.name.startswith("epsilon"):
             values[own.name] = _sample_correlations(i, design, own.name, parts, named, spec)
         else:
@@ -238,7 +261,7 @@ def _study_density(i, design, effect, parts, named, spec):  # type: ignore[no-un
         density -= stats.beta.logpdf(0.5, 2, 2) + np.log(0.25)
     if "logit_rho" in values:
         density -= stats.norm.logpdf(values["logit_rho"], 0.45, 0.8).sum()
-    return float(density)
+    return float(density) + determinant
 
 
 def test_the_order_of_studies_makes_no_difference() -> None:

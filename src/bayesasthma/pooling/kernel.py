@@ -108,6 +108,15 @@ def study_data(data: Any, s: int) -> Any:
     return data[0][start:stop], data[1][start:stop]
 
 
+@returning
+def near_study(data: Any, study: Any, shape: Any) -> Any:
+    """What a study's means (visit,) and SDs (arm x visit,) are measured from."""
+    visits, first = shape[layout.VISITS], study[NEAR_FROM]
+    last = first + visits * (1 + shape[layout.ARMS])
+    near = vector(data, NEAR)
+    return near[first : first + visits], near[first + visits : last]
+
+
 @compiled
 def pooled_kernel(x: Any, gradient: Any, data: Any) -> Any:
     """Log-density of the pooled model at the flat vector; overwrites the gradient."""
@@ -119,16 +128,20 @@ def pooled_kernel(x: Any, gradient: Any, data: Any) -> Any:
     for s in range(sizes[STUDIES]):
         study, own_data = studies[s], study_data(data, s)
         start, stop = study[FROM], study[FROM] + study[COUNT]
-        own, point = np.empty(study[COUNT]), np.empty(study[COUNT])
+        own, point, raw = np.empty(study[COUNT]), np.empty(study[COUNT]), np.empty(study[COUNT])
         effects = empty_effects(data, study[TREATED], study[FOLLOW_UP])
         shape = integers(own_data, layout.SIZES)
         error = np.zeros((2, shape[layout.ARMS], shape[layout.VISITS]))
-        near = vector(data, NEAR)[study[NEAR_FROM] : study[NEAR_FROM] + shape[layout.VISITS]]
+        near, near_sd = near_study(data, study, shape)
         cells, cells_ = empty_cells(own_data), zero_adjoints(own_data)
         own_ = gradient[start:stop]
         study_effects(x, data, s, path, effects)
-        own_correlation(x, data, s, own)
-        total += study_forward(own, point, own_data, near, effects.in_own_unit, cells, error)
+        own_correlation(x, data, s, raw)
+        own[:] = raw
+        mixing = np.empty((4, shape[layout.VISITS], shape[layout.VISITS]))
+        total += study_forward(
+            own, point, own_data, near, near_sd, effects.in_own_unit, cells, error, mixing
+        )
         if shape[layout.BLOCKS]:
             row = empty_rows(shape[layout.ROWS], shape[layout.VISITS])
             work = workspace(shape[layout.ROWS])
@@ -138,7 +151,7 @@ def pooled_kernel(x: Any, gradient: Any, data: Any) -> Any:
             moved_reverse(own, own_, own_data, cells, cells_, moving)
         else:
             total += patients_logp(own, own_, own_data, cells, cells_)
-        total += study_backward(own, point, own_, own_data, near, cells, cells_, error)
+        total += study_backward(raw, own, point, own_, own_data, near, cells, cells_, error, mixing)
         total += study_effects_reverse(x, gradient, data, s, effects, path, path_)
         total += own_correlation_reverse(x, gradient, data, own_data, s)
     if sizes[STUDIES] > 1:
@@ -168,10 +181,14 @@ def expand_pooled(x: Any, out: Any, data: Any) -> None:
         effects = empty_effects(data, study[TREATED], study[FOLLOW_UP])
         shape = integers(own_data, layout.SIZES)
         error = np.zeros((2, shape[layout.ARMS], shape[layout.VISITS]))
-        near = vector(data, NEAR)[study[NEAR_FROM] : study[NEAR_FROM] + shape[layout.VISITS]]
+        near, near_sd = near_study(data, study, shape)
         study_effects(x, data, s, path, effects)
         own_correlation(x, data, s, own)
-        study_forward(own, point, own_data, near, effects.in_own_unit, empty_cells(own_data), error)
+        mixing = np.empty((4, shape[layout.VISITS], shape[layout.VISITS]))
+        cells = empty_cells(own_data)
+        study_forward(
+            own, point, own_data, near, near_sd, effects.in_own_unit, cells, error, mixing
+        )
         for g in range(study[TREATED]):
             for f in range(study[FOLLOW_UP]):
                 place = study[EFFECT] + g * study[FOLLOW_UP] + f

@@ -14,9 +14,9 @@ from __future__ import annotations
 #: each study's own; ``week`` (study x visit,) which week each follow-up visit is; ``whole``
 #: (study,) whether its effects are sampled themselves, and ``basis`` (visit, visit) what contrasts
 #: effects over visits; ``whitener`` the inverse of
-#: :func:`bayesasthma.models.arm_contrasts.contrast_factor` of the most treated arms; ``near``
-#: (study x visit,) a path close to each study's means; ``blocks`` the data of all studies' kernels,
-#: one after the other.
+#: :func:`bayesasthma.models.arm_contrasts.contrast_factor` of the most treated arms; ``near`` of
+#: each study a path (visit,) close to its means, then coordinates (arm x visit,) of its SDs;
+#: ``blocks`` the data of all studies' kernels, one after the other.
 POOLED_DATA = (
     "sizes",
     "starts",

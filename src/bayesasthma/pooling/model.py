@@ -24,6 +24,7 @@ from bayesasthma.models.kernels.longitudinal_model import (
 )
 from bayesasthma.models.kernels.model import Kernel, KernelModel, Variable, variables
 from bayesasthma.models.mixture_data import mixture_data
+from bayesasthma.models.prior_scales import LOG_SD_CELL_SCALE
 from bayesasthma.models.specification import TableSpec, table_spec
 from bayesasthma.pooling.data import PooledDesign, PooledStudy
 from bayesasthma.pooling.kernel import expand_pooled, pooled_kernel
@@ -319,7 +320,7 @@ def _studies(
                 len(near),
             ]
         )
-        near += _near(own.design).tolist()
+        near += [*_near(own.design), *_near_sd(own.design).reshape(-1)]
         weeks += [design.weeks.index(week) for week in own.weeks]
         blocks.append(block)
         begin, words = begin + count, words + block.size
@@ -354,4 +355,26 @@ def _near(design: Design) -> np.ndarray:
     level = np.where(weight > 0, total / np.maximum(weight, 1), 0.0)
     later = level[0] + changes / np.maximum(change_weight, 1)
     found: np.ndarray = np.where((weight > 0) | (change_weight == 0), level, later)
+    return found
+
+
+def _near_sd(design: Design) -> np.ndarray:
+    """Coordinates (arm, visit) of the SDs that a study prints of levels; 0 where it does not.
+
+    As :mod:`bayesasthma.models.kernels.spreads` has them at a typical scale of cells and the arms'
+    mean.
+    """
+    log_sd = np.zeros((len(design.arms), len(design.visits)))
+    for table in design.tables:
+        for row, functional in enumerate(table.functional):
+            if functional.min() >= 0:
+                visit = int(np.flatnonzero(functional > 0)[0])
+                log_sd[table.arm, visit] = np.log(table.sd[:, row])
+    rest = 1 - _cell_centring(design.n_arm)[:, None]
+    return (log_sd - rest * log_sd.mean(axis=0)) / LOG_SD_CELL_SCALE**rest
+
+
+def _cell_centring(n: np.ndarray) -> np.ndarray:
+    """That of :mod:`bayesasthma.models.kernels.spreads`."""
+    found: np.ndarray = LOG_SD_CELL_SCALE**2 / (LOG_SD_CELL_SCALE**2 + 0.5 / (n - 1))
     return found

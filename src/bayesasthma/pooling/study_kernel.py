@@ -40,6 +40,7 @@ from bayesasthma.models.kernels.triangular import (
     factor_from_z_reverse,
     log_diagonal,
 )
+from bayesasthma.pooling.spread_coordinates import mixed_spreads, mixed_spreads_reverse
 
 
 @borrowing
@@ -89,12 +90,21 @@ def path_steps_reverse(x: Any, gradient: Any, data: Any, near: Any, cells: Any, 
 
 @borrowing
 def study_forward(
-    x: Any, point: Any, data: Any, near: Any, effect: Any, cells: Any, error: Any
+    x: Any,
+    point: Any,
+    data: Any,
+    near: Any,
+    near_sd: Any,
+    effect: Any,
+    cells: Any,
+    error: Any,
+    work: Any,
 ) -> Any:
     """Fill in a study's named parameters and its cells; log prior density of rounding scores.
 
     ``effect`` (treated, follow_up) are the baseline-adjusted differences in the study's own unit,
-    ``near`` (visit,) a path close to its means.
+    ``near`` (visit,) a path close to its means; ``near_sd`` and ``work`` are of
+    :func:`bayesasthma.pooling.spread_coordinates.mixed_spreads`, which changes ``x``.
     ``error`` (2, arm, visit) holds zeros. ``sizes[WHOLE]`` of the study's data is 0: coordinates of
     the effects move with nothing.
     """
@@ -102,6 +112,11 @@ def study_forward(
     arms, visits, follow_up = sizes[ARMS], sizes[VISITS], sizes[FOLLOW_UP]
     for i in range(x.size):
         point[i] = x[i]
+    if visits > 1:
+        correlation(x, point, data, 0, cells)
+    factor_from_z(cells.z[0], visits, cells.parts[0], cells.factor[0])
+    log_diagonal(cells.parts[0], visits, cells.diagonal[0])
+    mixed_spreads(x, data, near_sd, cells.factor[0], work)
     total = unrounded_numbers(x, data, 0, cells.numbers)
     log_sd, inverse = cells.log_sd[0], cells.inverse[0]
     slope, imbalance = cells.slope[0], cells.imbalance[0]
@@ -109,10 +124,6 @@ def study_forward(
     for g in range(arms):
         for t in range(visits):
             inverse[g, t] = np.exp(-log_sd[g, t])
-    if visits > 1:
-        correlation(x, point, data, 0, cells)
-    factor_from_z(cells.z[0], visits, cells.parts[0], cells.factor[0])
-    log_diagonal(cells.parts[0], visits, cells.diagonal[0])
     free = sizes[BASELINE] == FREE_BASELINE
     if free:
         slopes(cells.parts[0], inverse, vector(data, N_ARM), slope)
@@ -130,12 +141,21 @@ def study_forward(
 
 @borrowing
 def study_backward(
-    x: Any, point: Any, gradient: Any, data: Any, near: Any, cells: Any, cells_: Any, error_: Any
+    raw: Any,
+    x: Any,
+    point: Any,
+    gradient: Any,
+    data: Any,
+    near: Any,
+    cells: Any,
+    cells_: Any,
+    error_: Any,
+    work: Any,
 ) -> Any:
     """Set a study's gradient from the adjoints of its cells; log prior density of its parameters.
 
     Entries of the effects become the adjoints of ``effect``. ``error_`` (2, arm, visit) is for use
-    here, and worth nothing afterwards.
+    here, and worth nothing afterwards; ``raw`` is what `study_forward` was given as ``x``.
     """
     sizes, starts = integers(data, SIZES), integers(data, STARTS)
     arms, visits, follow_up = sizes[ARMS], sizes[VISITS], sizes[FOLLOW_UP]
@@ -155,9 +175,10 @@ def study_backward(
                 gradient[starts[IMBALANCE] + g] += effect_ * slope[f]
         slopes_reverse(parts, cells.inverse[0], vector(data, N_ARM), slope, slope_, z_, log_sd_)
     total += path_steps_reverse(x, gradient, data, near, cells, cells_)
+    total += spread_reverse(x, point, gradient, data, 0, log_sd_, error_[1])
+    total += mixed_spreads_reverse(raw, gradient, data, cells.factor[0], cells_.factor[0], work)
     factor_from_z_reverse(cells_.factor[0], visits, parts, z_)
     if visits > 1:
         total += correlation_reverse(x, point, gradient, data, 0, cells, cells_)
-    total += spread_reverse(x, point, gradient, data, 0, log_sd_, error_[1])
     unrounded_numbers_reverse(x, gradient, data, 0, cells_.numbers)
     return total
