@@ -5,11 +5,12 @@
     python benchmarks/pooled_bundles.py --classical # the classical analysis of all eleven, seconds
 
 *cold*: empty home and cache folders, nothing compiled; *warm*: compiled code of that run, no saved
-fit, and no study left out or fitted alone. Wall time is that of the machine as it was, so processor time (user and system, all threads and
-processes) and the machine's load stand beside it. Stages are wall seconds as each fit notes them.
-Writes benchmarks/results/pooled_bundles.json, with ``--example`` pooled_example.csv: mean effect
-and heterogeneity by the pooled model and by a meta-analysis in two steps, by week; with
-``--classical`` pooled_classical.csv, REML with the HKSJ interval of the printed changes.
+fit, and no study left out or fitted alone. Wall time is that of the machine as it was, so processor
+time (user and system, all threads and processes) and the machine's load stand beside it. Stages are
+wall seconds as each fit notes them. Writes benchmarks/results/pooled_bundles.json, with
+``--example`` pooled_example.csv: mean effect and heterogeneity by the pooled model and by a meta-
+analysis in two steps, by week; with ``--classical`` pooled_classical.csv, REML with the HKSJ
+interval of the printed changes.
 """
 
 from __future__ import annotations
