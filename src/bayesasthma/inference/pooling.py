@@ -27,8 +27,8 @@ from bayesasthma.study.study import Study
 #: Parameters that all studies have in common, and those kept of a study in a refit without another.
 COMMON = ("mean_effect", "walk_scale", "heterogeneity", "visit_correlation", "rho_location")
 OWN = ("effect", "logit_rho")
-#: Acceptance rate at first: of many studies one or another has a draw where steps must be small, and
-#: to sample all of them again takes longer than smaller steps.
+#: Acceptance rate at first: of many studies one or another has a draw where steps must be small,
+#: and to sample all of them again takes longer than smaller steps.
 ACCEPTANCE = 0.98
 #: Attribute of a saved fit with its gate, whose parameters are not all kept.
 GATE = "gate"
