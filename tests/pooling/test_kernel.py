@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from tests.bundles import three_arms
 from tests.pooled_studies import one_visit_study
 
 from bayesasthma.likelihood.correlation import cholesky_from_z, pairs, unpack_lower
@@ -58,23 +59,29 @@ def chosen_of(name: str, folder: Path) -> PooledDesign:
     """All five studies; one of several arms and visits, or of patients; those of one visit."""
     if name == "several":
         return several()
-    if name in ("five arms alone", "patients alone"):
-        return several().of([2 if name == "five arms alone" else 3])
+    if name == "patients alone":
+        return several().of([3])
+    if name in ("three arms alone", "a missing cell alone"):
+        study = load_study(three_arms(folder / "three"))
+        outcome = "symptoms" if name == "three arms alone" else "flow"
+        return pooled_design(outcome, [study], {study.name: Source(outcome)})
     count = 1 if name == "one visit alone" else 2
     studies = [one_visit_study(folder / f"s{k}", 40 + k, 2.0 + k) for k in range(count)]
     return pooled_design("score", studies, {study.name: Source("score") for study in studies})
 
 
-DESIGNS = ("several", "five arms alone", "patients alone", "one visit alone", "one visit of two")
+ALONE = ("three arms alone", "a missing cell alone", "patients alone", "one visit alone")
+DESIGNS = ("several", *ALONE, "one visit of two")
+HALF, LIMITED = "half-normal(0.5)", "uniform(2)"
 
 
 @pytest.mark.parametrize(
     ("name", "formula"),
     [
         *(("several", formula) for formula in
-          ("half-normal(0.5)", "half-cauchy(0.5)", "half-t(4, 0.5)", "log-normal(-1.3, 0.9)",
-           "log-t(5, -1.7, 1.3)", "uniform(2)")),
-        *((name, formula) for name in DESIGNS[1:] for formula in ("half-normal(0.5)", "uniform(2)")),
+          (HALF, "half-cauchy(0.5)", "half-t(4, 0.5)", "log-normal(-1.3, 0.9)",
+           "log-t(5, -1.7, 1.3)", LIMITED)),
+        *((name, formula) for name in DESIGNS[1:] for formula in (HALF, LIMITED)),
     ],
 )  # fmt: skip
 def test_the_gradient_is_that_of_the_density(name: str, formula: str, tmp_path: Path) -> None:
