@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from tests.bundles import three_arms
+from tests.pooled_studies import one_visit_study
 
 from bayesasthma.likelihood.correlation import cholesky_from_z, pairs, unpack_lower
 from bayesasthma.likelihood.tables import fisher_scale
@@ -53,14 +55,39 @@ def mixed(model: KernelModel) -> KernelModel:
     return model.with_data(whole=np.array([0, 1, 0, 0, 1]))
 
 
+def chosen_of(name: str, folder: Path) -> PooledDesign:
+    """All five studies; one of several arms and visits, or of patients; those of one visit."""
+    if name == "several":
+        return several()
+    if name == "patients alone":
+        return several().of([3])
+    if name in ("three arms alone", "a missing cell alone"):
+        study = load_study(three_arms(folder / "three"))
+        outcome = "symptoms" if name == "three arms alone" else "flow"
+        return pooled_design(outcome, [study], {study.name: Source(outcome)})
+    count = 1 if name == "one visit alone" else 2
+    studies = [one_visit_study(folder / f"s{k}", 40 + k, 2.0 + k) for k in range(count)]
+    return pooled_design("score", studies, {study.name: Source("score") for study in studies})
+
+
+ALONE = ("three arms alone", "a missing cell alone", "patients alone", "one visit alone")
+DESIGNS = ("several", *ALONE, "one visit of two")
+HALF, LIMITED = "half-normal(0.5)", "uniform(2)"
+
+
 @pytest.mark.parametrize(
-    "formula",
-    ["half-normal(0.5)", "half-cauchy(0.5)", "half-t(4, 0.5)", "log-normal(-1.3, 0.9)",
-     "log-t(5, -1.7, 1.3)", "uniform(2)"],
+    ("name", "formula"),
+    [
+        *(("several", formula) for formula in
+          (HALF, "half-cauchy(0.5)", "half-t(4, 0.5)", "log-normal(-1.3, 0.9)",
+           "log-t(5, -1.7, 1.3)", LIMITED)),
+        *((name, formula) for name in DESIGNS[1:] for formula in (HALF, LIMITED)),
+    ],
 )  # fmt: skip
-def test_the_gradient_is_that_of_the_density(formula: str) -> None:
-    model = of_weak(several(), heterogeneity_prior(formula))
-    model = mixed(model)
+def test_the_gradient_is_that_of_the_density(name: str, formula: str, tmp_path: Path) -> None:
+    model = of_weak(chosen_of(name, tmp_path), heterogeneity_prior(formula))
+    if name == "several":
+        model = mixed(model)
     x = model.initial_point(7)
     _, gradient, status = model.value_and_gradient(x)
     assert status == 0
@@ -70,75 +97,112 @@ def test_the_gradient_is_that_of_the_density(formula: str) -> None:
         way = rng.standard_normal(model.n_dim)
         ahead, behind = (model.value_and_gradient(x + s * step * way)[0] for s in (1, -1))
         assert (ahead - behind) / (2 * step) == pytest.approx(gradient @ way, rel=1e-6, abs=1e-5)
-    for place in rng.choice(model.n_dim, size=40, replace=False):
+    for place in rng.permutation(model.n_dim)[:40]:
         way = np.zeros(model.n_dim)
         way[place] = 1.0
         ahead, behind = (model.value_and_gradient(x + s * step * way)[0] for s in (1, -1))
         assert (ahead - behind) / (2 * step) == pytest.approx(gradient[place], rel=1e-5, abs=1e-5)
 
 
-def test_the_density_is_that_of_the_studies_under_the_hierarchy() -> None:  # noqa: PLR0915
-    design = several()
+@pytest.mark.parametrize("name", DESIGNS)
+def test_the_density_is_that_of_the_studies_under_the_hierarchy(name: str, tmp_path: Path) -> None:
+    design = chosen_of(name, tmp_path)
     spec = PooledSpec(heterogeneity=heterogeneity_prior("half-t(4, 0.5)"))
-    model = mixed(pooled_model(design, spec))
+    model = pooled_model(design, spec)
+    if name == "several":
+        model = mixed(model)
     x = model.initial_point(11)
     parts = _parts(model, x)
-    for name in parts:
-        if "rounding" in name:  # longitudinal coordinates move with rounding, these do not
-            parts[name] = np.zeros_like(parts[name])
+    for own in parts:
+        if "rounding" in own:  # longitudinal coordinates move with rounding, these do not
+            parts[own] = np.zeros_like(parts[own])
     x = np.concatenate([parts[own.name].reshape(-1) for own in model.free])
     named = model.expand(x)
-    tau, kappa = named["heterogeneity"], float(named["visit_correlation"])
-    reference = design.weeks.index(design.reference_week)
-    assert 0 < reference < len(design.weeks) - 1  # the walk goes both ways
-    mean, omega = named["mean_effect"], float(named["walk_scale"])
-    expected = stats.norm.logpdf(mean[0], 0, 2)
-    rest = model.values["rest"]
-    assert ((rest > 0) & (rest < 1)).all()
-    steps = np.diff(mean) / np.sqrt(np.diff(design.weeks) / 24)
-    np.testing.assert_allclose(steps, omega**rest * parts["mean_effect"][1:], atol=1e-12)
-    expected += (stats.norm.logpdf(steps, 0, omega) + rest * np.log(omega)).sum()
-    expected += stats.norm.logpdf(np.log(omega), np.log(0.25), 0.5)
-    expected += np.log(2) + stats.t.logpdf(tau[reference], 4, 0, 0.5) + np.log(tau[reference])
-    clock, phi = np.log2(1 + np.array(design.weeks)), float(named["heterogeneity_walk"])
-    steps = np.diff(np.log(tau)) / (phi * np.sqrt(np.diff(clock)))
-    steps[:reference] *= -1  # towards earlier weeks
-    apart = np.delete(parts["heterogeneity"], reference)
-    np.testing.assert_allclose(steps, apart, atol=1e-11)
-    expected += stats.norm.logpdf(apart).sum() + stats.norm.logpdf(np.log(phi), np.log(0.4), 0.5)
-    expected += stats.beta.logpdf(kappa, 2, 2) + np.log(kappa * (1 - kappa))
-    expected += stats.norm.logpdf(named["rho_location"], 0.45, 0.7)
-    spread = float(named["rho_scale"])
-    expected += stats.halfnorm.logpdf(spread, 0, 0.4) + np.log(spread)
+    expected = _of_mean(design, model, parts, named) + _of_heterogeneity(design, parts, named)
+    kappa = float(named.get("visit_correlation", 0.0))
+    assert ("visit_correlation" in named) == any(len(own.weeks) > 1 for own in design.studies)
+    if "visit_correlation" in named:
+        expected += stats.beta.logpdf(kappa, 2, 2) + np.log(kappa * (1 - kappa))
+    assert ("rho_scale" in named) == any(len(own.design.visits) > 1 for own in design.studies)
+    if "rho_scale" in named:
+        spread = float(named["rho_scale"])
+        expected += stats.norm.logpdf(named["rho_location"], 0.45, 0.7)
+        expected += stats.halfnorm.logpdf(spread, 0, 0.4) + np.log(spread)
     for i, own in enumerate(design.studies):
-        treated, visits = len(own.design.arms) - 1, len(own.design.follow_up)
+        expected += _of_effects(i, model, design, parts, named, kappa)
         effect = named[f"s{i}_effect"][0]
-        week = [design.weeks.index(value) for value in own.weeks]
-        arms = contrast_factor(treated) @ contrast_factor(treated).T
-        over = np.outer(tau[week], tau[week]) * (kappa + (1 - kappa) * np.eye(visits))
-        covariance = np.kron(arms, over)
-        expected += stats.multivariate_normal.logpdf(
-            (effect - mean[week]).reshape(-1), np.zeros(effect.size), covariance
-        )
-        basis = model.values["basis"][:visits, :visits].copy()
-        basis[:, 0] = visits**-0.5
-        np.testing.assert_allclose(basis.T @ basis, np.eye(visits), atol=1e-14)
-        shares = np.full(visits, 1 - kappa)
-        shares[0] += visits * kappa
-        raw = parts[f"s{i}_effect"][0]
-        if model.values["whole"][i]:
-            np.testing.assert_allclose(effect, raw @ basis.T, atol=1e-12)
-        else:
-            deviation = (raw * np.sqrt(shares)) @ basis.T
-            np.testing.assert_allclose(effect, mean[week] + tau[week] * deviation, atol=1e-12)
-            expected += treated * (np.log(tau[week]) + 0.5 * np.log(shares)).sum()
         expected += _study_density(i, model, own.design, own.unit * effect, parts, named, spec)
         expected += _of_path(i, model, own.design, parts, named, spec)
         if f"s{i}_logit_rho" in parts:
             score = (named[f"s{i}_logit_rho"] - named["rho_location"]) / spread
             np.testing.assert_allclose(score, parts[f"s{i}_logit_rho"], atol=1e-9)
             expected += stats.norm.logpdf(score).sum()
-    assert model.value_and_gradient(x)[0] == pytest.approx(expected, abs=1e-7)
+    assert model.value_and_gradient(x)[0] == pytest.approx(float(expected), abs=1e-7)
+
+
+def _of_mean(design, model, parts, named):  # type: ignore[no-untyped-def]
+    """Log prior density of the mean effects and their walk's scale, in what is sampled of them."""
+    mean = named["mean_effect"]
+    expected = stats.norm.logpdf(mean[0], 0, 2)
+    assert ("walk_scale" in named) == (len(mean) > 1)
+    if len(mean) == 1:
+        return expected
+    omega, rest = float(named["walk_scale"]), model.values["rest"]
+    assert ((rest > 0) & (rest < 1)).all()
+    steps = np.diff(mean) / np.sqrt(np.diff(design.weeks) / 24)
+    if len(design.studies) > 1:
+        np.testing.assert_allclose(steps, omega**rest * parts["mean_effect"][1:], atol=1e-12)
+        expected += (rest * np.log(omega)).sum()
+        lengths = 1.0
+    else:  # effects themselves are sampled, not steps
+        lengths = np.sqrt(np.diff(design.weeks) / 24)
+    expected += (stats.norm.logpdf(steps, 0, omega) - np.log(lengths)).sum()
+    return expected + stats.norm.logpdf(np.log(omega), np.log(0.25), 0.5)
+
+
+def _of_heterogeneity(design, parts, named):  # type: ignore[no-untyped-def]
+    """Log prior density of the heterogeneity, in what is sampled of it."""
+    tau, reference = named["heterogeneity"], design.weeks.index(design.reference_week)
+    expected = np.log(2) + stats.t.logpdf(tau[reference], 4, 0, 0.5) + np.log(tau[reference])
+    assert ("heterogeneity_walk" in named) == (len(tau) > 1)
+    if len(tau) == 1:
+        return expected
+    if len(design.studies) > 2:
+        assert 0 < reference < len(design.weeks) - 1  # the walk goes both ways
+    clock, phi = np.log2(1 + np.array(design.weeks)), float(named["heterogeneity_walk"])
+    steps = np.diff(np.log(tau)) / (phi * np.sqrt(np.diff(clock)))
+    steps[:reference] *= -1  # towards earlier weeks
+    apart = np.delete(parts["heterogeneity"], reference)
+    np.testing.assert_allclose(steps, apart, atol=1e-11)
+    expected += stats.norm.logpdf(apart).sum()
+    return expected + stats.norm.logpdf(np.log(phi), np.log(0.4), 0.5)
+
+
+def _of_effects(i, model, design, parts, named, kappa):  # type: ignore[no-untyped-def]
+    """Log prior density of a study's effects, in what is sampled of them."""
+    own, mean, tau = design.studies[i], named["mean_effect"], named["heterogeneity"]
+    treated, visits = len(own.design.arms) - 1, len(own.design.follow_up)
+    effect = named[f"s{i}_effect"][0]
+    week = [design.weeks.index(value) for value in own.weeks]
+    arms = contrast_factor(treated) @ contrast_factor(treated).T
+    over = np.outer(tau[week], tau[week]) * (kappa + (1 - kappa) * np.eye(visits))
+    expected = stats.multivariate_normal.logpdf(
+        (effect - mean[week]).reshape(-1), np.zeros(effect.size), np.kron(arms, over)
+    )
+    basis = model.values["basis"][:visits, :visits].copy()
+    basis[:, 0] = visits**-0.5
+    np.testing.assert_allclose(basis.T @ basis, np.eye(visits), atol=1e-14)
+    shares = np.full(visits, 1 - kappa)
+    shares[0] += visits * kappa
+    raw = parts[f"s{i}_effect"][0]
+    if model.values["whole"][i]:
+        np.testing.assert_allclose(effect, raw @ basis.T, atol=1e-12)
+        return expected
+    deviation = (raw * np.sqrt(shares)) @ basis.T
+    np.testing.assert_allclose(effect, mean[week] + tau[week] * deviation, atol=1e-12)
+    if len(design.studies) == 1:  # given the effects' mean over arms, the mean effects move
+        np.testing.assert_allclose(effect.mean(axis=0), parts["mean_effect"], atol=1e-12)
+    return expected + treated * (np.log(tau[week]) + 0.5 * np.log(shares)).sum()
 
 
 def _parts(model: KernelModel, x: np.ndarray) -> dict[str, np.ndarray]:

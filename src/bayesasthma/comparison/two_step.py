@@ -69,9 +69,10 @@ def two_step(data: xr.Dataset, studies: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row per week at which two studies or more have a visit: REML with the
         Hartung-Knapp-Sidik-Jonkman interval (``reml_``), the same with its ad hoc correction
-        (``ad_hoc_``), and the Bayesian model of these estimates with a flat mean and the pooled
-        model's prior of tau (``bayes_``; ``bayes_tau`` is the median). ``new`` is the true effect
-        in a new study; NaN for REML with fewer than three studies.
+        (``ad_hoc_``), and the Bayesian model of these estimates with a flat mean and, at
+        every week, the prior that the pooled model has of tau at its headline week (``bayes_``;
+        ``bayes_tau`` is the median). ``new`` is the true effect in a new study; NaN for
+        REML with fewer than three studies.
     """
     prior, rows = prior_of_heterogeneity(data), []
     known = studies.dropna(subset=["alone_mean", "alone_sd"])

@@ -25,7 +25,14 @@ from bayesasthma.pooling.model import PooledSpec, alone_model, pooled_model
 from bayesasthma.study.study import Study
 
 #: Parameters that all studies have in common, and those kept of a study in a refit without another.
-COMMON = ("mean_effect", "walk_scale", "heterogeneity", "visit_correlation", "rho_location")
+COMMON = (
+    "mean_effect",
+    "walk_scale",
+    "heterogeneity",
+    "heterogeneity_walk",
+    "visit_correlation",
+    "rho_location",
+)
 OWN = ("effect", "logit_rho")
 #: Acceptance rate at first: of many studies one or another has a draw where steps must be small,
 #: and to sample all of them again takes longer than smaller steps.
@@ -46,7 +53,8 @@ class PooledFit:
         Also of its file.
     data : DataTree
         ``posterior`` with the parameters that :func:`bayesasthma.pooling.model.pooled_model`
-        names, in its standard unit, and ``sample_stats``.
+        names, in its standard unit, and ``sample_stats``. Of a study alone,
+        those of :func:`bayesasthma.pooling.model.alone_model`.
     seconds : dict
         Wall seconds by stage; empty if resumed.
     """

@@ -1,4 +1,4 @@
-"""Kernel of the pooled model: studies with effects that vary about a mean, both walk over weeks.
+"""Kernel of the pooled model: effects of studies vary about a mean; both walk over the weeks.
 
 ``docs/pooling.md`` writes out the mathematics. Studies of any shape, tables and patients, are data
 of one kernel: nothing is compiled for them. A trailing ``_`` marks an adjoint.

@@ -136,7 +136,7 @@ def mean_prior(design: PooledDesign, spec: PooledSpec) -> EffectPrior:
 def pooled_model(design: PooledDesign, spec: PooledSpec) -> KernelModel:
     """The pooled model, ready to be sampled.
 
-    Parameters of study ``i`` are named ``si_NAME``; its ``effect`` (outcome, treated, follow_up)
+    Parameters of study ``i`` are named ``si_NAME``; its ``effect`` (outcome, treated, follow_up),
     ``mean_effect`` and ``heterogeneity`` (week) are in the model's standard unit.
 
     Raises

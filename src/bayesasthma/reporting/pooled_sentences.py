@@ -44,8 +44,9 @@ TWO_STEPS = (
     "Each study's posterior mean and SD when fitted alone, pooled week by week: REML with the "
     "Hartung–Knapp–Sidik–Jonkman interval, plain and with the ad hoc correction that never makes "
     "it shorter than the model's own standard error allows (Röver, Knapp and Friede 2015, BMC Med "
-    "Res Methodol 15:99), and the Bayesian model of these estimates with a flat mean and the same "
-    "prior of τ, by quadrature (Röver 2020, J Stat Softw 93(6))."
+    "Res Methodol 15:99), and the Bayesian model of these estimates with a flat mean and, at "
+    "every week, the prior that τ has at the last week of two studies, by quadrature "
+    "(Röver 2020, J Stat Softw 93(6))."
 )
 NBSP = "\N{NO-BREAK SPACE}"
 #: Outcomes that the answer names; the others stand in the table below it.
