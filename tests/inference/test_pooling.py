@@ -11,6 +11,7 @@ from tests import monte_carlo
 from tests.pooled_studies import one_visit_study, patient_study, table_study
 
 from bayesasthma.errors import UsageError
+from bayesasthma.inference import pooling as inference
 from bayesasthma.inference.fitting import fit_table
 from bayesasthma.inference.pooling import (
     ACCEPTANCE,
@@ -223,6 +224,22 @@ def test_left_out_studies_leave_the_others(tmp_path: Path) -> None:
         "s40": ("s50",),
         "s50": ("s40",),
     }
+
+
+def test_a_saved_pool_is_not_resumed_once_the_model_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studies = [one_visit_study(tmp_path / f"s{n}", n, 2.0) for n in (40, 50)]
+    sources = {study.name: Source("score") for study in studies}
+    options = replace(OPTIONS, draws=20, tune=50)
+
+    def resumed() -> bool:
+        fit = pool_outcome("score", studies, sources, options=options, folder=tmp_path)
+        return not fit.seconds
+
+    assert [resumed(), resumed()] == [False, True]
+    monkeypatch.setattr(inference, "_source", lambda: [["another model"]])
+    assert not resumed()
 
 
 def test_what_cannot_be_pooled_is_refused(tmp_path: Path) -> None:

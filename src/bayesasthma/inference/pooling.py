@@ -200,7 +200,7 @@ def fit_pooled(
         "scale": [design.scale, design.target, design.direction],
         "whole": whole,
         "alone": alone,
-        "source": _source(),
+        "pooling": _source(),
     }
     if inputs is None:
         folder = None
@@ -228,7 +228,7 @@ def fit_pooled(
 def _source() -> list[list[str]]:
     """Code of the pooled model, which the key of a single study's fit does not cover."""
     folder = Path(pooling.__file__).parent
-    return [file_tokens(path) for path in sorted(folder.glob("*.py"))]
+    return [file_tokens(path) for path in (*sorted(folder.glob("*.py")), Path(__file__))]
 
 
 def _facts(own: Any) -> list[Any]:
