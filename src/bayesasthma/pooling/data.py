@@ -84,6 +84,8 @@ class PooledDesign:
         What priors take for the MCID, in the model's standard unit.
     log : bool
         Whether effects are differences of logarithms.
+    whole_reference : float or None
+        The reference week of a design that this one is a part of.
     """
 
     outcome: str
@@ -96,6 +98,7 @@ class PooledDesign:
     mcid: float
     target: float
     log: bool = False
+    whole_reference: float | None = None
     names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -109,16 +112,21 @@ class PooledDesign:
 
     @property
     def reference_week(self) -> float:
-        """The last week that two studies or more print; without one, the last of any."""
+        """Where the heterogeneity has its prior: the last week of two studies, or that of all.
+
+        The last of any without one; of some of the studies that of all, if they print it.
+        """
+        if self.whole_reference in self.weeks:
+            return float(self.whole_reference)
         count = Counter(week for own in self.studies for week in own.weeks)
         shared = [week for week in self.weeks if count[week] > 1]
         return (shared or self.weeks)[-1]
 
     def of(self, chosen: Sequence[int]) -> PooledDesign:
-        """The design of some of the studies, with the unit and the prior's target of all."""
+        """The design of some of the studies, with unit, target and reference week of all."""
         kept = tuple(self.studies[i] for i in chosen)
         weeks = tuple(sorted({week for own in kept for week in own.weeks}))
-        return replace(self, studies=kept, weeks=weeks)
+        return replace(self, studies=kept, weeks=weeks, whole_reference=self.reference_week)
 
 
 def pooled_design(

@@ -194,12 +194,24 @@ def pooled_model(design: PooledDesign, spec: PooledSpec) -> KernelModel:
 
 
 def alone_model(design: PooledDesign, spec: PooledSpec) -> KernelModel:
-    """The `longitudinal` model of the one study of a design, under the same prior set.
+    """The `longitudinal` model of the one study of a design, under the pool's prior of effects.
 
     Its ``effect`` (outcome, treated, follow_up) is in the study's own baseline SDs.
+
+    Raises
+    ------
+    UsageError
+        If the prior is flat and a visit of an arm is not printed.
     """
     (own,) = design.studies
-    return kernel_model(own.design, replace(spec.table, prior=spec.prior))
+    # what a prior set asks of an outcome is the pool's: its id, its MCID and its unit
+    asked = replace(
+        own.design,
+        outcomes=(design.outcome,),
+        target=np.array([design.target * own.unit]),
+        scale=np.array([design.scale / own.unit]),
+    )
+    return kernel_model(asked, replace(spec.table, prior=spec.prior))
 
 
 def doublings(weeks: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ from bayesasthma.inference.pooling import (
 )
 from bayesasthma.inference.sampling import Progress, SamplerOptions
 from bayesasthma.pooling.data import PooledDesign, Source, pooled_design
-from bayesasthma.pooling.model import PooledSpec
+from bayesasthma.pooling.model import PooledSpec, alone_model
 from bayesasthma.priors.heterogeneity import HeterogeneityPrior
 from bayesasthma.results.map_prior import (
     MAP_COLUMNS,
@@ -188,6 +188,9 @@ def pool(
         outcome: pooled_design(outcome, studies, sources) for outcome, sources in shared.items()
     }
     _require_covered(weeks, designs)
+    for design in designs.values() if left_out else ():
+        for i in range(len(design.studies)):
+            alone_model(design.of([i]), spec)
     event_rows, event_studies = pool_events(
         events,
         spec.prior,
