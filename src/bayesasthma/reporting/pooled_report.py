@@ -132,6 +132,7 @@ def page_content(results: PooledResults) -> dict[str, Any]:
         "headline": [_headline(results, outcome, section_id(place))
                      for place, outcome in enumerate(results.draws)],
         "sections": sections,
+        "judged": any(section.judged for section in sections),
         "limits": [*limits(results), *event_limits(results)],
         "gate_rows": gate_rows(results.diagnostics),
         "methods": [*methods(results), *event_methods(results)],
@@ -245,6 +246,7 @@ def _section(results: PooledResults, outcome: str, link: str) -> OutcomeSection:
     steps = two_step(data, studies)
     by_week = effects.set_index("week")
     at = steps[steps["week"] == week]
+    judged = bool(effects["p_benefit_gt_mcid"].notna().any())
     return OutcomeSection(
         id=link,
         name=outcome_label(data),
@@ -252,8 +254,8 @@ def _section(results: PooledResults, outcome: str, link: str) -> OutcomeSection:
         unit=unit_text(data) or "ratio",
         week=f"{week:g}",
         heterogeneity=heterogeneity_sentence(data),
-        weeks=[_week(data, row) for _, row in effects.iterrows()],
-        judged=bool(effects["p_benefit_gt_mcid"].notna().any()),
+        weeks=[_week(data, row, judged) for _, row in effects.iterrows()],
+        judged=judged,
         studies=[_study(data, row) for _, row in studies.iterrows()],
         alone=bool(studies["alone_mean"].notna().any()),
         left_out=[_left_out(data, row) for _, row in left_out[left_out["week"] == week].iterrows()],
@@ -266,14 +268,14 @@ def _section(results: PooledResults, outcome: str, link: str) -> OutcomeSection:
     )  # fmt: skip
 
 
-def _week(data: xr.Dataset, row: pd.Series) -> list[str]:
+def _week(data: xr.Dataset, row: pd.Series, judged: bool) -> list[str]:
     beyond, new = float(row["p_benefit_gt_mcid"]), float(row["p_benefit_new"])
     return [
         f"{row['week']:g}",
         str(int(row["n_studies_at_week"])),
         effect_text(data, row),
         benefit(row),
-        chance(beyond, row["ess_bulk"]) if np.isfinite(beyond) else "–",
+        *([chance(beyond, row["ess_bulk"])] if judged else []),
         range_text(data, row, "predictive_q025", "predictive_q975"),
         chance(new, row["ess_bulk"]) if np.isfinite(new) else "–",
         tau_range(data, data["heterogeneity"].sel(week=row["week"])),
