@@ -21,18 +21,11 @@ from bayesasthma.inference.fitting import run_or_resume, silent
 from bayesasthma.inference.remedies import sample_closely
 from bayesasthma.inference.sampling import Progress, SamplerOptions, Stopwatch
 from bayesasthma.pooling.data import PooledDesign, Source, pooled_design
+from bayesasthma.pooling.layout import COMMON
 from bayesasthma.pooling.model import PooledSpec, alone_model, pooled_model
 from bayesasthma.study.study import Study
 
-#: Parameters that all studies have in common, and those kept of a study in a refit without another.
-COMMON = (
-    "mean_effect",
-    "walk_scale",
-    "heterogeneity",
-    "heterogeneity_walk",
-    "visit_correlation",
-    "rho_location",
-)
+#: Parameters kept of each study in a refit without another, beside those that all have in common.
 OWN = ("effect", "logit_rho")
 #: Acceptance rate at first: of many studies one or another has a draw where steps must be small,
 #: and to sample all of them again takes longer than smaller steps.
@@ -177,7 +170,7 @@ def fit_pooled(
     whole : bool
         Whether all parameters are kept, or those of the effects and correlations alone.
     alone : bool
-        Of a design with one study: its own `longitudinal` model instead, under the same prior set.
+        Of a design with one study: its own `longitudinal` model instead, under the same prior.
     progress : callable
         Receives one line per stage.
 

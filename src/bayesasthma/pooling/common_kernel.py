@@ -140,13 +140,15 @@ def mean_effects(x: Any, data: Any, mean: Any) -> None:
     """
     sizes, starts = integers(data, SIZES), integers(data, STARTS)
     step, rest, place = vector(data, STEP), vector(data, REST), starts[MEAN]
+    if sizes[STUDIES] == 1:
+        for k in range(sizes[WEEKS]):
+            mean[k] = x[place + k]
+        return
     mean[0] = x[place]
     if step.size:
         scale = np.exp(x[starts[WALK_SCALE]])
         for k in range(step.size):
             mean[k + 1] = mean[k] + scale ** rest[k] * step[k] * x[place + k + 1]
-            if sizes[STUDIES] == 1:
-                mean[k + 1] = x[place + k + 1]
 
 
 @borrowing

@@ -91,6 +91,16 @@ def visit_shares(x: Any, data: Any, s: int) -> Any:
 
 
 @borrowing
+def coordinate_scales(x: Any, data: Any, s: int) -> Any:
+    """What a study's coordinates are multiplied by: that of the mean over visits, and contrasts."""
+    follow_up = integer_matrix(data, STUDY)[s, FOLLOW_UP]
+    if integers(data, WHOLE)[s]:
+        return 1.0 / np.sqrt(follow_up), 1.0
+    along, across, _ = visit_shares(x, data, s)
+    return np.sqrt(along / follow_up), np.sqrt(across)
+
+
+@borrowing
 def arms_mean(values: Any, visit: int) -> Any:
     """Of values (treated, follow_up) at a visit."""
     total = 0.0
@@ -109,10 +119,7 @@ def study_effects(x: Any, data: Any, s: int, path: Any, own: Any) -> None:
     study, unit = integer_matrix(data, STUDY)[s], vector(data, UNIT)[s]
     week, whole = integers(data, WEEK), integers(data, WHOLE)[s]
     treated, follow_up = study[TREATED], study[FOLLOW_UP]
-    along, across, _ = visit_shares(x, data, s)
-    scale, root = np.sqrt(along / follow_up), np.sqrt(across)
-    if whole:
-        scale, root = 1.0 / np.sqrt(follow_up), 1.0
+    scale, root = coordinate_scales(x, data, s)
     for g in range(treated):
         first = study[FROM] + study[EFFECT] + g * follow_up
         for f in range(follow_up):
@@ -145,9 +152,7 @@ def study_effects_reverse(  # noqa: C901, PLR0912
     week, whole, unit = integers(data, WEEK), integers(data, WHOLE)[s], vector(data, UNIT)[s]
     treated, follow_up = study[TREATED], study[FOLLOW_UP]
     along, across, kappa = visit_shares(x, data, s)
-    scale, root = np.sqrt(along / follow_up), np.sqrt(across)
-    if whole:
-        scale, root = 1.0 / np.sqrt(follow_up), 1.0
+    scale, root = coordinate_scales(x, data, s)
     total, kappa_ = pooled_normal(
         own.deviation, own.location, own.scale, own.whitener, kappa, own.deviation_
     )
